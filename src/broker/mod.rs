@@ -1,0 +1,333 @@
+//! The subject: one folder a family, behind one object-safe trait.
+//!
+//! Adding a family is one new folder and one line in [`FAMILIES`].
+
+use crate::fact::{FamilyFact, MessageId, NodeId, Observation, PlaceId, SubscriptionId};
+use crate::scenario::plan::{Config, Plan, Value, Version};
+use crate::sim::Time;
+
+pub mod kafka;
+
+/// Every family that can be named in a scenario.
+pub static FAMILIES: &[&dyn Family] = &[&kafka::Kafka];
+
+/// The family of that name.
+pub fn family(name: &str) -> Option<&'static dyn Family> {
+    FAMILIES.iter().copied().find(|family| family.name() == name)
+}
+
+/// What a family says about itself, as data, and how a world of it is built.
+pub trait Family: Sync {
+    /// `kafka`.
+    fn name(&self) -> &'static str;
+
+    /// The newest release that is modelled: what a scenario without `version` gets.
+    fn newest(&self) -> Version;
+
+    /// The oldest release that is modelled.
+    fn oldest(&self) -> Version;
+
+    /// Every setting that the real system has and this program knows of, modelled or not.
+    fn settings(&self) -> &'static [Setting];
+
+    /// Roles of nodes that `[cluster]` counts: `brokers`, `zookeeper`.
+    fn roles(&self) -> &'static [NodeRole];
+
+    /// Fields of `[cluster]` besides the counts: `metadata`.
+    fn cluster_fields(&self) -> &'static [Field];
+
+    /// Named tables that scenarios of this family have: `[topic.NAME]`.
+    fn entities(&self) -> &'static [EntityKind];
+
+    /// Client libraries that `client = "…"` may name; the first is the vendor's own.
+    fn clients(&self) -> &'static [&'static str];
+
+    /// What is wrong with a plan that reads well: settings that exclude each other, a partition count too large.
+    /// Each finding names the path of the value it is about: `producer.checkout.config.acks`.
+    fn check(&self, plan: &Plan) -> Vec<Finding>;
+
+    /// Whether `send_to` or `read_from` leads somewhere; an error names what would.
+    fn check_address(&self, plan: &Plan, address: &str) -> Result<(), String>;
+
+    /// Whether a role can be resolved in this plan: `leader of orders/0`; an error names what can.
+    fn check_role(&self, plan: &Plan, role: &str) -> Result<(), String>;
+
+    /// State paths that expectations may use at the end of a run: `orders/0.leader`.
+    fn check_state(&self, plan: &Plan, path: &str) -> Result<(), String>;
+
+    /// A new world of the plan. The plan passed all checks.
+    fn world(&self, plan: &Plan, seed: u64) -> Box<dyn World>;
+
+    /// The words for an error number of [`crate::fact::Fact::Failed`].
+    fn error_name(&self, error: u16) -> &'static str;
+
+    /// One plain sentence for a family fact, in the vendor's words; none: not worth telling.
+    fn tell(&self, fact: &FamilyFact, names: &dyn Names) -> Option<String>;
+
+    /// Which settings could have changed the fate of a message, most likely first: the family reads the message's
+    /// observations and says what each of them depended on.
+    fn explain(&self, case: &Case<'_>) -> Chain;
+}
+
+/// A finding of [`Family::check`].
+#[derive(Clone, Debug)]
+pub struct Finding {
+    /// The path of the value in the plan: `cluster.config.min.insync.replicas`.
+    pub path: Vec<String>,
+    /// What is wrong.
+    pub message: String,
+    /// A way out.
+    pub help: Option<String>,
+}
+
+/// One setting of the real system.
+#[derive(Clone, Copy, Debug)]
+pub struct Setting {
+    /// The vendor's name.
+    pub name: &'static str,
+    /// Whose setting it is.
+    pub scope: Scope,
+    /// Which values it takes.
+    pub kind: Kind,
+    /// Default by first release that has it, oldest first; empty: no default.
+    pub defaults: &'static [(Version, &'static str)],
+    /// First release that has the setting.
+    pub since: Version,
+    /// First release that no longer has it.
+    pub until: Option<Version>,
+    /// Whether it is modelled; the text says why not.
+    pub status: Status,
+    /// What it does, in one sentence.
+    pub meaning: &'static str,
+}
+
+/// Whose setting it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// `[cluster] config`.
+    Cluster,
+    /// The `config` of an entity of this kind.
+    Entity(&'static str),
+    /// A producer's `config`, with this client library; none: all.
+    Producer(Option<&'static str>),
+    /// A consumer's `config`, with this client library; none: all.
+    Consumer(Option<&'static str>),
+}
+
+/// Which values a setting or field takes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Kind {
+    /// `true` or `false`.
+    Bool,
+    /// A whole number in this range.
+    Int(i64, i64),
+    /// One of these words. Numbers are compared by how they are written: `acks = 1` is `"1"`.
+    OneOf(&'static [&'static str]),
+    /// Any text.
+    Text,
+}
+
+/// Whether a setting is modelled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// It changes behaviour here as it does there.
+    Modelled,
+    /// It exists there and not here: refused by name.
+    NotModelled,
+}
+
+/// A field of a family's table.
+#[derive(Clone, Copy, Debug)]
+pub struct Field {
+    /// `partitions`.
+    pub name: &'static str,
+    /// Which values it takes.
+    pub kind: Kind,
+    /// What it means.
+    pub meaning: &'static str,
+}
+
+/// A kind of named table.
+#[derive(Clone, Copy, Debug)]
+pub struct EntityKind {
+    /// `topic`.
+    pub table: &'static str,
+    /// Its fields besides `config`.
+    pub fields: &'static [Field],
+}
+
+/// A role of cluster nodes.
+#[derive(Clone, Copy, Debug)]
+pub struct NodeRole {
+    /// As `[cluster]` counts it: `brokers`.
+    pub plural: &'static str,
+    /// As a node of it is named: `broker` makes `broker-1`.
+    pub singular: &'static str,
+    /// At most this many are modelled.
+    pub count_max: u16,
+}
+
+/// The names of a run's numbered things.
+pub trait Names {
+    /// `broker-1`, `billing/2`.
+    fn node(&self, node: NodeId) -> String;
+    /// `orders/0`.
+    fn place(&self, place: PlaceId) -> String;
+    /// `checkout#17`.
+    fn message(&self, message: MessageId) -> String;
+}
+
+/// A running world, for everybody outside `sim` and the family.
+pub trait World: Send {
+    /// Runs up to and including `until`, or until `events_max` events in total were dispatched, or until enough
+    /// observations were written to be worth folding; the caller calls again until the clock stands at `until`.
+    fn advance(&mut self, until: Time, observations: &mut Vec<Observation>) -> Progress;
+
+    /// Dispatches one event.
+    fn step(&mut self, observations: &mut Vec<Observation>) -> Progress;
+
+    /// The clock.
+    fn now(&self) -> Time;
+
+    /// Events dispatched so far.
+    fn events(&self) -> u64;
+
+    /// The fingerprint of all events dispatched so far.
+    fn digest(&self) -> u64;
+
+    /// Whether nothing but periodic timers is left: nothing due, nothing unanswered, nothing to consume, no fault to
+    /// come, replication quiet.
+    fn is_quiet(&self) -> bool;
+
+    /// Whether observations marked *detail* are written from now on.
+    fn want_details(&mut self, details: Details);
+
+    /// The nodes that a name or role means at this instant; empty: nobody.
+    fn resolve(&self, target: &str) -> Vec<NodeId>;
+
+    /// Which faults fired so far: fault, node, time, in order.
+    fn fired(&self) -> &[Firing];
+
+    /// The messages of which a copy waits for the subscription on a node that serves it, or is held by a live
+    /// consumer: each with how many copies.
+    fn waiting(&self, subscription: SubscriptionId) -> Vec<MessageId>;
+
+    /// Lifts every fault and starts every node on the disk it has; nobody sends or consumes from now on.
+    fn heal(&mut self);
+
+    /// Whether replication has settled.
+    fn is_replicated(&self) -> bool;
+
+    /// The value of a state path: `orders/0.leader`.
+    fn state(&self, path: &str) -> Option<Value>;
+
+    /// Does something now that the plan did not foresee: faults by hand, load, settings.
+    fn apply(&mut self, command: &Command);
+
+    /// A copy that can be run on by itself.
+    fn snapshot(&self) -> Box<dyn World>;
+
+    /// The name of a node.
+    fn node_name(&self, node: NodeId) -> String;
+
+    /// The name of a place.
+    fn place_name(&self, place: PlaceId) -> String;
+
+    /// Broken promises of the model itself, in words: two leaders in an epoch, a high watermark above its rule.
+    fn broken_invariants(&self) -> Vec<String>;
+
+    /// Of these confirmed messages, the ones that no serving leader has: for tests of replication.
+    fn missing(&self, confirmed: &[MessageId]) -> Vec<MessageId>;
+}
+
+/// Something done to a running world.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Command {
+    /// Start a fault now.
+    Fault(crate::scenario::plan::FaultPlan),
+}
+
+/// Whether *detail* observations are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Details {
+    /// Only what fates need.
+    Off,
+    /// Everything.
+    On,
+}
+
+/// A fault that acted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Firing {
+    /// Index into the plan's faults.
+    pub fault: u16,
+    /// The node it hit.
+    pub node: NodeId,
+    /// When.
+    pub at: Time,
+}
+
+/// How far [`World::advance`] came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// The clock stands at the time asked for.
+    Reached,
+    /// There are observations to fold; call again.
+    Pause,
+    /// Nothing will ever happen again.
+    Ended,
+    /// A bound of the engine was hit, named here.
+    Bound(&'static str),
+}
+
+/// Everything observed about one message, with what happened around it.
+pub struct Case<'a> {
+    /// The plan of the run.
+    pub plan: &'a Plan,
+    /// The message.
+    pub message: MessageId,
+    /// The subscription.
+    pub subscription: SubscriptionId,
+    /// The fate to explain, by its name: `lost`.
+    pub fate: &'static str,
+    /// All observations of the run about this message, in order.
+    pub history: &'a [Observation],
+    /// All observations of the run that are about no single message: faults, elections, family facts.
+    pub events: &'a [Observation],
+    /// The names.
+    pub names: &'a dyn Names,
+}
+
+/// Why a message has its fate.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Chain {
+    /// The links, first cause first.
+    pub links: Vec<Link>,
+    /// What, taken away, would have changed the fate: each is tried by running again.
+    pub remedies: Vec<Remedy>,
+}
+
+/// One link of a chain.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Link {
+    /// When; none: a setting, in force all along.
+    pub at: Option<Time>,
+    /// What kind of link, without times and numbers: chains of equal kinds are one group.
+    pub kind: String,
+    /// In words, with times and numbers.
+    pub text: String,
+}
+
+/// What would have changed a fate.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Remedy {
+    /// That fault of the plan, taken away.
+    WithoutFault(u16),
+    /// A setting at another value: a TOML line as for `--set`.
+    Set(String),
+}
+
+/// Settings of one table, as far as they were written.
+pub fn written<'a>(config: &'a Config, name: &str) -> Option<&'a Value> {
+    config.get(name)
+}

@@ -1,0 +1,201 @@
+//! The vocabulary of observations: what can be said to have happened in a run, in any family.
+//!
+//! A world writes [`Observation`]s; folds read them in order. Names and numbers are indices into the plan's lists, so
+//! that an observation is small and plain. Only [`Fact::Family`] carries a family's own words, and only that family
+//! reads them.
+//!
+//! Invariant: observing changes nothing. A world with details on has the same digest as one with details off.
+
+use crate::sim::Time;
+
+/// A message, numbered in the order in which messages fell due over all producers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct MessageId(pub u32);
+
+/// A node of the world: brokers first, then the rest of the cluster, then producers and consumers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NodeId(pub u16);
+
+/// Index into the plan's producers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ProducerId(pub u16);
+
+/// Index into the plan's subscriptions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SubscriptionId(pub u16);
+
+/// Where copies live: a partition, a queue, a stream. Numbered and named by the family.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PlaceId(pub u32);
+
+/// One thing that happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Observation {
+    /// When.
+    pub at: Time,
+    /// At which node.
+    pub node: NodeId,
+    /// What.
+    pub fact: Fact,
+}
+
+/// What happened. Kinds marked *detail* are written only while details are wanted: charts, stories and cause chains
+/// need them, fates do not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fact {
+    /// A producer instance's message fell due.
+    Due {
+        /// The message.
+        message: MessageId,
+        /// Whose.
+        producer: ProducerId,
+        /// Which instance, from 0.
+        instance: u16,
+        /// Its number within the producer, from 1: `checkout#17`.
+        number: u32,
+        /// Its key, if keys are used.
+        key: Option<u32>,
+    },
+    /// The application handed an attempt to the client library (*detail* for the first attempt).
+    Sent {
+        /// The message.
+        message: MessageId,
+        /// Counts from 1; above 1 the application sends again.
+        attempt: u16,
+    },
+    /// The client API told the application that the send succeeded.
+    Confirmed {
+        /// The message.
+        message: MessageId,
+        /// Which attempt.
+        attempt: u16,
+    },
+    /// The client API told the application that the send failed.
+    Failed {
+        /// The message.
+        message: MessageId,
+        /// Which attempt.
+        attempt: u16,
+        /// The family's error; worded by it.
+        error: u16,
+    },
+    /// A copy was written at a node (*detail*).
+    Stored {
+        /// The message.
+        message: MessageId,
+        /// Where.
+        place: PlaceId,
+        /// At which offset or position.
+        offset: u64,
+    },
+    /// A copy disappeared from a node (*detail*).
+    Removed {
+        /// The message.
+        message: MessageId,
+        /// Where.
+        place: PlaceId,
+        /// At which offset or position.
+        offset: u64,
+        /// By which rule.
+        rule: Rule,
+    },
+    /// A consumer instance was handed the message.
+    Delivered {
+        /// The message.
+        message: MessageId,
+        /// To which subscription.
+        subscription: SubscriptionId,
+        /// To which instance, from 0.
+        instance: u16,
+    },
+    /// A committed write of the store changed its state because of the message.
+    Effect {
+        /// The message.
+        message: MessageId,
+        /// For which subscription.
+        subscription: SubscriptionId,
+        /// An old value was applied over a newer one.
+        stale: bool,
+    },
+    /// The message was processed and the store recognised it as already done: no effect.
+    Recognised {
+        /// The message.
+        message: MessageId,
+        /// For which subscription.
+        subscription: SubscriptionId,
+    },
+    /// The consumer told the broker that this message, and what its family says goes with it, is done.
+    Acknowledged {
+        /// The last message covered.
+        message: MessageId,
+        /// For which subscription.
+        subscription: SubscriptionId,
+    },
+    /// A place has a new leader, or none.
+    LeaderElected {
+        /// Of what.
+        place: PlaceId,
+        /// Who leads now; none: nobody can.
+        leader: Option<NodeId>,
+        /// In which epoch or term.
+        epoch: u32,
+        /// Its log ends here when it takes over.
+        end: u64,
+    },
+    /// The cluster noticed that this observation's node is down.
+    DetectedDown,
+    /// A fault of the plan began to act on this observation's node.
+    Fault {
+        /// Index into the plan's faults.
+        fault: u16,
+    },
+    /// A fault of the plan ended on this observation's node.
+    FaultEnded {
+        /// Index into the plan's faults.
+        fault: u16,
+    },
+    /// The node's process ended.
+    NodeDown {
+        /// In which way.
+        how: Down,
+    },
+    /// The node's process started.
+    NodeUp,
+    /// A family's own fact, read and worded by its folder alone.
+    Family(FamilyFact),
+}
+
+/// By which rule a copy disappeared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Rule {
+    /// A replica cut its log to agree with its leader.
+    Truncated,
+    /// It had not reached the disk when the power went.
+    PowerLost,
+    /// The disk was replaced.
+    DiskLost,
+    /// The tail of the log was torn.
+    Torn,
+}
+
+/// How a process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Down {
+    /// Killed: what it had written to the page cache stays.
+    Killed,
+    /// The power went: what was not flushed is gone.
+    PowerLost,
+    /// It was asked to stop, and did what it does before that.
+    Stopped,
+}
+
+/// A family's own fact: a kind and up to four numbers, worded by the family that wrote it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FamilyFact {
+    /// The family's kind.
+    pub kind: u16,
+    /// What it is about, most often a place.
+    pub place: u32,
+    /// Its numbers.
+    pub numbers: [u64; 2],
+}

@@ -1,0 +1,9 @@
+//! mqlab: a deterministic laboratory for the ways in which message queues lose, repeat and reorder messages.
+//!
+//! Data goes one way: a scenario is parsed and checked into a plan, a world of one broker family runs it, what happens
+//! is written down as observations, and folds over these say what became of each message and why.
+
+pub mod broker;
+pub mod fact;
+pub mod scenario;
+pub mod sim;

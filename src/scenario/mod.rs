@@ -1,0 +1,3 @@
+//! The scenario language: TOML in, a checked [`plan::Plan`] or all mistakes out.
+
+pub mod plan;

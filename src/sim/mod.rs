@@ -1,0 +1,8 @@
+//! The engine: time, pending events, random draws, network, disk, processes. It knows nothing of queues or brokers.
+
+mod dist;
+pub mod draw;
+mod time;
+
+pub use dist::{Dist, exponential};
+pub use time::{Span, Time};
