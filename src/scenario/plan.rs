@@ -36,7 +36,22 @@ pub struct Plan {
     pub network: NetworkPlan,
     /// What goes wrong, in the order of their names.
     pub faults: Vec<FaultPlan>,
+    /// What is claimed: the file's own claims, then the variant's.
+    pub expectations: Vec<super::expect::Expectation>,
 }
+
+impl Plan {
+    /// The names of the subscriptions, in the order of their numbers: every consumer; without consumers `audit`.
+    pub fn subscriptions(&self) -> Vec<String> {
+        if self.consumers.is_empty() {
+            return vec![AUDIT.to_owned()];
+        }
+        self.consumers.iter().map(|consumer| consumer.name.clone()).collect()
+    }
+}
+
+/// The subscription of a scenario without consumers: it reads all that is readable at the end.
+pub const AUDIT: &str = "audit";
 
 /// A release: `2.0`, `3.7.1`. Missing parts are zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -1,0 +1,65 @@
+//! What a scenario claims about its runs, parsed: `lost = ">= 1"`, `billing.lost = "3..=5"`,
+//! `lost = "> 10 * variant.kill.lost"`, `orders/0.leader = "broker-2"`.
+
+use super::plan::Value;
+
+/// One claim.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Expectation {
+    /// As people read it: `billing.lost >= 1`.
+    pub text: String,
+    /// The measure or state: `lost`, `billing.lost`, `latency.confirm.p99`, `orders/0.leader`.
+    pub path: String,
+    /// What must hold of it.
+    pub test: Test,
+}
+
+/// What must hold of an observed value.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Test {
+    /// Equal to this number, name or truth value.
+    Is(Value),
+    /// A comparison with a number or with another path.
+    Compare(Comparison, Operand),
+    /// Within a range; the bool says whether the upper end belongs to it.
+    Within(Quantity, Quantity, bool),
+}
+
+/// How to compare.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum Comparison {
+    Less,
+    AtMost,
+    Equal,
+    NotEqual,
+    AtLeast,
+    Greater,
+}
+
+/// The right side of a comparison.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Operand {
+    /// A number with its unit.
+    Quantity(Quantity),
+    /// Another path, perhaps of another variant, times a factor.
+    Path {
+        /// `10` in `10 * variant.kill.lost`; else 1.
+        factor: f64,
+        /// The variant whose run is meant; none: this one.
+        variant: Option<String>,
+        /// The path.
+        path: String,
+    },
+}
+
+/// A number with its unit.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Quantity {
+    /// A plain number.
+    Number(f64),
+    /// A share of the messages addressed (of the messages sent, for counts of producers), in percent.
+    Percent(f64),
+    /// A length of time, in milliseconds.
+    Millis(f64),
+}
