@@ -6,15 +6,14 @@
 //!
 //! Invariant: observing changes nothing. A world with details on has the same digest as one with details off.
 
-use crate::sim::Time;
+pub use crate::sim::NodeId;
+
+/// One thing that happened.
+pub type Observation = crate::sim::Observation<Fact>;
 
 /// A message, numbered in the order in which messages fell due over all producers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MessageId(pub u32);
-
-/// A node of the world: brokers first, then the rest of the cluster, then producers and consumers.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct NodeId(pub u16);
 
 /// Index into the plan's producers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -27,17 +26,6 @@ pub struct SubscriptionId(pub u16);
 /// Where copies live: a partition, a queue, a stream. Numbered and named by the family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PlaceId(pub u32);
-
-/// One thing that happened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Observation {
-    /// When.
-    pub at: Time,
-    /// At which node.
-    pub node: NodeId,
-    /// What.
-    pub fact: Fact,
-}
 
 /// What happened. Kinds marked *detail* are written only while details are wanted: charts, stories and cause chains
 /// need them, fates do not.

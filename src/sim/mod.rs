@@ -1,8 +1,26 @@
 //! The engine: time, pending events, random draws, network, disk, processes. It knows nothing of queues or brokers.
+//!
+//! A world is an [`Engine`] of a [`Model`]: nodes as state machines that are handed inputs one at a time and act on what
+//! lies beneath them through a [`Ctx`]. One seed decides everything; a clone of a world does the same as the original.
+//!
+//! Invariant: ties in time are broken by the order of scheduling, no order depends on a float, a hash map or the
+//! machine's clock, and a timer or a reply never outlives the process it was meant for.
 
+mod agenda;
+mod digest;
+mod disk;
 mod dist;
 pub mod draw;
+mod engine;
+mod kernel;
+mod net;
 mod time;
 
+pub use agenda::{Agenda, Ticket};
+pub use digest::Digest;
+pub use disk::{Disk, FileId};
 pub use dist::{Dist, exponential};
+pub use engine::{Engine, Step};
+pub use kernel::{Ctx, Input, Loss, Model, Observation, Status};
+pub use net::{Condition, ConditionId, ConnId, Frames, LinkConfig, LinkEffect, NodeId};
 pub use time::{Span, Time};
