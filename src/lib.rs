@@ -3,6 +3,7 @@
 //! Data goes one way: a scenario is parsed and checked into a plan, a world of one broker family runs it, what happens
 //! is written down as observations, and folds over these say what became of each message and why.
 
+pub mod app;
 pub mod broker;
 pub mod fact;
 pub mod scenario;

@@ -7,6 +7,7 @@
 //! machine's clock, and a timer or a reply never outlives the process it was meant for.
 
 mod agenda;
+mod chunked;
 mod digest;
 mod disk;
 mod dist;
@@ -17,6 +18,7 @@ mod net;
 mod time;
 
 pub use agenda::{Agenda, Ticket};
+pub use chunked::Chunked;
 pub use digest::Digest;
 pub use disk::{Disk, FileId};
 pub use dist::{Dist, exponential};

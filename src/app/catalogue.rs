@@ -1,0 +1,64 @@
+//! Which message is whose.
+
+use crate::fact::{MessageId, ProducerId};
+use crate::sim::Chunked;
+use crate::sim::draw::{self, Purpose};
+
+/// Every message that fell due so far, in that order.
+#[derive(Clone, Debug, Default)]
+pub struct Catalogue {
+    origins: Chunked<Origin>,
+    keys: Vec<Option<u32>>,
+    seed: u64,
+}
+
+/// Whose message it is: the same in every variant and under every fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// The producer.
+    pub producer: ProducerId,
+    /// The number within the producer, from 1.
+    pub number: u32,
+}
+
+impl Origin {
+    /// One number for it, to draw with.
+    pub fn identity(self) -> u64 {
+        u64::from(self.producer.0) << 32 | u64::from(self.number)
+    }
+}
+
+impl Catalogue {
+    /// No message yet; `keys` says for each producer how many keys it uses.
+    pub fn new(seed: u64, keys: Vec<Option<u32>>) -> Self {
+        Self { origins: Chunked::new(), keys, seed }
+    }
+
+    /// A message fell due.
+    pub fn add(&mut self, origin: Origin) -> MessageId {
+        self.origins.push(origin);
+        MessageId(self.origins.len() as u32 - 1)
+    }
+
+    /// Whose message it is.
+    pub fn origin(&self, message: MessageId) -> Origin {
+        self.origins[message.0 as usize]
+    }
+
+    /// The message's key, a number below the producer's count of keys.
+    pub fn key(&self, message: MessageId) -> Option<u32> {
+        let origin = self.origin(message);
+        let keys = self.keys[origin.producer.0 as usize]?;
+        Some(draw::below(draw::bits(self.seed, Purpose::Key, origin.identity(), 0), u64::from(keys)) as u32)
+    }
+
+    /// How many messages there are.
+    pub fn len(&self) -> usize {
+        self.origins.len()
+    }
+
+    /// Whether nothing fell due yet.
+    pub fn is_empty(&self) -> bool {
+        self.origins.is_empty()
+    }
+}

@@ -1,0 +1,225 @@
+//! The application half of one producer instance: when its messages fall due, and what it does about an answer.
+//!
+//! Message `k` of a producer belongs to instance `(k - 1) mod instances`, so who sends what does not depend on speed.
+//! What fell due while the process was down is sent when it is back.
+
+use crate::fact::ProducerId;
+use crate::scenario::plan::{ProducerPlan, Rate, Reaction};
+use crate::sim::draw::{self, Purpose};
+use crate::sim::{Span, Time, exponential};
+
+/// One call of a client library's send takes this long where nothing else slows a producer down (`rate = "max"`).
+const CALL: Span = Span::from_micros(1);
+
+/// The application half of a producer instance.
+#[derive(Clone, Debug)]
+pub struct Sender {
+    producer: ProducerId,
+    instance: u16,
+    instances: u32,
+    seed: u64,
+    rate: Rate,
+    messages: u32,
+    ends: Time,
+    reaction_failed: Reaction,
+    reaction_unknown: Reaction,
+    attempts_max: u16,
+    attempt_every: Span,
+    /// The number of the next message; beyond `messages`: none is left.
+    number: u32,
+    due: Time,
+    unanswered: u32,
+}
+
+/// What the client library said about an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// It succeeded.
+    Confirmed,
+    /// It failed.
+    Failed(Doubt),
+}
+
+/// Whether a failure says that nothing was stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Doubt {
+    /// It was refused.
+    None,
+    /// Nobody knows: a time-out, a lost connection.
+    MayBeStored,
+}
+
+impl Sender {
+    /// Instance `instance` of a producer whose messages fall due before `ends`.
+    pub fn new(plan: &ProducerPlan, producer: ProducerId, instance: u16, seed: u64, ends: Time) -> Self {
+        let mut sender = Self {
+            producer,
+            instance,
+            instances: u32::from(plan.instances),
+            seed,
+            rate: plan.rate,
+            messages: plan.messages.unwrap_or(u32::MAX),
+            ends,
+            reaction_failed: plan.if_failed,
+            reaction_unknown: plan.if_unknown.unwrap_or(plan.if_failed),
+            attempts_max: plan.attempts_max,
+            attempt_every: plan.attempt_every,
+            number: u32::from(instance) + 1,
+            due: Time::ZERO,
+            unanswered: 0,
+        };
+        sender.due = sender.gaps(1, sender.number, Time::ZERO);
+        sender
+    }
+
+    /// Whose instance this is.
+    pub fn producer(&self) -> ProducerId {
+        self.producer
+    }
+
+    /// Which instance, from 0.
+    pub fn instance(&self) -> u16 {
+        self.instance
+    }
+
+    /// When the next message falls due by the clock; none: nothing is left, or it waits for an answer.
+    pub fn due(&self) -> Option<Time> {
+        let waits = self.rate == Rate::OneByOne && self.unanswered > 0;
+        (self.has_more() && !waits).then_some(self.due)
+    }
+
+    /// Whether it will send more by itself.
+    pub fn has_more(&self) -> bool {
+        self.number <= self.messages && self.due < self.ends
+    }
+
+    /// Whether something it sent is unanswered.
+    pub fn is_waiting(&self) -> bool {
+        self.unanswered > 0
+    }
+
+    /// Whether it sends whenever the client library has room.
+    pub fn is_greedy(&self) -> bool {
+        self.rate == Rate::Max
+    }
+
+    /// The next message falls due now: its number. The one after it gets its time.
+    pub fn take(&mut self, now: Time) -> u32 {
+        let number = self.number;
+        self.unanswered += 1;
+        self.number = number.saturating_add(self.instances);
+        self.due = match self.rate {
+            Rate::Every(_) | Rate::Poisson(_) => self.gaps(number + 1, self.number, self.due),
+            Rate::OneByOne => now,
+            Rate::Max => now + CALL,
+        };
+        number
+    }
+
+    /// The client answered an attempt; some: the application sends again after that long.
+    pub fn answered(&mut self, now: Time, attempt: u16, answer: Answer) -> Option<Span> {
+        let reaction = match answer {
+            Answer::Confirmed => Reaction::GiveUp,
+            Answer::Failed(Doubt::None) => self.reaction_failed,
+            Answer::Failed(Doubt::MayBeStored) => self.reaction_unknown,
+        };
+        if reaction == Reaction::SendAgain && attempt < self.attempts_max {
+            return Some(self.attempt_every);
+        }
+        self.unanswered -= 1;
+        if self.rate == Rate::OneByOne {
+            self.due = now;
+        }
+        None
+    }
+
+    /// The process was restarted: it goes on with its next message and knows nothing of what was under way.
+    pub fn restart(&mut self, now: Time) {
+        self.unanswered = 0;
+        self.due = self.due.max(now);
+    }
+
+    /// The sum of the gaps before messages `first ..= last`, after `from`. The first message is due at once.
+    fn gaps(&self, first: u32, last: u32, from: Time) -> Time {
+        match self.rate {
+            Rate::Every(gap) if first == 1 => from + gap * u64::from(last - 1),
+            Rate::Every(gap) => from + gap * u64::from(last.saturating_sub(first) + 1),
+            Rate::Poisson(mean) => (first..=last).fold(from, |at, number| {
+                at + exponential(
+                    mean,
+                    draw::bits(self.seed, Purpose::Gap, u64::from(self.producer.0), u64::from(number)),
+                )
+            }),
+            Rate::OneByOne | Rate::Max => from,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan(rate: Rate, instances: u16) -> ProducerPlan {
+        ProducerPlan {
+            name: "shop".into(),
+            send_to: "orders".into(),
+            instances,
+            rate,
+            messages: Some(6),
+            keys: None,
+            size_bytes: 100,
+            if_failed: Reaction::SendAgain,
+            if_unknown: Some(Reaction::GiveUp),
+            attempts_max: 2,
+            attempt_every: Span::from_millis(100),
+            client: None,
+            config: std::collections::BTreeMap::default(),
+        }
+    }
+
+    fn schedule(rate: Rate, instances: u16, instance: u16) -> Vec<(u32, Time)> {
+        let mut sender = Sender::new(&plan(rate, instances), ProducerId(0), instance, 9, Time::NEVER);
+        std::iter::from_fn(|| {
+            let due = sender.due()?;
+            Some((sender.take(due), due))
+        })
+        .collect()
+    }
+
+    #[test]
+    fn instances_share_one_schedule() {
+        for rate in [Rate::Every(Span::from_millis(10)), Rate::Poisson(Span::from_millis(10))] {
+            let mut shared = schedule(rate, 2, 0);
+            shared.extend(schedule(rate, 2, 1));
+            shared.sort_unstable();
+            assert_eq!(shared, schedule(rate, 1, 0));
+            assert_eq!(shared.len(), 6);
+        }
+    }
+
+    #[test]
+    fn evenly_spaced_messages_start_at_once() {
+        let due: Vec<_> = schedule(Rate::Every(Span(10)), 1, 0).into_iter().map(|(_, at)| at.0).collect();
+        assert_eq!(due, [0, 10, 20, 30, 40, 50]);
+    }
+
+    #[test]
+    fn one_by_one_waits_for_the_answer() {
+        let mut sender = Sender::new(&plan(Rate::OneByOne, 1), ProducerId(0), 0, 9, Time::NEVER);
+        assert_eq!(sender.take(Time(0)), 1);
+        assert_eq!(sender.due(), None);
+        assert_eq!(sender.answered(Time(7), 1, Answer::Confirmed), None);
+        assert_eq!(sender.due(), Some(Time(7)));
+    }
+
+    #[test]
+    fn it_sends_again_as_its_plan_says() {
+        let mut sender = Sender::new(&plan(Rate::OneByOne, 1), ProducerId(0), 0, 9, Time::NEVER);
+        sender.take(Time(0));
+        let again = Some(Span::from_millis(100));
+        assert_eq!(sender.answered(Time(1), 1, Answer::Failed(Doubt::None)), again);
+        assert_eq!(sender.answered(Time(2), 2, Answer::Failed(Doubt::None)), None, "two attempts at most");
+        sender.take(Time(2));
+        assert_eq!(sender.answered(Time(3), 1, Answer::Failed(Doubt::MayBeStored)), None);
+    }
+}
