@@ -127,8 +127,8 @@ pub enum Fact {
         leader: Option<NodeId>,
         /// In which epoch or term.
         epoch: u32,
-        /// Its log ends here when it takes over.
-        end: u64,
+        /// It was in sync; else whatever it lacks is lost.
+        is_clean: bool,
     },
     /// The cluster noticed that this observation's node is down.
     DetectedDown,

@@ -372,6 +372,12 @@ impl<M: Model> Ctx<'_, M> {
         self.kernel.observations.push(Observation { at, node, fact });
     }
 
+    /// Writes down that something happened that is about another node.
+    pub fn observe_at(&mut self, node: NodeId, fact: M::Fact) {
+        let at = self.kernel.now;
+        self.kernel.observations.push(Observation { at, node, fact });
+    }
+
     /// Whether details are wanted: the answer must change nothing but what is observed.
     #[inline]
     pub fn has_details(&self) -> bool {

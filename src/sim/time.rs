@@ -49,6 +49,11 @@ impl Span {
         Self(s.saturating_mul(1_000_000_000))
     }
 
+    /// Half of it.
+    pub const fn half(self) -> Self {
+        Self(self.0 / 2)
+    }
+
     /// Milliseconds with a fraction, for people and for JSON.
     pub fn as_millis(self) -> f64 {
         self.0 as f64 / 1e6

@@ -1,0 +1,199 @@
+//! ZooKeeper mode: the broker that won the controller's node decides about leaders and tells everybody.
+//!
+//! It reads the cluster's state, reassesses every partition, writes the changes back if nobody else wrote in between,
+//! and sends the outcome to every live broker until that broker has it or a newer one.
+//!
+//! Source: `KafkaController`, `ControllerChannelManager`.
+//! Not modelled: how long the work takes per partition; `AlterIsr` through the controller (2.7 to 3.9 in ZooKeeper
+//! mode): leaders write to ZooKeeper themselves, without blocking.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::super::control::{Brokers, ClusterState, PartitionState, only, reassess};
+use super::super::model::{KafkaCtx, Shared, Timer};
+use super::super::packet::{ControllerRequest, ControllerResponse, Packet, ZooKeeperRequest};
+use super::super::story::{self, Kind};
+use super::Broker;
+use crate::fact::NodeId;
+use crate::sim::{ConnId, Span};
+
+/// How long it waits before it tries to reach a broker again.
+const RETRY: Span = Span::from_millis(100);
+
+/// A controller in office.
+#[derive(Clone, Debug)]
+pub(super) struct Office {
+    epoch: u32,
+    work: Work,
+    /// Something changed while it was at work.
+    is_stale: bool,
+    latest: Option<Arc<ClusterState>>,
+    links: BTreeMap<u16, (ConnId, bool)>,
+    pub(super) stopping: Brokers,
+    /// Who waits for the leaderships of a stopping broker to be moved.
+    asked_to_stop: Vec<(ConnId, u16)>,
+}
+
+#[derive(Clone, Debug)]
+enum Work {
+    None,
+    Reading,
+    Writing(Arc<ClusterState>),
+}
+
+impl Broker {
+    /// ZooKeeper said who holds the controller's node.
+    pub(super) fn office_decided(&mut self, epoch: u32, is_you: bool, ctx: &mut KafkaCtx<'_>) {
+        if !is_you {
+            self.office = None;
+            return;
+        }
+        if self.office.as_ref().is_some_and(|office| office.epoch == epoch) {
+            return;
+        }
+        self.office = Some(Office {
+            epoch,
+            work: Work::None,
+            is_stale: false,
+            latest: None,
+            links: BTreeMap::new(),
+            stopping: 0,
+            asked_to_stop: Vec::new(),
+        });
+        ctx.observe(story::fact(Kind::ControllerElected, 0, [u64::from(epoch), 0]));
+        self.office_reads(ctx);
+    }
+
+    /// Something changed: read it, now or after what is under way.
+    pub(super) fn office_reads(&mut self, ctx: &mut KafkaCtx<'_>) {
+        let is_ready = self.keeper.is_ready;
+        let Some(office) = &mut self.office else { return };
+        if is_ready && matches!(office.work, Work::None) {
+            office.work = Work::Reading;
+            self.ask_zookeeper(ZooKeeperRequest::Read, ctx);
+        } else {
+            office.is_stale = true;
+        }
+    }
+
+    pub(super) fn office_read(&mut self, state: &Arc<ClusterState>, shared: &mut Shared, ctx: &mut KafkaCtx<'_>) {
+        let Some(office) = &mut self.office else { return };
+        if state.controller_epoch != office.epoch {
+            self.office = None;
+            return;
+        }
+        let mut next = ClusterState::clone(state);
+        let mut changes: Vec<(u32, PartitionState)> = Vec::new();
+        for (partition, known) in shared.topology.partitions.iter().enumerate() {
+            let before = &state.partitions[partition];
+            let unclean = known.config.may_be_unclean;
+            if let Some(after) = reassess(before, &known.replicas, state.live, office.stopping, unclean) {
+                changes.push((partition as u32, after));
+                next.partitions[partition] = after;
+            }
+        }
+        if changes.is_empty() {
+            self.publish(state, shared, ctx);
+            self.office_done(ctx);
+            return;
+        }
+        next.version += 1;
+        office.work = Work::Writing(Arc::new(next));
+        let controller_epoch = office.epoch;
+        self.ask_zookeeper(ZooKeeperRequest::Change { controller_epoch, changes }, ctx);
+    }
+
+    pub(super) fn office_changed(&mut self, all: bool, shared: &mut Shared, ctx: &mut KafkaCtx<'_>) {
+        let Some(office) = &mut self.office else { return };
+        if let Work::Writing(state) = std::mem::replace(&mut office.work, Work::None) {
+            if all {
+                self.publish(&state, shared, ctx);
+            } else {
+                office.is_stale = true;
+            }
+        }
+        self.office_done(ctx);
+    }
+
+    fn office_done(&mut self, ctx: &mut KafkaCtx<'_>) {
+        let Some(office) = &mut self.office else { return };
+        office.work = Work::None;
+        if std::mem::take(&mut office.is_stale) {
+            self.office_reads(ctx);
+            return;
+        }
+        let Some(state) = office.latest.clone() else { return };
+        for (conn, broker) in std::mem::take(&mut office.asked_to_stop) {
+            let remaining = state.partitions.iter().filter(|known| known.leader == Some(broker)).count() as u32;
+            let response = ControllerResponse::Shutdown { remaining };
+            self.respond(conn, Packet::ControllerResponse(Box::new(response)), 60, ctx);
+        }
+    }
+
+    /// Tells every live broker, itself first.
+    fn publish(&mut self, state: &Arc<ClusterState>, shared: &mut Shared, ctx: &mut KafkaCtx<'_>) {
+        self.adopt_if_newer(state, shared, ctx);
+        let id = self.id;
+        let Some(office) = &mut self.office else { return };
+        office.latest = Some(Arc::clone(state));
+        office.stopping &= state.live;
+        for broker in (0..128).filter(|&broker| broker != id && state.live & only(broker) != 0) {
+            match office.links.get(&broker) {
+                Some(&(conn, true)) => send_update(conn, state, ctx),
+                Some(_) => {}
+                None => {
+                    office.links.insert(broker, (ctx.connect(NodeId(broker)), false));
+                }
+            }
+        }
+    }
+
+    /// Whether the connection is one of the controller's.
+    pub(super) fn office_connected(&mut self, conn: ConnId, ctx: &mut KafkaCtx<'_>) -> bool {
+        let Some(office) = &mut self.office else { return false };
+        let Some(link) = office.links.values_mut().find(|(known, _)| *known == conn) else { return false };
+        link.1 = true;
+        if let Some(state) = &office.latest {
+            send_update(conn, state, ctx);
+        }
+        true
+    }
+
+    pub(super) fn office_closed(&mut self, conn: ConnId, ctx: &mut KafkaCtx<'_>) {
+        let Some(office) = &mut self.office else { return };
+        let before = office.links.len();
+        office.links.retain(|_, (known, _)| *known != conn);
+        if office.links.len() < before {
+            ctx.timer(RETRY, Timer::Office);
+        }
+    }
+
+    /// Tries again to reach the live brokers that it has no connection to.
+    pub(super) fn office_tick(&mut self, ctx: &mut KafkaCtx<'_>) {
+        let id = self.id;
+        let Some(office) = &mut self.office else { return };
+        let Some(state) = &office.latest else { return };
+        for broker in (0..128).filter(|&broker| broker != id && state.live & only(broker) != 0) {
+            office.links.entry(broker).or_insert_with(|| (ctx.connect(NodeId(broker)), false));
+        }
+    }
+
+    /// A broker asks to be relieved of its leaderships.
+    pub(super) fn shutdown_asked(&mut self, conn: ConnId, broker: u16, ctx: &mut KafkaCtx<'_>) {
+        let Some(office) = &mut self.office else {
+            // Not the controller: closing says so.
+            self.conns.remove(&conn);
+            ctx.close(conn);
+            return;
+        };
+        office.stopping |= only(broker);
+        office.asked_to_stop.push((conn, broker));
+        self.office_reads(ctx);
+    }
+}
+
+fn send_update(conn: ConnId, state: &Arc<ClusterState>, ctx: &mut KafkaCtx<'_>) {
+    let request = ControllerRequest::Update(Arc::clone(state));
+    ctx.send(conn, Packet::Controller(Box::new(request)), 300);
+}

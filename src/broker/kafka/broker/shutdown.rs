@@ -1,0 +1,126 @@
+//! Controlled shutdown: leaderships move first, then everything is flushed, then the process ends.
+//!
+//! Source: `KafkaServer.controlledShutdown` (three attempts, 5 s apart), `BrokerLifecycleManager` (KRaft, five minutes).
+
+use super::super::model::{KafkaCtx, Shared, Timer};
+use super::super::packet::{ControllerRequest, Packet, ZooKeeperRequest};
+use super::super::topology::Metadata;
+use super::Broker;
+use crate::fact::NodeId;
+use crate::sim::{ConnId, FileId, Span, Time};
+
+/// `controlled.shutdown.max.retries`, `controlled.shutdown.retry.backoff.ms`.
+const RETRIES_MAX: u32 = 3;
+const RETRY: Span = Span::from_secs(5);
+/// How long a KRaft broker waits for its leaderships to be moved.
+const PATIENCE: Span = Span::from_secs(300);
+
+/// How far a broker that was asked to stop has come.
+#[derive(Clone, Debug)]
+pub(super) struct Shutdown {
+    asked_at: Time,
+    attempts: u32,
+    conn: Option<ConnId>,
+    /// Flushes under way; none: it has not begun to flush.
+    flushing: Option<u32>,
+}
+
+impl Broker {
+    pub(super) fn stop(&mut self, shared: &mut Shared, ctx: &mut KafkaCtx<'_>) {
+        if self.shutdown.is_some() {
+            return;
+        }
+        self.shutdown = Some(Shutdown { asked_at: ctx.now(), attempts: 0, conn: None, flushing: None });
+        if !shared.topology.config.has_controlled_shutdown {
+            self.flush_and_exit(shared, ctx);
+            return;
+        }
+        self.ask_to_stop(shared, ctx);
+    }
+
+    fn ask_to_stop(&mut self, shared: &mut Shared, ctx: &mut KafkaCtx<'_>) {
+        ctx.timer(RETRY, Timer::Shutdown);
+        if shared.topology.rules.metadata == Metadata::KRaft {
+            self.heartbeat(ctx);
+            return;
+        }
+        if let Some(office) = &mut self.office {
+            office.stopping |= 1 << self.id;
+            self.office_reads(ctx);
+        } else if let Some(controller) = self.view.controller.filter(|&controller| controller != self.id) {
+            let conn = ctx.connect(NodeId(controller));
+            if let Some(shutdown) = &mut self.shutdown {
+                shutdown.conn = Some(conn);
+            }
+        }
+    }
+
+    pub(super) fn shutdown_connected(&mut self, conn: ConnId, ctx: &mut KafkaCtx<'_>) {
+        if self.shutdown.as_ref().is_some_and(|shutdown| shutdown.conn == Some(conn)) {
+            let request = ControllerRequest::Shutdown { broker: self.id };
+            ctx.send(conn, Packet::Controller(Box::new(request)), 60);
+        }
+    }
+
+    pub(super) fn shutdown_answered(&mut self, remaining: u32, shared: &mut Shared, ctx: &mut KafkaCtx<'_>) {
+        if remaining == 0 {
+            self.flush_and_exit(shared, ctx);
+        }
+    }
+
+    pub(super) fn shutdown_retry(&mut self, shared: &mut Shared, ctx: &mut KafkaCtx<'_>) {
+        let leads = self.view.partitions.iter().any(|state| state.leader == Some(self.id));
+        let has_office = self.office.is_some();
+        let Some(shutdown) = &mut self.shutdown else { return };
+        if shutdown.flushing.is_some() {
+            return;
+        }
+        shutdown.attempts += 1;
+        let is_over = match shared.topology.rules.metadata {
+            Metadata::ZooKeeper => shutdown.attempts >= RETRIES_MAX || (has_office && !leads),
+            Metadata::KRaft => ctx.now().since(shutdown.asked_at) >= PATIENCE,
+        };
+        if is_over {
+            self.flush_and_exit(shared, ctx);
+        } else {
+            self.ask_to_stop(shared, ctx);
+        }
+    }
+
+    /// Flushes every log; the process ends when the last flush is done.
+    pub(super) fn flush_and_exit(&mut self, _shared: &mut Shared, ctx: &mut KafkaCtx<'_>) {
+        let Some(shutdown) = &mut self.shutdown else { return };
+        if shutdown.flushing.is_some() {
+            return;
+        }
+        let mut flushing = 0;
+        for (partition, replica) in self.replicas.iter_mut().enumerate() {
+            if let Some(replica) = replica {
+                replica.checkpoint = replica.watermark;
+                ctx.sync(FileId(partition as u32));
+                flushing += 1;
+            }
+        }
+        shutdown.flushing = Some(flushing);
+        if flushing == 0 {
+            self.exit(ctx);
+        }
+    }
+
+    /// Whether the flush was one of these.
+    pub(super) fn shutdown_synced(&mut self, ctx: &mut KafkaCtx<'_>) -> bool {
+        let Some(flushing) = self.shutdown.as_mut().and_then(|shutdown| shutdown.flushing.as_mut()) else {
+            return false;
+        };
+        *flushing = flushing.saturating_sub(1);
+        if *flushing == 0 {
+            self.exit(ctx);
+        }
+        true
+    }
+
+    fn exit(&mut self, ctx: &mut KafkaCtx<'_>) {
+        self.ask_zookeeper(ZooKeeperRequest::Close, ctx);
+        ctx.exit();
+    }
+}

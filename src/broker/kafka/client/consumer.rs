@@ -1,0 +1,432 @@
+//! A consuming client: positions, fetching ahead, handing over, committing; and the application that uses it.
+//!
+//! The *position* is the next offset to hand over; the *committed* offset is where the group starts again. The Java
+//! client commits automatically inside `poll`, and only what earlier polls returned and the application therefore
+//! finished; librdkafka commits in the background whatever was handed over, finished or not.
+//!
+//! Source: `KafkaConsumer`, `ConsumerCoordinator`, `Fetcher`; librdkafka `INTRODUCTION.md`, "At-least-once processing".
+//! Not modelled: `isolation.level=read_committed`, fetching from followers, truncation detection (KIP-320).
+
+use std::collections::VecDeque;
+
+use smallvec::SmallVec;
+
+use super::super::config::{Client, ConsumerConfig, Reset};
+use super::super::model::{KafkaCtx, Shared, Timer};
+use super::super::packet::{Error, FetchPart, FetchRequest, FetchResponse, Packet};
+use super::super::story::{self, Kind};
+use super::links::Links;
+use super::membership::Membership;
+use crate::app::{Item, Worker};
+use crate::fact::{Fact, MessageId, SubscriptionId};
+use crate::scenario::plan::Plan;
+use crate::sim::{ConnId, Input, Time};
+
+/// One instance of a consuming application, with its client library.
+#[derive(Clone, Debug)]
+pub(in super::super) struct Consumer {
+    pub(super) worker: Worker,
+    pub(super) config: ConsumerConfig,
+    pub(super) links: Links,
+    pub(super) membership: Membership,
+    /// The topic's partitions: the first and how many.
+    pub(super) topic: (u32, u32),
+    pub(super) assigned: Vec<Assigned>,
+    /// By broker: when the fetch under way was sent.
+    fetching: Vec<Option<Time>>,
+    pub(super) polled_at: Time,
+    pub(super) commit_at: Time,
+    wake_at: Time,
+}
+
+/// A partition that this member owns.
+#[derive(Clone, Debug)]
+pub(in super::super) struct Assigned {
+    pub(in super::super) partition: u32,
+    /// The next offset to hand over; none: not known yet.
+    pub(in super::super) position: Option<u64>,
+    /// Fetched and not handed over.
+    fetched: VecDeque<(u64, MessageId)>,
+    /// The next offset to fetch.
+    fetch_at: u64,
+    /// The offset after the last one that the application finished.
+    done: u64,
+    /// The last message handed over, and the last one finished.
+    handed: Option<MessageId>,
+    finished: Option<MessageId>,
+    /// The last offset that was committed, or is being committed.
+    pub(super) committed: u64,
+    /// Asked for where to begin.
+    pub(super) is_resetting: bool,
+}
+
+/// What a commit says of one partition: the next offset, and the message before it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Progress {
+    pub(super) partition: u32,
+    pub(super) offset: u64,
+    pub(super) last: Option<MessageId>,
+}
+
+impl Assigned {
+    pub(super) fn new(partition: u32) -> Self {
+        Self {
+            partition,
+            position: None,
+            fetched: VecDeque::new(),
+            fetch_at: 0,
+            done: 0,
+            handed: None,
+            finished: None,
+            committed: 0,
+            is_resetting: false,
+        }
+    }
+
+    /// Reading begins here.
+    pub(super) fn begin(&mut self, offset: u64) {
+        self.position = Some(offset);
+        self.fetched.clear();
+        self.fetch_at = offset;
+        self.done = offset;
+        self.committed = offset;
+        self.is_resetting = false;
+    }
+}
+
+impl Consumer {
+    pub(in super::super) fn new(
+        plan: &Plan,
+        subscription: SubscriptionId,
+        instance: u16,
+        seed: u64,
+        shared: &Shared,
+    ) -> Self {
+        let wanted = &plan.consumers[subscription.0 as usize];
+        let config = ConsumerConfig::new(plan, wanted);
+        let topology = &shared.topology;
+        let topic = topology.topic(&wanted.read_from).map_or((0, 0), |topic| (topic.first, topic.count));
+        let group = topology.group(&super::super::config::group_id(wanted)).unwrap_or_default();
+        let home = topology.groups.get(group as usize).map_or(0, |group| group.home);
+        Self {
+            worker: Worker::new(subscription, instance, wanted.process, seed),
+            links: Links::new(topology.brokers, config.client, config.request_timeout, config.metadata_max_age),
+            membership: Membership::new(group, home),
+            topic,
+            assigned: Vec::new(),
+            fetching: vec![None; topology.brokers as usize],
+            polled_at: Time::ZERO,
+            commit_at: Time::ZERO,
+            wake_at: Time::NEVER,
+            config,
+        }
+    }
+
+    /// Whether it is a member with an assignment and has nothing unfinished in its hands.
+    pub(in super::super) fn is_settled(&self) -> bool {
+        self.membership.is_stable()
+            && self.worker.is_idle()
+            && self.assigned.iter().all(|assigned| assigned.position.is_some() && assigned.fetched.is_empty())
+    }
+
+    /// What the application holds and has not finished.
+    pub(in super::super) fn held(&self) -> impl Iterator<Item = MessageId> + '_ {
+        self.worker.held().map(|item| item.message)
+    }
+
+    #[inline]
+    pub(in super::super) fn on(
+        &mut self,
+        input: Input<Packet, Timer>,
+        shared: &mut Shared,
+        ctx: &mut KafkaCtx<'_>,
+    ) {
+        match input {
+            Input::Packet(conn, Packet::FetchResponse(response)) => self.fetched(conn, response, shared),
+            Input::Timer(Timer::Processed) => self.processed(shared, ctx),
+            Input::Packet(_, Packet::MetadataResponse(view)) => self.links.answered(view, ctx.now()),
+            Input::Packet(_, Packet::GroupResponse(response)) => self.group_said(*response, ctx),
+            Input::Packet(_, Packet::EndsResponse(ends)) => self.ends_answered(&ends, ctx),
+            Input::Timer(Timer::Heartbeat) => self.heartbeat(ctx),
+            Input::Timer(Timer::AutoCommit) => self.auto_commit(ctx),
+            Input::Timer(Timer::Wake) => self.wake(ctx),
+            Input::Start => self.start(ctx),
+            Input::Stop => self.stop(ctx),
+            Input::Connected(conn) => {
+                if self.membership.conn == Some(conn) {
+                    self.membership.is_open = true;
+                } else {
+                    self.links.connected(conn);
+                }
+            }
+            Input::Closed(conn) => self.closed(conn, ctx),
+            _ => {}
+        }
+        self.go_on(shared, ctx);
+    }
+
+    fn start(&mut self, ctx: &mut KafkaCtx<'_>) {
+        self.worker.restart();
+        self.assigned.clear();
+        self.fetching.fill(None);
+        self.membership.restart();
+        self.polled_at = ctx.now();
+        self.commit_at = ctx.now() + self.config.auto_commit_interval;
+        self.wake_at = Time::NEVER;
+        self.links.restart(ctx);
+        ctx.timer(self.config.heartbeat_interval, Timer::Heartbeat);
+        if self.config.has_auto_commit {
+            ctx.timer(self.config.auto_commit_interval, Timer::AutoCommit);
+        }
+    }
+
+    /// Closing commits what is finished, if commits are automatic, and leaves the group.
+    fn stop(&mut self, ctx: &mut KafkaCtx<'_>) {
+        if self.config.has_auto_commit {
+            self.commit(ctx);
+        }
+        self.leave(ctx);
+        ctx.exit();
+    }
+
+    fn closed(&mut self, conn: ConnId, ctx: &mut KafkaCtx<'_>) {
+        if self.membership.conn == Some(conn) {
+            self.membership.lost(ctx.now());
+            self.links.want_metadata();
+        } else if let Some(broker) = self.links.closed(conn, ctx.now()) {
+            self.fetching[broker as usize] = None;
+        }
+    }
+
+    /// Whatever can be done now: find the coordinator, join, fetch, hand over.
+    fn go_on(&mut self, shared: &mut Shared, ctx: &mut KafkaCtx<'_>) {
+        let mut look_at = self.links.tick(ctx);
+        look_at = look_at.min(self.keep_membership(ctx));
+        if self.worker.is_idle() {
+            self.poll(ctx);
+        }
+        self.work(shared, ctx);
+        self.fetch(ctx);
+        let fetches = self.fetching.iter().flatten().map(|&sent| sent + self.config.request_timeout);
+        look_at = fetches.fold(look_at, Time::min);
+        if look_at < self.wake_at {
+            self.wake_at = look_at;
+            ctx.timer_at(look_at, Timer::Wake);
+        }
+    }
+
+    fn wake(&mut self, ctx: &mut KafkaCtx<'_>) {
+        let now = ctx.now();
+        if now < self.wake_at {
+            return;
+        }
+        self.wake_at = Time::NEVER;
+        for broker in 0..self.fetching.len() as u16 {
+            let sent = self.fetching[broker as usize];
+            if sent.is_some_and(|sent| sent + self.config.request_timeout <= now) {
+                self.fetching[broker as usize] = None;
+                self.links.give_up(broker, ctx);
+            }
+        }
+        self.membership.expire(self.config.request_timeout, ctx);
+    }
+
+    /// The application asks for the next messages: it has finished the ones before.
+    fn poll(&mut self, ctx: &mut KafkaCtx<'_>) {
+        let now = ctx.now();
+        self.polled_at = now;
+        let is_manual = !self.config.has_auto_commit;
+        let is_due = is_manual || (self.config.client == Client::Java && now >= self.commit_at);
+        if is_due && !self.membership.is_committing() {
+            self.commit_at = now + self.config.auto_commit_interval;
+            self.commit(ctx);
+        }
+        if is_manual && self.membership.is_committing() {
+            // A synchronous commit: the next messages come after its answer.
+            return;
+        }
+        if self.rejoin_if_asked(ctx) {
+            return;
+        }
+        let subscription = self.worker.subscription;
+        let instance = self.worker.instance;
+        let mut room = self.config.max_poll_records;
+        for assigned in &mut self.assigned {
+            while room > 0 {
+                let Some((offset, message)) = assigned.fetched.pop_front() else { break };
+                room -= 1;
+                assigned.position = Some(offset + 1);
+                assigned.handed = Some(message);
+                self.worker.offer(Item { message, place: assigned.partition, offset });
+                ctx.observe(Fact::Delivered { message, subscription, instance });
+            }
+        }
+    }
+
+    /// The application starts on the next message in its hands.
+    fn work(&mut self, shared: &mut Shared, ctx: &mut KafkaCtx<'_>) {
+        if let Some((_, takes)) = self.worker.start(&shared.catalogue) {
+            ctx.timer(takes, Timer::Processed);
+        }
+    }
+
+    /// The application finished a message: the store has it, or recognised it.
+    fn processed(&mut self, shared: &mut Shared, ctx: &mut KafkaCtx<'_>) {
+        let Some(item) = self.worker.finish() else { return };
+        let subscription = self.worker.subscription;
+        let store = &mut shared.stores[subscription.0 as usize];
+        let fact = store.apply(item.message, subscription, &shared.catalogue);
+        ctx.observe(fact);
+        if let Some(assigned) = self.assigned.iter_mut().find(|assigned| assigned.partition == item.place)
+            && assigned.position.is_some_and(|position| position > item.offset)
+        {
+            assigned.done = item.offset + 1;
+            assigned.finished = Some(item.message);
+        }
+    }
+
+    /// What a commit would say now: what is finished; with librdkafka's automatic commits, what was handed over.
+    pub(super) fn committable(&self) -> Vec<Progress> {
+        let is_eager = self.config.client == Client::Librdkafka && self.config.has_auto_commit;
+        let progress = |assigned: &Assigned| {
+            let position = assigned.position?;
+            let (offset, last) =
+                if is_eager { (position, assigned.handed) } else { (assigned.done, assigned.finished) };
+            let is_new = offset != assigned.committed;
+            is_new.then_some(Progress { partition: assigned.partition, offset, last })
+        };
+        self.assigned.iter().filter_map(progress).collect()
+    }
+
+    fn auto_commit(&mut self, ctx: &mut KafkaCtx<'_>) {
+        ctx.timer(self.config.auto_commit_interval, Timer::AutoCommit);
+        if self.config.client == Client::Librdkafka && !self.membership.is_committing() {
+            self.commit(ctx);
+        }
+    }
+
+    /// Where reading begins, as the committed offsets or the reset policy say.
+    pub(super) fn offsets_known(&mut self, offsets: &[(u32, Option<u64>)], ctx: &mut KafkaCtx<'_>) {
+        for &(partition, offset) in offsets {
+            let reset = self.config.reset;
+            let Some(assigned) = self.assigned.iter_mut().find(|known| known.partition == partition) else {
+                continue;
+            };
+            match (offset, reset) {
+                (Some(offset), _) => assigned.begin(offset),
+                (None, Reset::Earliest) => assigned.begin(0),
+                (None, Reset::Latest) => assigned.is_resetting = true,
+                // `NoOffsetForPartitionException`: the application ends.
+                (None, Reset::None) => return ctx.exit(),
+            }
+        }
+        self.ask_ends(ctx);
+    }
+
+    fn ask_ends(&mut self, ctx: &mut KafkaCtx<'_>) {
+        let resetting: Vec<_> =
+            self.assigned.iter().filter(|known| known.is_resetting).map(|known| known.partition).collect();
+        for partition in resetting {
+            if let Some(leader) = self.links.leader(partition)
+                && let Some(conn) = self.links.open(leader, ctx)
+            {
+                ctx.send(conn, Packet::Ends(vec![partition]), 40);
+                if let Some(assigned) = self.assigned.iter_mut().find(|known| known.partition == partition) {
+                    assigned.is_resetting = false;
+                }
+            }
+        }
+    }
+
+    fn ends_answered(&mut self, ends: &[(u32, Result<u64, Error>)], ctx: &mut KafkaCtx<'_>) {
+        for &(partition, end) in ends {
+            let Some(assigned) = self.assigned.iter_mut().find(|known| known.partition == partition) else {
+                continue;
+            };
+            match end {
+                Ok(end) if assigned.position.is_none() => {
+                    assigned.begin(end);
+                    ctx.observe(story::fact(Kind::PositionReset, partition, [end, 0]));
+                }
+                Ok(_) => {}
+                Err(_) => {
+                    assigned.is_resetting = true;
+                    self.links.want_metadata();
+                }
+            }
+        }
+    }
+
+    /// Asks every leader of something with an empty buffer for more, one request at a time.
+    fn fetch(&mut self, ctx: &mut KafkaCtx<'_>) {
+        if self.assigned.iter().any(|assigned| assigned.is_resetting) {
+            self.ask_ends(ctx);
+        }
+        for broker in 0..self.fetching.len() as u16 {
+            if self.fetching[broker as usize].is_some() {
+                continue;
+            }
+            let mut parts: SmallVec<[FetchPart; 1]> = SmallVec::new();
+            for assigned in &self.assigned {
+                let is_hungry = assigned.position.is_some() && assigned.fetched.is_empty();
+                let Some(view) = &self.links.view else { continue };
+                let state = &view.partitions[assigned.partition as usize];
+                if is_hungry && state.leader == Some(broker) {
+                    let (partition, epoch, offset) = (assigned.partition, state.epoch, assigned.fetch_at);
+                    parts.push(FetchPart { partition, epoch, last_epoch: 0, offset });
+                }
+            }
+            if parts.is_empty() {
+                continue;
+            }
+            let Some(conn) = self.links.open(broker, ctx) else { continue };
+            let wait_max_ms = (self.config.fetch_wait_max.0 / 1_000_000) as u32;
+            let bytes = 40 + 30 * parts.len() as u32;
+            ctx.send(conn, Packet::Fetch(FetchRequest { replica: None, wait_max_ms, parts }), bytes);
+            self.fetching[broker as usize] = Some(ctx.now());
+        }
+        let is_lost = |assigned: &Assigned| self.links.leader(assigned.partition).is_none();
+        if self.links.view.is_some() && self.assigned.iter().any(is_lost) {
+            self.links.want_metadata();
+        }
+    }
+
+    fn fetched(&mut self, conn: ConnId, response: FetchResponse, shared: &Shared) {
+        let Some(broker) = self.links.broker_of(conn) else { return };
+        self.fetching[broker as usize] = None;
+        let reset = self.config.reset;
+        for part in response.parts {
+            let Some(assigned) = self.assigned.iter_mut().find(|known| known.partition == part.partition) else {
+                continue;
+            };
+            if assigned.position.is_none() || !assigned.fetched.is_empty() {
+                continue;
+            }
+            match part.error {
+                None => {}
+                Some(Error::OffsetOutOfRange) if reset == Reset::Earliest => {
+                    assigned.begin(0);
+                    continue;
+                }
+                Some(Error::OffsetOutOfRange) => {
+                    assigned.position = None;
+                    assigned.is_resetting = reset == Reset::Latest;
+                    continue;
+                }
+                Some(_) => {
+                    self.links.want_metadata();
+                    continue;
+                }
+            }
+            for &id in &part.batches {
+                let batch = shared.content.batch(id);
+                for (offset, message) in (batch.base..).zip(shared.content.messages(batch)) {
+                    if offset >= assigned.fetch_at {
+                        assigned.fetched.push_back((offset, message));
+                    }
+                }
+                assigned.fetch_at = assigned.fetch_at.max(batch.end());
+            }
+        }
+    }
+}

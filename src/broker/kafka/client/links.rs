@@ -1,0 +1,218 @@
+//! A client's connections to brokers, and what it believes about who leads what.
+//!
+//! A client asks any broker it is connected to, the least busy one first, and believes the answer, however stale. It
+//! asks again when a request failed or a connection broke, and when its metadata is old; a connection that is merely
+//! silent tells it nothing until a request on it times out.
+//!
+//! Source: `NetworkClient`, `Metadata`; librdkafka `INTRODUCTION.md`.
+
+use std::sync::Arc;
+
+use super::super::config::Client;
+use super::super::control::ClusterState;
+use super::super::model::{KafkaCtx, METADATA_BACKOFF};
+use super::super::packet::Packet;
+use crate::fact::NodeId;
+use crate::sim::draw::{self, Purpose};
+use crate::sim::{ConnId, Span, Time};
+
+/// How long a connection attempt may take: `socket.connection.setup.timeout.ms`.
+const CONNECT_TIMEOUT: Span = Span::from_secs(10);
+
+/// Connections by broker, and the metadata.
+#[derive(Clone, Debug)]
+pub(super) struct Links {
+    pub(super) view: Option<Arc<ClusterState>>,
+    links: Vec<Link>,
+    /// Where the search for a broker to ask begins.
+    first: u16,
+    /// Whom it asked, and when.
+    asked: Option<(u16, Time)>,
+    is_wanted: bool,
+    ask_at: Time,
+    refresh_at: Time,
+    max_age: Span,
+    timeout: Span,
+    backoff: (Span, Span),
+}
+
+#[derive(Clone, Debug, Default)]
+struct Link {
+    conn: Option<ConnId>,
+    is_open: bool,
+    begun: Time,
+    retry_at: Time,
+    failures: u32,
+    /// Requests under way, as the owner counts them.
+    load: u32,
+}
+
+impl Links {
+    pub(super) fn new(brokers: u16, client: Client, timeout: Span, max_age: Span) -> Self {
+        let backoff = match client {
+            Client::Java => (Span::from_millis(50), Span::from_secs(1)),
+            Client::Librdkafka => (Span::from_millis(100), Span::from_secs(10)),
+        };
+        Self {
+            view: None,
+            links: vec![Link::default(); brokers as usize],
+            first: 0,
+            asked: None,
+            is_wanted: true,
+            ask_at: Time::ZERO,
+            refresh_at: Time::NEVER,
+            max_age,
+            timeout,
+            backoff,
+        }
+    }
+
+    /// The process starts: it knows only its list of bootstrap servers.
+    pub(super) fn restart(&mut self, ctx: &mut KafkaCtx<'_>) {
+        self.view = None;
+        let brokers = self.links.len() as u64;
+        self.links.fill(Link::default());
+        let node = u64::from(ctx.node().0);
+        self.first = draw::below(draw::bits(ctx.seed(), Purpose::Bootstrap, node, 0), brokers) as u16;
+        self.asked = None;
+        self.is_wanted = true;
+        self.ask_at = ctx.now();
+        self.tick(ctx);
+    }
+
+    /// Who leads the partition, as far as this client knows.
+    #[inline]
+    pub(super) fn leader(&self, partition: u32) -> Option<u16> {
+        self.view.as_ref()?.leader(partition)
+    }
+
+    /// The open connection to a broker; if there is none yet, an attempt begins.
+    #[inline]
+    pub(super) fn open(&mut self, broker: u16, ctx: &mut KafkaCtx<'_>) -> Option<ConnId> {
+        let link = &mut self.links[broker as usize];
+        if link.is_open {
+            return link.conn;
+        }
+        if link.conn.is_none() && link.retry_at <= ctx.now() {
+            link.conn = Some(ctx.connect(NodeId(broker)));
+            link.begun = ctx.now();
+        }
+        None
+    }
+
+    /// One more request is under way to this broker, or one less.
+    #[inline]
+    pub(super) fn load(&mut self, broker: u16, requests: u32) {
+        self.links[broker as usize].load = requests;
+    }
+
+    pub(super) fn broker_of(&self, conn: ConnId) -> Option<u16> {
+        self.links.iter().position(|link| link.conn == Some(conn)).map(|broker| broker as u16)
+    }
+
+    pub(super) fn connected(&mut self, conn: ConnId) -> Option<u16> {
+        let broker = self.broker_of(conn)?;
+        let link = &mut self.links[broker as usize];
+        link.is_open = true;
+        link.failures = 0;
+        Some(broker)
+    }
+
+    /// The connection is gone: back off, and ask who leads now.
+    pub(super) fn closed(&mut self, conn: ConnId, now: Time) -> Option<u16> {
+        let broker = self.broker_of(conn)?;
+        let link = &mut self.links[broker as usize];
+        let wait = Span(self.backoff.0.0 << link.failures.min(10)).min(self.backoff.1);
+        *link = Link { retry_at: now + wait, failures: link.failures + 1, ..Link::default() };
+        if self.asked.is_some_and(|(asked, _)| asked == broker) {
+            self.asked = None;
+        }
+        self.is_wanted = true;
+        Some(broker)
+    }
+
+    /// The client gives a connection up itself.
+    pub(super) fn give_up(&mut self, broker: u16, ctx: &mut KafkaCtx<'_>) {
+        if let Some(conn) = self.links[broker as usize].conn {
+            ctx.close(conn);
+            self.closed(conn, ctx.now());
+        }
+    }
+
+    /// The metadata proved wrong: ask as soon as the back-off allows.
+    pub(super) fn want_metadata(&mut self) {
+        self.is_wanted = true;
+    }
+
+    pub(super) fn answered(&mut self, view: Arc<ClusterState>, now: Time) {
+        self.asked = None;
+        self.is_wanted = false;
+        self.ask_at = now + METADATA_BACKOFF;
+        self.refresh_at = now + self.max_age;
+        if self.view.as_ref().is_none_or(|known| known.version <= view.version) {
+            self.view = Some(view);
+        }
+    }
+
+    /// Asks for metadata if it is wanted, gives up what takes too long; when to look again.
+    pub(super) fn tick(&mut self, ctx: &mut KafkaCtx<'_>) -> Time {
+        let now = ctx.now();
+        for broker in 0..self.links.len() as u16 {
+            let link = &self.links[broker as usize];
+            if link.conn.is_some() && !link.is_open && now.since(link.begun) >= CONNECT_TIMEOUT {
+                self.give_up(broker, ctx);
+            }
+        }
+        if let Some((broker, at)) = self.asked
+            && now.since(at) >= self.timeout
+        {
+            self.asked = None;
+            self.give_up(broker, ctx);
+        }
+        if now >= self.refresh_at {
+            self.is_wanted = true;
+        }
+        if self.is_wanted && self.asked.is_none() && now >= self.ask_at {
+            self.ask(ctx);
+        }
+        self.look_at(now)
+    }
+
+    fn look_at(&self, now: Time) -> Time {
+        let mut at = self.refresh_at;
+        for link in &self.links {
+            if link.conn.is_some() && !link.is_open {
+                at = at.min(link.begun + CONNECT_TIMEOUT);
+            } else if link.conn.is_none() && link.retry_at > now {
+                at = at.min(link.retry_at);
+            }
+        }
+        match self.asked {
+            Some((_, asked)) => at.min(asked + self.timeout),
+            None if self.is_wanted && self.ask_at > now => at.min(self.ask_at),
+            None => at,
+        }
+    }
+
+    /// The least busy open connection; without one, the next broker of the list is tried.
+    fn ask(&mut self, ctx: &mut KafkaCtx<'_>) {
+        let brokers = self.links.len() as u16;
+        let order = (0..brokers).map(|step| (self.first + step) % brokers);
+        let open = order.clone().filter(|&broker| self.links[broker as usize].is_open);
+        if let Some(broker) = open.min_by_key(|&broker| self.links[broker as usize].load) {
+            if let Some(conn) = self.links[broker as usize].conn {
+                ctx.send(conn, Packet::Metadata, 40);
+                self.asked = Some((broker, ctx.now()));
+            }
+            return;
+        }
+        if self.links.iter().any(|link| link.conn.is_some()) {
+            return;
+        }
+        let next = order.clone().find(|&broker| self.links[broker as usize].retry_at <= ctx.now());
+        if let Some(broker) = next {
+            self.first = (broker + 1) % brokers;
+            self.open(broker, ctx);
+        }
+    }
+}

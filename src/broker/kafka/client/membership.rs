@@ -1,0 +1,316 @@
+//! A consumer's membership in its group: finding the coordinator, joining, the range assignment, heartbeats, commits.
+//!
+//! Eager rebalancing: a member that is told to join again finishes what it was handed, gives everything up, and waits
+//! at the barrier.
+//!
+//! Source: `AbstractCoordinator`, `ConsumerCoordinator`, `RangeAssignor`.
+
+use std::collections::BTreeMap;
+
+use super::super::model::{KafkaCtx, METADATA_BACKOFF, Timer};
+use super::super::packet::{Error, GroupAnswer, GroupAsk, GroupRequest, GroupResponse, GroupVerb, Packet};
+use super::consumer::{Assigned, Consumer, Progress};
+use crate::fact::{Fact, NodeId};
+use crate::sim::{ConnId, Span, Time};
+
+/// What a member knows of its group.
+#[derive(Clone, Debug)]
+pub(super) struct Membership {
+    group: u16,
+    /// The partition whose leader coordinates.
+    home: u32,
+    pub(super) conn: Option<ConnId>,
+    pub(super) is_open: bool,
+    coordinator: u16,
+    retry_at: Time,
+    member: u64,
+    generation: u32,
+    phase: Phase,
+    is_rejoin_asked: bool,
+    /// Offsets whose commit is under way.
+    committing: Vec<Progress>,
+    /// Since when an answer is awaited; joins may take as long as the slowest member.
+    asked_at: Option<Time>,
+    heard: Time,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Outside,
+    Joining,
+    Syncing,
+    /// Asks where to begin.
+    Positioning,
+    Stable,
+}
+
+impl Membership {
+    pub(super) fn new(group: u16, home: u32) -> Self {
+        Self {
+            group,
+            home,
+            conn: None,
+            is_open: false,
+            coordinator: 0,
+            retry_at: Time::ZERO,
+            member: 0,
+            generation: 0,
+            phase: Phase::Outside,
+            is_rejoin_asked: false,
+            committing: Vec::new(),
+            asked_at: None,
+            heard: Time::ZERO,
+        }
+    }
+
+    pub(super) fn restart(&mut self) {
+        *self = Self::new(self.group, self.home);
+    }
+
+    pub(super) fn is_stable(&self) -> bool {
+        self.phase == Phase::Stable && !self.is_rejoin_asked && self.committing.is_empty()
+    }
+
+    pub(super) fn is_committing(&self) -> bool {
+        !self.committing.is_empty()
+    }
+
+    /// The connection to the coordinator is gone; what was asked on it is not answered.
+    pub(super) fn lost(&mut self, now: Time) {
+        self.conn = None;
+        self.is_open = false;
+        self.committing.clear();
+        self.asked_at = None;
+        self.retry_at = now + METADATA_BACKOFF;
+        match self.phase {
+            Phase::Joining | Phase::Syncing => self.phase = Phase::Outside,
+            Phase::Outside | Phase::Positioning | Phase::Stable => {}
+        }
+    }
+
+    /// An answer that does not come means that the coordinator is gone.
+    pub(super) fn expire(&mut self, timeout: Span, ctx: &mut KafkaCtx<'_>) {
+        let is_late = self.asked_at.is_some_and(|at| at + timeout <= ctx.now());
+        if is_late
+            && self.phase != Phase::Joining
+            && let Some(conn) = self.conn
+        {
+            ctx.close(conn);
+            self.lost(ctx.now());
+        }
+    }
+
+    fn ask(&mut self, ask: GroupAsk, ctx: &mut KafkaCtx<'_>) {
+        let Some(conn) = self.conn.filter(|_| self.is_open) else { return };
+        self.asked_at.get_or_insert(ctx.now());
+        let (group, member, generation) = (self.group, self.member, self.generation);
+        ctx.send(conn, Packet::Group(Box::new(GroupRequest { group, member, generation, ask })), 100);
+    }
+}
+
+impl Consumer {
+    /// Looks after the coordinator's connection and the next step of joining; when to look again.
+    pub(super) fn keep_membership(&mut self, ctx: &mut KafkaCtx<'_>) -> Time {
+        let now = ctx.now();
+        let Some(coordinator) = self.links.leader(self.membership.home) else {
+            if self.links.view.is_some() {
+                self.links.want_metadata();
+            }
+            return now + METADATA_BACKOFF;
+        };
+        if self.membership.conn.is_some() && self.membership.coordinator != coordinator {
+            // The metadata moved on: the old coordinator is not one any more.
+            if let Some(conn) = self.membership.conn {
+                ctx.close(conn);
+            }
+            self.membership.lost(now);
+            self.membership.retry_at = now;
+        }
+        if self.membership.conn.is_none() {
+            if self.membership.retry_at > now {
+                return self.membership.retry_at;
+            }
+            self.membership.coordinator = coordinator;
+            self.membership.conn = Some(ctx.connect(NodeId(coordinator)));
+            self.membership.asked_at = Some(now);
+        }
+        if !self.membership.is_open {
+            return now + self.config.request_timeout;
+        }
+        match self.membership.phase {
+            Phase::Outside if self.worker.is_idle() => self.join(ctx),
+            Phase::Positioning if self.membership.asked_at.is_none() => {
+                let partitions = self.assigned.iter().map(|assigned| assigned.partition).collect();
+                self.membership.ask(GroupAsk::Offsets(partitions), ctx);
+            }
+            _ => {}
+        }
+        self.membership.asked_at.map_or(Time::NEVER, |at| at + self.config.request_timeout)
+    }
+
+    fn join(&mut self, ctx: &mut KafkaCtx<'_>) {
+        self.membership.phase = Phase::Joining;
+        self.membership.is_rejoin_asked = false;
+        self.assigned.clear();
+        let (session, rebalance) =
+            (self.config.session_timeout.0 / 1_000_000, self.config.max_poll_interval.0 / 1_000_000);
+        self.membership.asked_at = None;
+        self.membership.ask(GroupAsk::Join(session, rebalance), ctx);
+    }
+
+    /// Between two polls, if a rebalance is on: commit, give everything up, join.
+    pub(super) fn rejoin_if_asked(&mut self, ctx: &mut KafkaCtx<'_>) -> bool {
+        let is_asked = self.membership.is_rejoin_asked && self.membership.phase == Phase::Stable;
+        if is_asked && self.membership.is_open {
+            if self.config.has_auto_commit && !self.membership.is_committing() {
+                self.commit(ctx);
+            }
+            self.join(ctx);
+        }
+        is_asked
+    }
+
+    /// Commits what can be committed, if that is anything new.
+    pub(super) fn commit(&mut self, ctx: &mut KafkaCtx<'_>) {
+        if self.membership.phase != Phase::Stable || !self.membership.is_open {
+            return;
+        }
+        let offsets = self.committable();
+        if offsets.is_empty() {
+            return;
+        }
+        for progress in &offsets {
+            if let Some(assigned) = self.assigned.iter_mut().find(|known| known.partition == progress.partition) {
+                assigned.committed = progress.offset;
+            }
+        }
+        let said = offsets.iter().map(|progress| (progress.partition, progress.offset)).collect();
+        self.membership.committing = offsets;
+        self.membership.ask(GroupAsk::Commit(said), ctx);
+    }
+
+    pub(super) fn leave(&mut self, ctx: &mut KafkaCtx<'_>) {
+        if self.membership.phase != Phase::Outside {
+            self.membership.ask(GroupAsk::Leave, ctx);
+        }
+        self.membership.phase = Phase::Outside;
+        self.membership.member = 0;
+        self.assigned.clear();
+    }
+
+    pub(super) fn heartbeat(&mut self, ctx: &mut KafkaCtx<'_>) {
+        ctx.timer(self.config.heartbeat_interval, Timer::Heartbeat);
+        if self.membership.phase != Phase::Stable {
+            return;
+        }
+        if !self.worker.is_idle() && ctx.now().since(self.polled_at) > self.config.max_poll_interval {
+            // The application does not come back: the library leaves on its behalf, and it keeps processing.
+            self.leave(ctx);
+        } else {
+            self.membership.ask(GroupAsk::Heartbeat, ctx);
+        }
+    }
+
+    pub(super) fn group_said(&mut self, response: GroupResponse, ctx: &mut KafkaCtx<'_>) {
+        self.membership.asked_at = None;
+        self.membership.heard = ctx.now();
+        match response.answer {
+            Err(error) => self.group_refused(response.to, error, ctx),
+            Ok(GroupAnswer::Joined { member, generation, members }) => {
+                if self.membership.phase != Phase::Joining {
+                    return;
+                }
+                self.membership.member = member;
+                self.membership.generation = generation;
+                self.membership.phase = Phase::Syncing;
+                let assignment = members.map(|members| range(&members, self.topic));
+                self.membership.ask(GroupAsk::Sync(assignment), ctx);
+            }
+            Ok(GroupAnswer::Assigned(partitions)) => {
+                if self.membership.phase != Phase::Syncing {
+                    return;
+                }
+                self.assigned = partitions.into_iter().map(Assigned::new).collect();
+                self.membership.phase = if self.assigned.is_empty() { Phase::Stable } else { Phase::Positioning };
+            }
+            Ok(GroupAnswer::Offsets(offsets)) => {
+                if self.membership.phase == Phase::Positioning {
+                    self.membership.phase = Phase::Stable;
+                    self.offsets_known(&offsets, ctx);
+                }
+            }
+            Ok(GroupAnswer::Done) => {
+                if response.to == GroupVerb::Commit {
+                    self.committed(ctx);
+                }
+            }
+        }
+    }
+
+    fn committed(&mut self, ctx: &mut KafkaCtx<'_>) {
+        let subscription = self.worker.subscription;
+        for progress in std::mem::take(&mut self.membership.committing) {
+            if let Some(message) = progress.last {
+                ctx.observe(Fact::Acknowledged { message, subscription });
+            }
+        }
+    }
+
+    fn group_refused(&mut self, to: GroupVerb, error: Error, ctx: &mut KafkaCtx<'_>) {
+        let now = ctx.now();
+        if to == GroupVerb::Commit {
+            // What was not committed may be tried again with the next commit.
+            for progress in std::mem::take(&mut self.membership.committing) {
+                if let Some(assigned) = self.assigned.iter_mut().find(|known| known.partition == progress.partition) {
+                    assigned.committed = u64::MAX;
+                }
+            }
+        }
+        match error {
+            Error::RebalanceInProgress => match self.membership.phase {
+                Phase::Stable => self.membership.is_rejoin_asked = true,
+                Phase::Syncing => self.membership.phase = Phase::Outside,
+                _ => {}
+            },
+            Error::UnknownMember | Error::IllegalGeneration => {
+                if error == Error::UnknownMember {
+                    self.membership.member = 0;
+                }
+                self.assigned.clear();
+                self.membership.phase = Phase::Outside;
+            }
+            _ => {
+                self.links.want_metadata();
+                if let Some(conn) = self.membership.conn {
+                    ctx.close(conn);
+                }
+                self.membership.lost(now);
+            }
+        }
+    }
+}
+
+/// The range assignment: consecutive partitions, the first members one more if it does not come out even.
+fn range(members: &[u64], (first, count): (u32, u32)) -> BTreeMap<u64, Vec<u32>> {
+    let (each, more) = (count / members.len() as u32, count % members.len() as u32);
+    let mut next = first;
+    let share = |(at, &member): (usize, &u64)| {
+        let take = each + u32::from((at as u32) < more);
+        next += take;
+        (member, (next - take..next).collect())
+    };
+    members.iter().enumerate().map(share).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_are_consecutive_and_differ_by_one_at_most() {
+        let shares: Vec<_> = range(&[7, 8, 9], (10, 5)).into_values().collect();
+        assert_eq!(shares, [vec![10, 11], vec![12, 13], vec![14]]);
+        let shares: Vec<_> = range(&[7, 8], (0, 1)).into_values().collect();
+        assert_eq!(shares, [vec![0], vec![]], "more members than partitions: some have nothing to do");
+    }
+}

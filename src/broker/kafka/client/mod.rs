@@ -1,0 +1,10 @@
+//! Kafka's client libraries: the Java client, and librdkafka where it differs.
+
+mod consumer;
+mod links;
+mod membership;
+mod partitioner;
+mod producer;
+
+pub(super) use consumer::Consumer;
+pub(super) use producer::Producer;

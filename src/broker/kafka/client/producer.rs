@@ -1,0 +1,527 @@
+//! A producing client: batches by partition, requests by broker, retries, time-outs; and the application that uses it.
+//!
+//! A batch is the unit of sending, of retrying and of loss. With several requests in flight and retries on, a batch that
+//! failed is sent again after later ones have landed.
+//!
+//! Source: `KafkaProducer`, `RecordAccumulator`, `Sender`; librdkafka `INTRODUCTION.md`, `CONFIGURATION.md`.
+//! Not modelled: idempotence, transactions, compression.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use smallvec::SmallVec;
+
+use super::super::config::{Acks, Client, ProducerConfig};
+use super::super::content::batch_bytes;
+use super::super::model::{KafkaCtx, METADATA_BACKOFF, Shared, Timer};
+use super::super::packet::{Error, Packet, ProducePart, ProduceRequest, ProduceResponse};
+use super::links::Links;
+use super::partitioner::Placement;
+use crate::app::{Answer, Doubt, Origin, Sender};
+use crate::fact::{Fact, MessageId, ProducerId};
+use crate::scenario::plan::Plan;
+use crate::sim::{ConnId, Input, Span, Time};
+
+/// One instance of a producing application, with its client library.
+#[derive(Clone, Debug)]
+pub(in super::super) struct Producer {
+    app: Sender,
+    config: ProducerConfig,
+    payload: u32,
+    /// The topic's first partition.
+    first: u32,
+    placement: Placement,
+    links: Links,
+    /// By partition of the topic.
+    queues: Vec<Queue>,
+    /// By broker, oldest first.
+    requests: Vec<VecDeque<Request>>,
+    request_next: u32,
+    /// Messages that wait for room in the buffer, and since when.
+    blocked: VecDeque<(MessageId, Time)>,
+    buffered_bytes: u64,
+    buffered_records: u64,
+    /// Attempts of messages that the application sent again.
+    attempts: BTreeMap<MessageId, u16>,
+    /// Application-level retries that wait for their time.
+    again: u32,
+    wake_at: Time,
+    is_due_armed: bool,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Queue {
+    batches: VecDeque<Batch>,
+    in_flight: u32,
+}
+
+#[derive(Clone, Debug)]
+struct Batch {
+    messages: SmallVec<[MessageId; 4]>,
+    created: Time,
+    tries: u32,
+    not_before: Time,
+}
+
+#[derive(Clone, Debug)]
+struct Request {
+    id: u32,
+    sent: Time,
+    batches: SmallVec<[(u32, Batch); 1]>,
+}
+
+impl Producer {
+    pub(in super::super) fn new(
+        plan: &Plan,
+        producer: ProducerId,
+        instance: u16,
+        seed: u64,
+        ends: Time,
+        shared: &Shared,
+    ) -> Self {
+        let wanted = &plan.producers[producer.0 as usize];
+        let config = ProducerConfig::new(plan, wanted);
+        let topology = &shared.topology;
+        let (first, count) = topology.topic(&wanted.send_to).map_or((0, 1), |topic| (topic.first, topic.count));
+        let links = Links::new(topology.brokers, config.client, config.request_timeout, config.metadata_max_age);
+        Self {
+            app: Sender::new(wanted, producer, instance, seed, ends),
+            payload: wanted.size_bytes,
+            first,
+            placement: Placement::new(config.partitioner, count, seed),
+            links,
+            queues: vec![Queue::default(); count as usize],
+            requests: vec![VecDeque::new(); topology.brokers as usize],
+            request_next: 0,
+            blocked: VecDeque::new(),
+            buffered_bytes: 0,
+            buffered_records: 0,
+            attempts: BTreeMap::new(),
+            again: 0,
+            wake_at: Time::NEVER,
+            is_due_armed: false,
+            config,
+        }
+    }
+
+    /// Whether it has nothing more to send and nothing to wait for.
+    pub(in super::super) fn is_done(&self) -> bool {
+        !self.app.has_more() && !self.app.is_waiting() && self.again == 0
+    }
+
+    #[inline]
+    pub(in super::super) fn on(
+        &mut self,
+        input: Input<Packet, Timer>,
+        shared: &mut Shared,
+        ctx: &mut KafkaCtx<'_>,
+    ) {
+        match input {
+            Input::Timer(Timer::Due) => self.due(shared, ctx),
+            Input::Packet(conn, Packet::ProduceResponse(response)) => self.answered(conn, response, shared, ctx),
+            Input::Packet(_, Packet::MetadataResponse(view)) => self.links.answered(view, ctx.now()),
+            Input::Timer(Timer::Wake) => self.wake(shared, ctx),
+            Input::Timer(Timer::Again { message, attempt }) => {
+                self.again -= 1;
+                self.attempts.insert(message, attempt);
+                ctx.observe(Fact::Sent { message, attempt });
+                self.accept(message, shared, ctx);
+            }
+            Input::Start => self.start(ctx),
+            Input::Stop => ctx.exit(),
+            Input::Connected(conn) => {
+                self.links.connected(conn);
+            }
+            Input::Closed(conn) => {
+                if let Some(broker) = self.links.closed(conn, ctx.now()) {
+                    self.requests_lost(broker, shared, ctx);
+                }
+            }
+            _ => {}
+        }
+        self.pump(shared, ctx);
+    }
+
+    fn start(&mut self, ctx: &mut KafkaCtx<'_>) {
+        self.queues.fill(Queue::default());
+        for requests in &mut self.requests {
+            requests.clear();
+        }
+        self.blocked.clear();
+        self.attempts.clear();
+        self.again = 0;
+        self.buffered_bytes = 0;
+        self.buffered_records = 0;
+        self.wake_at = Time::NEVER;
+        self.is_due_armed = false;
+        self.app.restart(ctx.now());
+        self.links.restart(ctx);
+        self.arm_due(ctx);
+    }
+
+    fn arm_due(&mut self, ctx: &mut KafkaCtx<'_>) {
+        if !self.is_due_armed
+            && let Some(at) = self.app.due()
+        {
+            self.is_due_armed = true;
+            ctx.timer_at(at, Timer::Due);
+        }
+    }
+
+    fn due(&mut self, shared: &mut Shared, ctx: &mut KafkaCtx<'_>) {
+        self.is_due_armed = false;
+        if self.app.is_greedy() && !self.has_room() {
+            // Goes on when there is room again.
+            return;
+        }
+        let (producer, instance) = (self.app.producer(), self.app.instance());
+        let number = self.app.take(ctx.now());
+        let message = shared.catalogue.add(Origin { producer, number });
+        let key = shared.catalogue.key(message);
+        ctx.observe(Fact::Due { message, producer, instance, number, key });
+        if ctx.has_details() {
+            ctx.observe(Fact::Sent { message, attempt: 1 });
+        }
+        self.accept(message, shared, ctx);
+        self.arm_due(ctx);
+    }
+
+    fn has_room(&self) -> bool {
+        self.buffered_bytes < self.config.buffer_bytes && self.buffered_records < self.config.buffer_records
+    }
+
+    /// The application calls send.
+    fn accept(&mut self, message: MessageId, shared: &Shared, ctx: &mut KafkaCtx<'_>) {
+        if self.has_room() && self.blocked.is_empty() {
+            self.enqueue(message, shared, ctx);
+        } else {
+            self.blocked.push_back((message, ctx.now()));
+        }
+    }
+
+    #[inline]
+    fn enqueue(&mut self, message: MessageId, shared: &Shared, ctx: &mut KafkaCtx<'_>) {
+        let identity = shared.catalogue.origin(message).identity();
+        let number = self.placement.place(shared.catalogue.key(message), identity);
+        self.buffered_bytes += u64::from(self.payload);
+        self.buffered_records += 1;
+        let records_max = self.config.batch_records.min((self.config.batch_bytes / self.payload.max(1)).max(1));
+        let queue = &mut self.queues[number as usize];
+        if let Some(open) = queue.batches.back_mut()
+            && open.tries == 0
+            && (open.messages.len() as u32) < records_max
+        {
+            open.messages.push(message);
+            if open.messages.len() as u32 == records_max {
+                self.placement.batch_closed();
+            }
+            return;
+        }
+        let messages = SmallVec::from_slice(&[message]);
+        let now = ctx.now();
+        queue.batches.push_back(Batch { messages, created: now, tries: 0, not_before: now });
+    }
+
+    /// Sends what is ready to whoever leads; arms the alarm for what is not.
+    fn pump(&mut self, shared: &mut Shared, ctx: &mut KafkaCtx<'_>) {
+        while !self.blocked.is_empty() && self.has_room() {
+            if let Some((message, _)) = self.blocked.pop_front() {
+                self.enqueue(message, shared, ctx);
+            }
+        }
+        let now = ctx.now();
+        let mut look_at = self.links.tick(ctx);
+        let is_pressed = !self.blocked.is_empty();
+        for broker in 0..self.requests.len() as u16 {
+            loop {
+                let is_full = self.requests[broker as usize].len() >= self.config.in_flight_max as usize;
+                let parts = self.collect(broker, is_full, is_pressed, now, &mut look_at);
+                if parts.is_empty() {
+                    break;
+                }
+                let Some(conn) = self.links.open(broker, ctx) else {
+                    self.put_back(parts);
+                    look_at = look_at.min(now + METADATA_BACKOFF);
+                    break;
+                };
+                self.send(broker, conn, parts, shared, ctx);
+            }
+        }
+        if self.app.is_greedy() && self.has_room() {
+            self.arm_due(ctx);
+        }
+        if !self.app.is_greedy() {
+            self.arm_due(ctx);
+        }
+        if look_at < self.wake_at {
+            self.wake_at = look_at;
+            ctx.timer_at(look_at, Timer::Wake);
+        }
+    }
+
+    /// Takes the batches that one request to this broker may carry now.
+    fn collect(
+        &mut self,
+        broker: u16,
+        is_full: bool,
+        is_pressed: bool,
+        now: Time,
+        look_at: &mut Time,
+    ) -> SmallVec<[(u32, Batch); 1]> {
+        let mut parts = SmallVec::new();
+        for number in 0..self.queues.len() as u32 {
+            let Some(batch) = self.queues[number as usize].batches.front() else { continue };
+            let leader = self.links.leader(self.first + number);
+            if leader.is_none() && broker == 0 {
+                self.links.want_metadata();
+                *look_at = (*look_at).min(now + METADATA_BACKOFF).min(batch.created + self.expiry());
+            }
+            if leader != Some(broker) {
+                continue;
+            }
+            *look_at = (*look_at).min(batch.created + self.expiry());
+            let is_muted = self.config.in_flight_max == 1 && self.queues[number as usize].in_flight > 0;
+            if is_full || is_muted {
+                continue;
+            }
+            let ready_at = self.ready_at(batch, number, is_pressed);
+            if ready_at > now {
+                *look_at = (*look_at).min(ready_at);
+                continue;
+            }
+            let queue = &mut self.queues[number as usize];
+            if let Some(batch) = queue.batches.pop_front() {
+                queue.in_flight += 1;
+                if batch.tries == 0 && queue.batches.is_empty() {
+                    self.placement.batch_closed();
+                }
+                parts.push((number, batch));
+            }
+            if self.config.client == Client::Librdkafka {
+                break;
+            }
+        }
+        parts
+    }
+
+    fn ready_at(&self, batch: &Batch, number: u32, is_pressed: bool) -> Time {
+        let records_max = self.config.batch_records.min((self.config.batch_bytes / self.payload.max(1)).max(1));
+        let is_closed = batch.messages.len() as u32 >= records_max
+            || self.queues[number as usize].batches.len() > 1
+            || batch.tries > 0
+            || is_pressed;
+        let lingers = if is_closed { Span::ZERO } else { self.config.linger };
+        batch.not_before.max(batch.created + lingers)
+    }
+
+    /// How long after its creation a batch that waits is given up.
+    fn expiry(&self) -> Span {
+        self.config.delivery_timeout.unwrap_or(self.config.request_timeout)
+    }
+
+    fn put_back(&mut self, parts: SmallVec<[(u32, Batch); 1]>) {
+        for (number, batch) in parts.into_iter().rev() {
+            let queue = &mut self.queues[number as usize];
+            queue.in_flight -= 1;
+            queue.batches.push_front(batch);
+        }
+    }
+
+    fn send(
+        &mut self,
+        broker: u16,
+        conn: ConnId,
+        mut batches: SmallVec<[(u32, Batch); 1]>,
+        shared: &mut Shared,
+        ctx: &mut KafkaCtx<'_>,
+    ) {
+        let now = ctx.now();
+        let mut parts = SmallVec::new();
+        let mut bytes = 60;
+        for (number, batch) in &mut batches {
+            batch.tries += 1;
+            let size = batch_bytes(batch.messages.len() as u32, self.payload);
+            bytes += size;
+            parts.push(ProducePart {
+                partition: self.first + *number,
+                bytes: size,
+                messages: batch.messages.clone(),
+            });
+        }
+        self.request_next = self.request_next.wrapping_add(1);
+        let (id, acks) = (self.request_next, self.config.acks);
+        let timeout_ms = (self.config.ack_timeout.0 / 1_000_000) as u32;
+        ctx.send(conn, Packet::Produce(ProduceRequest { id, acks, timeout_ms, parts }), bytes);
+        if acks == Acks::Zero {
+            // Handing it to the socket is all that was asked for.
+            for (number, batch) in batches {
+                self.queues[number as usize].in_flight -= 1;
+                self.confirm(&batch, shared, ctx);
+            }
+            return;
+        }
+        let requests = &mut self.requests[broker as usize];
+        requests.push_back(Request { id, sent: now, batches });
+        self.links.load(broker, requests.len() as u32);
+        let alarm = now + self.config.request_timeout;
+        if alarm < self.wake_at {
+            self.wake_at = alarm;
+            ctx.timer_at(alarm, Timer::Wake);
+        }
+    }
+
+    fn answered(
+        &mut self,
+        conn: ConnId,
+        response: ProduceResponse,
+        shared: &mut Shared,
+        ctx: &mut KafkaCtx<'_>,
+    ) {
+        let Some(broker) = self.links.broker_of(conn) else { return };
+        let requests = &mut self.requests[broker as usize];
+        let Some(at) = requests.iter().position(|request| request.id == response.id) else { return };
+        let Some(request) = requests.remove(at) else { return };
+        self.links.load(broker, requests.len() as u32);
+        for (number, batch) in request.batches {
+            let partition = self.first + number;
+            let result = response.parts.iter().find(|(known, _)| *known == partition);
+            self.queues[number as usize].in_flight -= 1;
+            match result.and_then(|(_, error)| *error) {
+                None => self.confirm(&batch, shared, ctx),
+                Some(error) => self.failed(number, batch, error, shared, ctx),
+            }
+        }
+    }
+
+    fn confirm(&mut self, batch: &Batch, _shared: &mut Shared, ctx: &mut KafkaCtx<'_>) {
+        self.free(batch);
+        for &message in &batch.messages {
+            let attempt = self.attempt(message);
+            ctx.observe(Fact::Confirmed { message, attempt });
+            self.app.answered(ctx.now(), attempt, Answer::Confirmed);
+        }
+    }
+
+    /// A batch failed: it is tried again, or the application is told.
+    fn failed(&mut self, number: u32, mut batch: Batch, error: Error, shared: &mut Shared, ctx: &mut KafkaCtx<'_>) {
+        if matches!(error, Error::NotLeader | Error::Network | Error::RequestTimedOut) {
+            self.links.want_metadata();
+        }
+        let now = ctx.now();
+        let is_over = self.config.delivery_timeout.is_some_and(|timeout| batch.created + timeout <= now);
+        if batch.tries > self.config.retries || is_over {
+            let error = if is_over && batch.tries <= self.config.retries { Error::DeliveryTimedOut } else { error };
+            self.give_up(&batch, error, shared, ctx);
+            return;
+        }
+        let doubled = Span(self.config.retry_backoff.0 << (batch.tries - 1).min(20));
+        let backoff = doubled.min(self.config.retry_backoff_max);
+        batch.not_before = now + backoff;
+        self.queues[number as usize].batches.push_front(batch);
+    }
+
+    fn give_up(&mut self, batch: &Batch, error: Error, _shared: &mut Shared, ctx: &mut KafkaCtx<'_>) {
+        self.free(batch);
+        for &message in &batch.messages {
+            self.tell_failure(message, error, batch.tries > 0, ctx);
+        }
+    }
+
+    fn tell_failure(&mut self, message: MessageId, error: Error, was_sent: bool, ctx: &mut KafkaCtx<'_>) {
+        let attempt = self.attempt(message);
+        ctx.observe(Fact::Failed { message, attempt, error: error as u16 });
+        let is_refused = matches!(error, Error::NotLeader | Error::NotEnoughReplicas | Error::BufferFull);
+        let doubt = if is_refused || !was_sent { Doubt::None } else { Doubt::MayBeStored };
+        if let Some(after) = self.app.answered(ctx.now(), attempt, Answer::Failed(doubt)) {
+            self.again += 1;
+            ctx.timer(after, Timer::Again { message, attempt: attempt + 1 });
+        } else {
+            self.attempts.remove(&message);
+        }
+    }
+
+    #[inline]
+    fn attempt(&self, message: MessageId) -> u16 {
+        if self.attempts.is_empty() { 1 } else { self.attempts.get(&message).copied().unwrap_or(1) }
+    }
+
+    fn free(&mut self, batch: &Batch) {
+        let records = batch.messages.len() as u64;
+        self.buffered_bytes -= records * u64::from(self.payload);
+        self.buffered_records -= records;
+    }
+
+    /// The connection went away: nobody will answer what was under way on it.
+    fn requests_lost(&mut self, broker: u16, shared: &mut Shared, ctx: &mut KafkaCtx<'_>) {
+        let lost = std::mem::take(&mut self.requests[broker as usize]);
+        // The newest first: each goes back to the front of its queue.
+        for (number, batch) in lost.into_iter().rev().flat_map(|request| request.batches) {
+            self.queues[number as usize].in_flight -= 1;
+            self.failed(number, batch, Error::Network, shared, ctx);
+        }
+    }
+
+    /// Looks at everything that has a time-out.
+    fn wake(&mut self, shared: &mut Shared, ctx: &mut KafkaCtx<'_>) {
+        let now = ctx.now();
+        if now < self.wake_at {
+            return;
+        }
+        self.wake_at = Time::NEVER;
+        let expired = |sent: Time, timeout: Span| sent + timeout <= now;
+        for broker in 0..self.requests.len() as u16 {
+            let oldest = self.requests[broker as usize].front().map(|request| request.sent);
+            if oldest.is_some_and(|sent| expired(sent, self.config.request_timeout)) {
+                self.links.give_up(broker, ctx);
+                self.requests_lost(broker, shared, ctx);
+            }
+        }
+        self.expire_queued(shared, ctx);
+        if let Some(timeout) = self.config.delivery_timeout {
+            self.expire_in_flight(timeout, shared, ctx);
+        }
+        while let Some(&(message, since)) = self.blocked.front()
+            && expired(since, self.config.max_block)
+        {
+            self.blocked.pop_front();
+            self.tell_failure(message, Error::BufferFull, false, ctx);
+        }
+        let sent = self.requests.iter().filter_map(|requests| requests.front()).map(|request| request.sent);
+        let blocked = self.blocked.front().map(|&(_, since)| since + self.config.max_block);
+        let alarms = sent.map(|sent| sent + self.config.request_timeout).chain(blocked);
+        if let Some(at) = alarms.min() {
+            self.wake_at = at;
+            ctx.timer_at(at, Timer::Wake);
+        }
+    }
+
+    fn expire_queued(&mut self, shared: &mut Shared, ctx: &mut KafkaCtx<'_>) {
+        let (now, expiry) = (ctx.now(), self.expiry());
+        for number in 0..self.queues.len() {
+            while let Some(batch) = self.queues[number].batches.front()
+                && batch.created + expiry <= now
+            {
+                if let Some(batch) = self.queues[number].batches.pop_front() {
+                    self.give_up(&batch, Error::DeliveryTimedOut, shared, ctx);
+                }
+            }
+        }
+    }
+
+    /// The time for delivery is over while the request is under way: the application is told; the request goes on.
+    fn expire_in_flight(&mut self, timeout: Span, shared: &mut Shared, ctx: &mut KafkaCtx<'_>) {
+        let now = ctx.now();
+        for broker in 0..self.requests.len() {
+            for at in 0..self.requests[broker].len() {
+                let request = &mut self.requests[broker][at];
+                let (late, rest) = std::mem::take(&mut request.batches)
+                    .into_iter()
+                    .partition::<SmallVec<[(u32, Batch); 1]>, _>(|(_, batch)| batch.created + timeout <= now);
+                request.batches = rest;
+                for (number, batch) in late {
+                    self.queues[number as usize].in_flight -= 1;
+                    self.give_up(&batch, Error::DeliveryTimedOut, shared, ctx);
+                }
+            }
+        }
+    }
+}

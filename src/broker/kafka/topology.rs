@@ -1,0 +1,219 @@
+//! What does not change while a world runs: who is which node, where partitions live, and which rules the version has.
+
+use smallvec::SmallVec;
+
+use super::config::{BrokerConfig, TopicConfig};
+use crate::fact::NodeId;
+use crate::scenario::plan::{Plan, Value, Version};
+
+/// The group coordinator's topic.
+const OFFSETS_TOPIC: &str = "__consumer_offsets";
+/// `offsets.topic.num.partitions`; only those that a group hashes to are built.
+const OFFSETS_PARTITIONS: u32 = 50;
+
+/// The cluster's fixed shape.
+#[derive(Clone, Debug)]
+pub(super) struct Topology {
+    pub(super) brokers: u16,
+    /// `zookeeper-1` or `controller-1`.
+    pub(super) keeper: NodeId,
+    pub(super) rules: Rules,
+    pub(super) config: BrokerConfig,
+    pub(super) topics: Vec<Topic>,
+    pub(super) partitions: Vec<Partition>,
+    pub(super) groups: Vec<Group>,
+}
+
+/// A topic.
+#[derive(Clone, Debug)]
+pub(super) struct Topic {
+    pub(super) name: String,
+    pub(super) first: u32,
+    pub(super) count: u32,
+}
+
+/// A partition.
+#[derive(Clone, Debug)]
+pub(super) struct Partition {
+    pub(super) topic: u16,
+    pub(super) number: u32,
+    pub(super) replicas: SmallVec<[u16; 4]>,
+    pub(super) config: TopicConfig,
+}
+
+/// A consumer group.
+#[derive(Clone, Debug)]
+pub(super) struct Group {
+    pub(super) name: String,
+    /// The partition whose leader coordinates it.
+    pub(super) home: u32,
+}
+
+/// Who keeps the cluster's metadata.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Metadata {
+    ZooKeeper,
+    KRaft,
+}
+
+/// How a follower finds out where its log stops agreeing with its leader's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Truncation {
+    /// It cuts to its own high watermark (before 0.11).
+    HighWatermark,
+    /// It asks for the end of its last epoch, once (KIP-101: 0.11 to 1.1).
+    EpochOnce,
+    /// It asks until the epochs agree (KIP-279: 2.0 to 2.6).
+    Epoch,
+    /// The leader says so in the fetch response (2.7).
+    InFetch,
+}
+
+/// The rules that depend on the version.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rules {
+    pub(super) metadata: Metadata,
+    pub(super) truncation: Truncation,
+    /// Fetches carry the leader epoch and stale ones are refused (KIP-320, 2.1).
+    pub(super) fences_fetches: bool,
+    /// The high watermark stands still below `min.insync.replicas` (KAFKA-15583, 3.7).
+    pub(super) gates_watermark: bool,
+    /// A leader waits for ZooKeeper while it changes the ISR, and appends wait with it (before 2.7).
+    pub(super) isr_change_blocks: bool,
+    /// A follower is admitted to the ISR only as the incarnation that the controller knows (KAFKA-15221, 3.7).
+    pub(super) checks_broker_epoch: bool,
+}
+
+impl Rules {
+    fn new(version: Version, metadata: Metadata) -> Self {
+        let truncation = match version {
+            v if v < Version(0, 11, 0) => Truncation::HighWatermark,
+            v if v < Version(2, 0, 0) => Truncation::EpochOnce,
+            v if v < Version(2, 7, 0) => Truncation::Epoch,
+            _ => Truncation::InFetch,
+        };
+        Self {
+            metadata,
+            truncation,
+            fences_fetches: version >= Version(2, 1, 0),
+            gates_watermark: version >= Version(3, 7, 0),
+            isr_change_blocks: metadata == Metadata::ZooKeeper && version < Version(2, 7, 0),
+            checks_broker_epoch: version >= Version(3, 7, 0),
+        }
+    }
+}
+
+impl Topology {
+    /// The shape that a plan asks for.
+    pub(super) fn new(plan: &Plan) -> Self {
+        let brokers = plan.cluster.roles.get("brokers").copied().unwrap_or(1);
+        let rules = Rules::new(plan.version, metadata_of(plan));
+        let config = BrokerConfig::new(plan);
+        let mut topology = Self {
+            brokers,
+            keeper: NodeId(brokers),
+            rules,
+            config,
+            topics: Vec::new(),
+            partitions: Vec::new(),
+            groups: Vec::new(),
+        };
+        for entity in &plan.entities {
+            let count = match entity.fields.get("partitions") {
+                Some(&Value::Int(count)) => count as u32,
+                _ => 1,
+            };
+            let config = TopicConfig::new(plan, Some(entity));
+            topology.add_topic(&entity.name, config, (0..count).collect::<Vec<_>>().as_slice());
+        }
+        topology.add_groups(plan);
+        topology
+    }
+
+    /// The topic of that name.
+    pub(super) fn topic(&self, name: &str) -> Option<&Topic> {
+        self.topics.iter().find(|topic| topic.name == name)
+    }
+
+    /// `orders/0`, or `orders` if it has one partition.
+    pub(super) fn partition(&self, name: &str) -> Option<u32> {
+        if let Some(topic) = self.topic(name) {
+            return (topic.count == 1).then_some(topic.first);
+        }
+        let (topic, number) = name.rsplit_once('/')?;
+        let number: u32 = number.parse().ok()?;
+        let topic = self.topics.iter().position(|known| known.name == topic)? as u16;
+        let at = self.partitions.iter().position(|known| known.topic == topic && known.number == number)?;
+        Some(at as u32)
+    }
+
+    /// `orders/0`.
+    pub(super) fn partition_name(&self, partition: u32) -> String {
+        let partition = &self.partitions[partition as usize];
+        format!("{}/{}", self.topics[partition.topic as usize].name, partition.number)
+    }
+
+    /// Whether the partition holds messages; else it is the coordinator's.
+    pub(super) fn holds_messages(&self, partition: u32) -> bool {
+        let topic = self.partitions[partition as usize].topic as usize;
+        self.topics[topic].name != OFFSETS_TOPIC
+    }
+
+    /// The group of that name.
+    pub(super) fn group(&self, name: &str) -> Option<u16> {
+        self.groups.iter().position(|group| group.name == name).map(|at| at as u16)
+    }
+
+    /// Spreads replicas over brokers: each topic starts one broker further on, each partition too.
+    fn add_topic(&mut self, name: &str, config: TopicConfig, numbers: &[u32]) {
+        let topic = self.topics.len() as u16;
+        let first = self.partitions.len() as u32;
+        self.topics.push(Topic { name: name.to_owned(), first, count: numbers.len() as u32 });
+        let brokers = u32::from(self.brokers);
+        for &number in numbers {
+            let factor = u32::from(config.replication_factor).min(brokers);
+            let replicas =
+                (0..factor).map(|replica| ((u32::from(topic) + number + replica) % brokers) as u16).collect();
+            self.partitions.push(Partition { topic, number, replicas, config: config.clone() });
+        }
+    }
+
+    fn add_groups(&mut self, plan: &Plan) {
+        let names: Vec<_> = plan.consumers.iter().map(super::config::group_id).collect();
+        let number_of = |name: &str| java_hash(name).unsigned_abs() % OFFSETS_PARTITIONS;
+        let mut numbers: Vec<_> = names.iter().map(|name| number_of(name)).collect();
+        numbers.sort_unstable();
+        numbers.dedup();
+        if numbers.is_empty() {
+            return;
+        }
+        let config = TopicConfig::offsets(plan, self.brokers);
+        self.add_topic(OFFSETS_TOPIC, config, &numbers);
+        for name in names {
+            let home = self
+                .partition(&format!("{OFFSETS_TOPIC}/{}", number_of(&name)))
+                .or_else(|| self.partition(OFFSETS_TOPIC))
+                .expect("the partition of every group was just added");
+            if self.group(&name).is_none() {
+                self.groups.push(Group { name, home });
+            }
+        }
+    }
+}
+
+/// ZooKeeper or KRaft: what the plan says, else what a new cluster of that version got (KRaft is ready since 3.3).
+pub(super) fn metadata_of(plan: &Plan) -> Metadata {
+    match plan.cluster.fields.get("metadata") {
+        Some(Value::Text(text)) if text == "kraft" => Metadata::KRaft,
+        Some(_) => Metadata::ZooKeeper,
+        None if plan.cluster.roles.contains_key("zookeeper") => Metadata::ZooKeeper,
+        None if plan.cluster.roles.contains_key("controllers") => Metadata::KRaft,
+        None if plan.version >= Version(3, 3, 0) => Metadata::KRaft,
+        None => Metadata::ZooKeeper,
+    }
+}
+
+/// `String.hashCode`.
+fn java_hash(text: &str) -> i32 {
+    text.encode_utf16().fold(0i32, |hash, unit| hash.wrapping_mul(31).wrapping_add(i32::from(unit)))
+}
