@@ -251,7 +251,10 @@ fn range(low: &str, high: &str, subject: &Subject) -> Result<Test, String> {
             Ok(Test::Compare(comparison, Operand::Quantity(end(high)?)))
         }
         (low, high) => {
-            let (low, high) = (end(low)?, end(high)?);
+            let (mut low, high) = (end(low)?, end(high)?);
+            if let (Quantity::Number(0.0), Quantity::Percent(_)) = (low, high) {
+                low = Quantity::Percent(0.0);
+            }
             match (amount(low) < amount(high), closed && low == high) {
                 (false, false) => Err("the range is empty".to_owned()),
                 _ if std::mem::discriminant(&low) != std::mem::discriminant(&high) => {

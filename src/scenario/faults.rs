@@ -88,6 +88,10 @@ fn as_text(entry: &Entry) -> Option<String> {
 fn verb(reader: &mut Reader, name: &str, entry: &Entry, table: &Table) -> Option<&'static str> {
     let mut verbs = VERBS.keys.iter().filter_map(|key| Some((key, table.get(key.name)?)));
     let Some((first, at)) = verbs.next() else {
+        if table.entries.keys().any(|key| FAULT.find(key).is_none()) {
+            // Reported as an unknown key: most likely the verb, mistyped.
+            return None;
+        }
         let message = format!("fault `{}` has no verb", shown(name));
         let all: Vec<String> = VERBS.built().map(|verb| format!("`{verb}`")).collect();
         let help = format!("say what it does: {}", super::reader::listed(&all));

@@ -3,7 +3,7 @@
 //! Tables merge key by key, everything else is replaced whole, and `NAME = false` removes a named table. Expectations
 //! add up instead: they are kept out of the merge and joined by [`super::claims`].
 
-use super::diagnostic::{Diagnostic, nearest};
+use super::diagnostic::{Diagnostic, Spot, nearest};
 use super::keys::DESCRIPTIONS;
 use super::tree::{Entry, Node, Table};
 
@@ -90,18 +90,30 @@ fn flatten_config(owner: &mut Table, diagnostics: &mut Vec<Diagnostic>) {
 /// Everything in a table that is not itself a table, with its dotted path, in the order of the file.
 pub(super) fn leaves(table: &Table) -> Vec<(String, Entry)> {
     let mut found = Vec::new();
-    collect(table, "", &mut found);
+    collect(table, None, &mut found);
     found.sort_by_key(|(_, entry)| entry.key);
     found
 }
 
 /// Nesting is bounded by the parser.
-fn collect(table: &Table, prefix: &str, found: &mut Vec<(String, Entry)>) {
+fn collect(table: &Table, prefix: Option<(&str, Spot)>, found: &mut Vec<(String, Entry)>) {
     for (name, entry) in &table.entries {
-        let path = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
+        let (path, key) = match prefix {
+            Some((prefix, before)) => (format!("{prefix}.{name}"), joined(before, entry.key)),
+            None => (name.clone(), entry.key),
+        };
         match &entry.node {
-            Node::Table(inner) if !inner.entries.is_empty() => collect(inner, &path, found),
-            _ => found.push((path, entry.clone())),
+            Node::Table(inner) if !inner.entries.is_empty() => collect(inner, Some((&path, key)), found),
+            _ => found.push((path, Entry { key, ..entry.clone() })),
         }
+    }
+}
+
+/// The place of a dotted key as a whole, if it was written in one piece.
+fn joined(before: Spot, key: Spot) -> Spot {
+    if before.source == key.source && before.end + 1 == key.start {
+        Spot { start: before.start, ..key }
+    } else {
+        key
     }
 }
