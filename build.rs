@@ -25,6 +25,7 @@ fn main() -> io::Result<()> {
     let mut table = String::from("static BUILT_IN: &[BuiltIn] = &[\n");
     for (name, file) in names {
         let path = format!("scenarios/{name}.toml");
+        let file = file.to_string_lossy();
         let line = format!("BuiltIn {{ name: {name:?}, path: {path:?}, text: include_str!({file:?}) }},");
         writeln!(table, "    {line}").map_err(io::Error::other)?;
     }

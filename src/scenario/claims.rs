@@ -329,7 +329,7 @@ fn check_unit(quantity: Quantity, subject: &Subject) -> Result<Quantity, String>
         Subject::State => return Ok(quantity),
     };
     match (unit, quantity) {
-        (Unit::Time, Quantity::Number(number)) if number == 0.0 => Ok(Quantity::Millis(0.0)),
+        (Unit::Time, Quantity::Number(0.0)) => Ok(Quantity::Millis(0.0)),
         (Unit::Time, Quantity::Millis(_))
         | (Unit::Share | Unit::Count, Quantity::Number(_) | Quantity::Percent(_))
         | (Unit::Rate, Quantity::Number(_)) => Ok(quantity),

@@ -13,7 +13,7 @@ use super::tree::{Entry, Node, Table};
 use super::{faults, names, settings, value};
 
 /// Messages of one producer at most.
-const MESSAGES_MAX: u64 = 50_000_000;
+const MESSAGES_MAX: u32 = 50_000_000;
 /// Messages of all producers at most.
 const MESSAGES_TOTAL_MAX: u64 = 1_000_000_000;
 /// Keys of one producer at most.
@@ -145,9 +145,9 @@ fn producer(reader: &mut Reader, name: &str, entry: &Entry, table: &Table, plan:
         _ => value::rate(""),
     });
     let rate = rate.unwrap_or(Rate::Every(Span::from_millis(1)));
-    let messages = reader.int(table, "messages", 0, MESSAGES_MAX as i64).map(|count| count as u32);
+    let messages = reader.int(table, "messages", 0, i64::from(MESSAGES_MAX)).map(|count| count as u32);
     if let (None, Rate::Every(gap) | Rate::Poisson(gap)) = (messages, rate)
-        && plan.run_for.0 / gap.0 > MESSAGES_MAX
+        && plan.run_for.0 / gap.0 > u64::from(MESSAGES_MAX)
     {
         let message = format!("producer `{}` sends too many messages", shown(name));
         let label = format!("until `run_for`; the limit is {MESSAGES_MAX}");

@@ -155,7 +155,7 @@ fn window(text: &str, spots: impl Iterator<Item = Spot> + Clone) -> (Range<usize
     let bytes = text.as_bytes();
     let first = bytes[..start].iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
     let last = bytes[end..].iter().position(|byte| *byte == b'\n').map_or(text.len(), |at| end + at);
-    (first..last, 1 + bytes[..first].iter().filter(|byte| **byte == b'\n').count())
+    (first..last, 1 + text[..first].matches('\n').count())
 }
 
 /// Inside the text and on character boundaries.

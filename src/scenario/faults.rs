@@ -13,7 +13,7 @@ use super::tree::{Entry, Node, Table};
 use super::value;
 
 /// Faults at most, repetitions counted.
-const FAULTS_MAX: usize = 1_000;
+const FAULTS_MAX: u32 = 1_000;
 
 /// Keys that only some verbs have, and which.
 const BELONGS: &[(&str, &[&str])] = &[
@@ -67,7 +67,7 @@ pub(super) fn read(reader: &mut Reader, file: &Table, plan: &Plan) -> Vec<FaultP
         let fault = Fault { name, entry, table, verb };
         check_belonging(reader, &fault);
         faults.extend(fault.read(reader, &cast));
-        if faults.len() > FAULTS_MAX {
+        if faults.len() > FAULTS_MAX as usize {
             let message = "too many faults".to_owned();
             let label = format!("the limit is {FAULTS_MAX}, repetitions counted");
             reader.report(Diagnostic::at(entry.key, message, label));
@@ -197,7 +197,7 @@ impl Fault<'_> {
 
     /// How often, and how far apart.
     fn repetition(&self, reader: &mut Reader, plan: &Plan, trigger: Option<&Trigger>) -> (usize, Span) {
-        let times = reader.int(self.table, "times", 1, FAULTS_MAX as i64).map(|times| times as u64);
+        let times = reader.int(self.table, "times", 1, i64::from(FAULTS_MAX)).map(|times| times as u64);
         let every = reader.duration(self.table, "every").unwrap_or(Span::ZERO);
         match (self.table.get("every"), self.table.get("times")) {
             (None, None) => return (1, Span::ZERO),
@@ -233,7 +233,7 @@ impl Fault<'_> {
             let label = format!("only {fitting} of {wanted} fit into `run_for`, which is {}", plan.run_for);
             reader.report_relation(Diagnostic::at(entry.at, message, label));
         }
-        (wanted.min(fitting).min(FAULTS_MAX as u64 + 1) as usize, every)
+        (wanted.min(fitting).min(u64::from(FAULTS_MAX) + 1) as usize, every)
     }
 
     fn verb(&self, reader: &mut Reader, cast: &Cast<'_>, round: usize) -> Option<Verb> {

@@ -3,8 +3,9 @@
 //! Documented at <https://kafka.apache.org/documentation/#configuration>; the conflicts are the ones that real brokers and
 //! clients refuse with a `ConfigException`.
 //!
-//! Not modelled: several ZooKeeper nodes or KRaft controllers, brokers that are controllers too, idempotent and
-//! transactional producers, static members, the newer group protocol.
+//! Not modelled: several `ZooKeeper` nodes or `KRaft` controllers, brokers that are controllers too, idempotent and
+//! transactional producers, static members, the newer group protocol. Java producers of 3.0.1 and later are idempotent
+//! by default; until that is modelled only a written `enable.idempotence = true` is refused, not the default.
 
 use super::settings;
 use crate::broker::{EntityKind, Field, Finding, Kind, NodeRole, Scope};
@@ -40,7 +41,7 @@ pub const ENTITIES: &[EntityKind] = &[EntityKind {
 /// Who keeps the cluster's metadata.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Metadata {
-    /// ZooKeeper, and one of the brokers as controller.
+    /// `ZooKeeper`, and one of the brokers as controller.
     ZooKeeper,
     /// A controller node.
     Kraft,
@@ -48,12 +49,11 @@ pub enum Metadata {
 
 /// What `[cluster] metadata` says, else what the release does.
 pub fn metadata(plan: &Plan) -> Metadata {
-    match plan.cluster.fields.get("metadata") {
-        Some(Value::Text(text)) if text == "kraft" => Metadata::Kraft,
-        Some(_) => Metadata::ZooKeeper,
-        None if plan.version >= Version(3, 3, 0) => Metadata::Kraft,
-        None => Metadata::ZooKeeper,
-    }
+    let kraft = match plan.cluster.fields.get("metadata") {
+        Some(value) => *value == Value::Text("kraft".to_owned()),
+        None => plan.version >= Version(3, 3, 0),
+    };
+    if kraft { Metadata::Kraft } else { Metadata::ZooKeeper }
 }
 
 /// Fills in the mode and the counts of nodes.
