@@ -5,5 +5,7 @@
 
 pub mod broker;
 pub mod fact;
+pub mod lab;
+pub mod ledger;
 pub mod scenario;
 pub mod sim;

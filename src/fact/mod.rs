@@ -165,6 +165,31 @@ pub enum Fact {
     Family(FamilyFact),
 }
 
+impl Fact {
+    /// The message that this is about; none: about no single message.
+    pub fn message(&self) -> Option<MessageId> {
+        match *self {
+            Self::Due { message, .. }
+            | Self::Sent { message, .. }
+            | Self::Confirmed { message, .. }
+            | Self::Failed { message, .. }
+            | Self::Stored { message, .. }
+            | Self::Removed { message, .. }
+            | Self::Delivered { message, .. }
+            | Self::Effect { message, .. }
+            | Self::Recognised { message, .. }
+            | Self::Acknowledged { message, .. } => Some(message),
+            Self::LeaderElected { .. }
+            | Self::DetectedDown
+            | Self::Fault { .. }
+            | Self::FaultEnded { .. }
+            | Self::NodeDown { .. }
+            | Self::NodeUp
+            | Self::Family(_) => None,
+        }
+    }
+}
+
 /// By which rule a copy disappeared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Rule {
