@@ -7,5 +7,6 @@ pub mod broker;
 pub mod fact;
 pub mod lab;
 pub mod ledger;
+pub mod report;
 pub mod scenario;
 pub mod sim;

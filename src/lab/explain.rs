@@ -23,7 +23,7 @@ const REMEDIES_MAX: usize = 8;
 pub struct Explanation {
     /// The run.
     pub outcome: Outcome,
-    /// The largest first.
+    /// The worst fate first, then the largest group.
     pub groups: Vec<Group>,
 }
 
@@ -89,19 +89,31 @@ pub struct Question<'a> {
 type Chains = BTreeMap<(SubscriptionId, (u16, u32)), (Fate, Chain)>;
 
 impl Question<'_> {
-    /// Runs, replays with details, groups, and tries the remedies.
+    /// Runs, replays with details, groups, and tries the remedies of every group.
     pub fn explain(&self) -> Result<Explanation, String> {
+        self.explain_groups(usize::MAX)
+    }
+
+    /// Runs, and explains the worst group alone: what the report of a run shows.
+    pub fn run(&self) -> Result<Explanation, String> {
+        self.explain_groups(1)
+    }
+
+    fn explain_groups(&self, groups_max: usize) -> Result<Explanation, String> {
         let plan = self.source.plan(self.variant, self.sets)?;
         let run = Run::new(self.source.family(), &plan, self.seed.unwrap_or(plan.seed));
         let ended = run.drive(Details::Off, &mut |_| {});
         let outcome = run.conclude(&ended, &[]);
         let wanted = self.wanted(&outcome, &ended.ledger)?;
+        if wanted.is_empty() {
+            return Ok(Explanation { outcome, groups: Vec::new() });
+        }
         let (chains, names) = chains(&run, &wanted);
         let mut groups = group(&chains, &names, &ended.ledger);
+        groups.truncate(groups_max);
         let mut tried = BTreeMap::new();
         for group in &mut groups {
-            let remedies: Vec<_> = group.chain.remedies.iter().take(REMEDIES_MAX).cloned().collect();
-            for remedy in remedies {
+            for remedy in group.chain.remedies.clone().into_iter().take(REMEDIES_MAX) {
                 let rerun =
                     tried.entry(remedy.clone()).or_insert_with(|| self.rerun(&outcome, &remedy, &wanted));
                 let result = match rerun {
@@ -162,6 +174,25 @@ impl Question<'_> {
     }
 }
 
+/// The worse, the smaller: silent harm first, what the sender was told of last.
+fn rank(fate: Fate) -> usize {
+    let worst_first = [
+        Fate::Lost,
+        Fate::Duplicated,
+        Fate::Phantom,
+        Fate::Stranded,
+        Fate::Expired,
+        Fate::Overflowed,
+        Fate::Unroutable,
+        Fate::Discarded,
+        Fate::DeadLettered,
+        Fate::Backlogged,
+        Fate::Unsent,
+        Fate::Rejected,
+    ];
+    worst_first.iter().position(|other| *other == fate).unwrap_or(worst_first.len())
+}
+
 /// Runs with details on and asks the family about every wanted message that was not simply processed.
 fn chains(run: &Run<'_>, wanted: &BTreeSet<(u16, u32)>) -> (Chains, BTreeMap<(u16, u32), String>) {
     let mut trace = Trace::new(Wanted::These(wanted.clone()));
@@ -193,7 +224,7 @@ fn chains(run: &Run<'_>, wanted: &BTreeSet<(u16, u32)>) -> (Chains, BTreeMap<(u1
     (chains, names)
 }
 
-/// Groups equal chains, the largest group first.
+/// Groups equal chains, the worst fate first, then the largest group.
 fn group(chains: &Chains, names: &BTreeMap<(u16, u32), String>, ledger: &Ledger) -> Vec<Group> {
     let mut groups: BTreeMap<(SubscriptionId, Fate, Vec<&str>), Group> = BTreeMap::new();
     for ((subscription, identity), (fate, chain)) in chains {
@@ -209,7 +240,7 @@ fn group(chains: &Chains, names: &BTreeMap<(u16, u32), String>, ledger: &Ledger)
         group.members.insert(*identity);
     }
     let mut groups: Vec<_> = groups.into_values().collect();
-    groups.sort_by_key(|group| std::cmp::Reverse(group.members.len()));
+    groups.sort_by_key(|group| (rank(group.fate), std::cmp::Reverse(group.members.len())));
     groups
 }
 

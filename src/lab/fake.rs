@@ -96,6 +96,7 @@ impl FakeScenario {
             question: "Every order was confirmed. How many can be missing?".to_owned(),
             story: "The leader dies before its followers have the newest orders.".to_owned(),
             lesson: "A confirm is worth as many copies as it waited for.".to_owned(),
+            decisive: None,
             facts: vec!["F03".to_owned()],
             claims: vec!["S45".to_owned()],
         };

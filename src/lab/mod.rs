@@ -42,6 +42,8 @@ pub struct About {
     pub story: String,
     /// What to take away.
     pub lesson: String,
+    /// For a file without variants that differ: the deciding change, as a `--set` line.
+    pub decisive: Option<String>,
     /// The facts it reproduces, by their ids.
     pub facts: Vec<String>,
     /// The claims it supports, by their ids.

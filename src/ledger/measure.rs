@@ -113,6 +113,7 @@ impl ProducerVerdict {
     fn measure(&self, path: &str) -> Option<Measured> {
         match path {
             "unavailable" => Some(Measured::Time(self.unavailable)),
+            "throughput" => Some(Measured::Rate(self.throughput_per_s)),
             _ => of_latency(&self.latency_confirm, path.strip_prefix("latency.confirm.")?),
         }
     }

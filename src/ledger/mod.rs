@@ -35,7 +35,6 @@ pub struct Ledger {
     messages: Chunked<Message>,
     subscriptions: Vec<Column>,
     instances: Vec<Availability>,
-    confirmed_last: Option<Time>,
 }
 
 /// What is kept for one subscription.
@@ -57,7 +56,6 @@ impl Ledger {
             messages: Chunked::new(),
             subscriptions: vec![Column::default(); layout.subscriptions.len()],
             instances: vec![Availability::default(); layout.instances()],
-            confirmed_last: None,
             layout,
         }
     }
@@ -131,7 +129,6 @@ impl Ledger {
             message.is_open = false;
             self.instances[message.instance as usize].confirm(at);
         }
-        self.confirmed_last = Some(at);
         if message.confirmed != Time::NEVER {
             return;
         }

@@ -57,6 +57,8 @@ pub struct ProducerVerdict {
     pub messages: Counts,
     /// From due to confirmed.
     pub latency_confirm: Latency,
+    /// Confirmed messages a second, from the first due time to the last confirm; none: nothing was confirmed.
+    pub throughput_per_s: Option<f64>,
     /// The longest time in which its worst instance had a message due and unanswered and got no confirm; none: its API
     /// confirms nothing.
     pub unavailable: Option<Span>,
@@ -143,9 +145,11 @@ impl Ledger {
     fn judge_producers(&self, end: Time) -> Vec<ProducerVerdict> {
         let mut counts = vec![Counts::default(); self.layout.producers.len()];
         let mut latencies: Vec<Vec<u64>> = vec![Vec::new(); counts.len()];
+        let mut windows = vec![Window::default(); counts.len()];
         for message in self.messages.iter() {
             let producer = self.layout.producer_of(message.instance) as usize;
             counts[producer].count(message.answer());
+            windows[producer].widen(message);
             if message.confirmed != Time::NEVER {
                 latencies[producer].push(message.confirmed.since(message.due).0);
             }
@@ -155,20 +159,22 @@ impl Ledger {
             let worst = &mut unavailable[self.layout.producer_of(instance as u16) as usize];
             *worst = (*worst).max(availability.longest_at(end));
         }
-        let senders = self.layout.producers.iter();
-        (senders.zip(counts).zip(latencies).zip(unavailable))
-            .map(|(((sender, messages), samples), unavailable)| ProducerVerdict {
+        let senders = self.layout.producers.iter().enumerate();
+        (senders.zip(latencies))
+            .map(|((number, sender), samples)| ProducerVerdict {
                 name: sender.name.clone(),
-                messages,
+                messages: counts[number],
                 latency_confirm: Latency::of(samples),
-                unavailable: sender.is_told.then_some(unavailable),
+                throughput_per_s: windows[number].throughput(counts[number].confirmed),
+                unavailable: sender.is_told.then_some(unavailable[number]),
             })
             .collect()
     }
 
     fn throughput(&self, confirmed: u64) -> Option<f64> {
-        let span = self.confirmed_last?.since(self.messages.get(0)?.due);
-        (span > Span::ZERO).then(|| confirmed as f64 / span.as_secs())
+        let mut window = Window::default();
+        self.messages.iter().for_each(|message| window.widen(message));
+        window.throughput(confirmed)
     }
 
     fn judge_subscription(&self, id: SubscriptionId, end: &End) -> SubscriptionVerdict {
@@ -272,6 +278,27 @@ impl Ledger {
             earliest = earliest.min(effect);
         }
         reordered
+    }
+}
+
+/// From the first due time to the last confirm.
+#[derive(Clone, Copy, Debug, Default)]
+struct Window {
+    due_first: Option<Time>,
+    confirmed_last: Option<Time>,
+}
+
+impl Window {
+    fn widen(&mut self, message: &Message) {
+        self.due_first = self.due_first.or(Some(message.due));
+        if message.confirmed != Time::NEVER {
+            self.confirmed_last = self.confirmed_last.max(Some(message.confirmed));
+        }
+    }
+
+    fn throughput(&self, confirmed: u64) -> Option<f64> {
+        let span = self.confirmed_last?.since(self.due_first?);
+        (span > Span::ZERO).then(|| confirmed as f64 / span.as_secs())
     }
 }
 
