@@ -42,6 +42,9 @@ pub trait Family: Sync {
     /// Client libraries that `client = "…"` may name; the first is the vendor's own.
     fn clients(&self) -> &'static [&'static str];
 
+    /// Fills in what the author left out of `[cluster]` and the release decides: which mode, how many nodes of a role.
+    fn complete(&self, _plan: &mut Plan) {}
+
     /// What is wrong with a plan that reads well: settings that exclude each other, a partition count too large.
     /// Each finding names the path of the value it is about: `producer.checkout.config.acks`.
     fn check(&self, plan: &Plan) -> Vec<Finding>;
@@ -95,6 +98,8 @@ pub struct Finding {
 pub struct Setting {
     /// The vendor's name.
     pub name: &'static str,
+    /// Other names of the same setting; plans hold the name above.
+    pub aliases: &'static [&'static str],
     /// Whose setting it is.
     pub scope: Scope,
     /// Which values it takes.
@@ -109,6 +114,59 @@ pub struct Setting {
     pub status: Status,
     /// What it does, in one sentence.
     pub meaning: &'static str,
+}
+
+impl Setting {
+    /// A modelled setting that every release has, without a default.
+    pub const fn new(scope: Scope, name: &'static str, kind: Kind, meaning: &'static str) -> Self {
+        let (aliases, defaults, since): (&[&str], &[(Version, &str)], _) = (&[], &[], Version(0, 0, 0));
+        Self { name, aliases, scope, kind, defaults, since, until: None, status: Status::Modelled, meaning }
+    }
+
+    /// With these other names.
+    #[must_use]
+    pub const fn aliases(mut self, aliases: &'static [&'static str]) -> Self {
+        self.aliases = aliases;
+        self
+    }
+
+    /// With these defaults, by the first release that has each.
+    #[must_use]
+    pub const fn defaults(mut self, defaults: &'static [(Version, &'static str)]) -> Self {
+        self.defaults = defaults;
+        self
+    }
+
+    /// Known from this release on.
+    #[must_use]
+    pub const fn since(mut self, since: Version) -> Self {
+        self.since = since;
+        self
+    }
+
+    /// Gone with this release.
+    #[must_use]
+    pub const fn until(mut self, until: Version) -> Self {
+        self.until = Some(until);
+        self
+    }
+
+    /// Refused by name.
+    #[must_use]
+    pub const fn not_modelled(mut self) -> Self {
+        self.status = Status::NotModelled;
+        self
+    }
+
+    /// The default of this release.
+    pub fn default_at(&self, version: Version) -> Option<Value> {
+        let (_, text) = self.defaults.iter().rev().find(|(since, _)| *since <= version)?;
+        match self.kind {
+            Kind::Bool => text.parse().ok().map(Value::Bool),
+            Kind::Int(..) => text.parse().ok().map(Value::Int),
+            Kind::OneOf(_) | Kind::Text => Some(Value::Text((*text).to_owned())),
+        }
+    }
 }
 
 /// Whose setting it is.

@@ -1,4 +1,77 @@
 //! The scenario language: TOML in, a checked [`plan::Plan`] or all mistakes out.
+//!
+//! One file tells one story: a cluster, who sends and who reads, what goes wrong, and what is claimed about it. A variant
+//! is an overlay: its tables merge key by key, its values replace whole ones, and `NAME = false` removes a named table.
+//!
+//! ```
+//! use mqlab::scenario::Scenario;
+//!
+//! let text = r#"
+//! title   = "acks=1: the leader dies with the only copy"
+//! family  = "kafka"
+//! version = "2.0"
+//! run_for = "30s"
+//!
+//! [cluster]
+//! brokers = 3
+//!
+//! [topic.orders]
+//! partitions = 1
+//! config = { "replication.factor" = 3 }
+//!
+//! [producer.checkout]
+//! send_to  = "orders"
+//! messages = 10_000
+//!
+//! [fault.leader-dies]
+//! at   = "5s"
+//! kill = "leader of orders/0"
+//!
+//! [variant."acks=1"]
+//! producer.checkout.config.acks = "1"
+//! expect = { lost = ">= 1" }
+//!
+//! [variant."acks=all"]
+//! producer.checkout.config.acks = "all"
+//! expect = { lost = 0 }
+//! "#;
+//! let scenario = Scenario::read("example", "example.toml", text.as_bytes()).expect("no mistakes");
+//! assert_eq!(scenario.variants, ["acks=1", "acks=all"]);
+//! let plan = scenario.plan(Some("acks=all"), &["producer.checkout.messages = 500".to_owned()]);
+//! assert_eq!(plan.expect("no mistakes").producers[0].messages, Some(500));
+//! ```
+//!
+//! Reading goes through [`tree`] (values with their places), `overlay` (variants), `compile` with `faults`, `settings` and
+//! `claims` (every mistake, then the plan), [`diagnostic`] (mistakes for people). Every key is declared once in [`keys`],
+//! every measure once in [`measure`], every setting once by its family.
+//!
+//! Invariant: what is accepted is carried out. What belongs to the language or to the real system and is not modelled is
+//! refused by name.
+//!
+//! Not modelled: scripts (`[[step]]`), services, phases of rates, exact messages, clients that start or stop by schedule,
+//! failing and pooled consumers, faults on requests, torn disks, clock jumps, triggers on states, expectations over many
+//! seeds, and every family but Kafka.
 
+pub mod catalog;
+mod claims;
+mod compile;
+pub mod diagnostic;
 pub mod expect;
+mod faults;
+mod file;
+pub mod keys;
+pub mod measure;
+mod names;
+mod overlay;
 pub mod plan;
+mod reader;
+mod settings;
+mod target;
+pub mod tree;
+mod value;
+
+#[cfg(test)]
+mod tests;
+
+pub use diagnostic::{Diagnostic, Diagnostics, Style};
+pub use file::{Scenario, Words};

@@ -1,5 +1,8 @@
 //! Apache Kafka.
 
+pub mod describe;
+pub mod settings;
+
 use super::{Case, Chain, EntityKind, Family, Field, Finding, Names, NodeRole, Setting, World};
 use crate::fact::FamilyFact;
 use crate::scenario::plan::{Plan, Version};
@@ -18,31 +21,34 @@ impl Family for Kafka {
         Version(0, 9, 0)
     }
     fn settings(&self) -> &'static [Setting] {
-        &[]
+        settings::all()
     }
     fn roles(&self) -> &'static [NodeRole] {
-        &[]
+        describe::ROLES
     }
     fn cluster_fields(&self) -> &'static [Field] {
-        &[]
+        describe::CLUSTER_FIELDS
     }
     fn entities(&self) -> &'static [EntityKind] {
-        &[]
+        describe::ENTITIES
     }
     fn clients(&self) -> &'static [&'static str] {
-        &["java", "librdkafka"]
+        describe::CLIENTS
     }
-    fn check(&self, _plan: &Plan) -> Vec<Finding> {
-        Vec::new()
+    fn complete(&self, plan: &mut Plan) {
+        describe::complete(plan);
     }
-    fn check_address(&self, _plan: &Plan, _address: &str) -> Result<(), String> {
-        Ok(())
+    fn check(&self, plan: &Plan) -> Vec<Finding> {
+        describe::check(plan)
     }
-    fn check_role(&self, _plan: &Plan, _role: &str) -> Result<(), String> {
-        Ok(())
+    fn check_address(&self, plan: &Plan, address: &str) -> Result<(), String> {
+        describe::check_address(plan, address)
     }
-    fn check_state(&self, _plan: &Plan, _path: &str) -> Result<(), String> {
-        Ok(())
+    fn check_role(&self, plan: &Plan, role: &str) -> Result<(), String> {
+        describe::check_role(plan, role)
+    }
+    fn check_state(&self, plan: &Plan, path: &str) -> Result<(), String> {
+        describe::check_state(plan, path)
     }
     fn world(&self, _plan: &Plan, _seed: u64) -> Box<dyn World> {
         todo!()

@@ -1,0 +1,48 @@
+//! Embeds every scenario under `scenarios/` as a table sorted by name.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::{env, fs, io};
+
+fn main() -> io::Result<()> {
+    let root = PathBuf::from(env::var("CARGO_MANIFEST_DIR").map_err(io::Error::other)?);
+    let folder = root.join("scenarios");
+    println!("cargo:rerun-if-changed=build.rs");
+    let mut files = Vec::new();
+    if folder.is_dir() {
+        collect(&folder, &mut files)?;
+    } else {
+        println!("cargo:rerun-if-changed={}", folder.display());
+    }
+    let mut names: Vec<(String, PathBuf)> = files
+        .into_iter()
+        .filter_map(|file| {
+            let inside = file.strip_prefix(&folder).ok()?.with_extension("");
+            Some((inside.to_str()?.replace('\\', "/"), file))
+        })
+        .collect();
+    names.sort();
+    let mut table = String::from("static BUILT_IN: &[BuiltIn] = &[\n");
+    for (name, file) in names {
+        let path = format!("scenarios/{name}.toml");
+        let line = format!("BuiltIn {{ name: {name:?}, path: {path:?}, text: include_str!({file:?}) }},");
+        writeln!(table, "    {line}").map_err(io::Error::other)?;
+    }
+    table.push_str("];\n");
+    let out = PathBuf::from(env::var("OUT_DIR").map_err(io::Error::other)?);
+    fs::write(out.join("catalog.rs"), table)
+}
+
+/// Every folder is watched, so that new files are noticed; every file is watched by being included.
+fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
+    println!("cargo:rerun-if-changed={}", folder.display());
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            collect(&path, files)?;
+        } else if path.extension().is_some_and(|extension| extension == "toml") {
+            files.push(path);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,306 @@
+//! What Kafka says about itself: nodes, tables, roles and state paths, and which settings exclude each other.
+//!
+//! Documented at <https://kafka.apache.org/documentation/#configuration>; the conflicts are the ones that real brokers and
+//! clients refuse with a `ConfigException`.
+//!
+//! Not modelled: several ZooKeeper nodes or KRaft controllers, brokers that are controllers too, idempotent and
+//! transactional producers, static members, the newer group protocol.
+
+use super::settings;
+use crate::broker::{EntityKind, Field, Finding, Kind, NodeRole, Scope};
+use crate::scenario::plan::{ConsumerPlan, EntityPlan, Plan, ProducerPlan, Value, Version};
+
+/// The client libraries; the first is the vendor's own.
+pub const CLIENTS: &[&str] = &["java", "librdkafka"];
+
+/// The nodes of a cluster.
+pub const ROLES: &[NodeRole] = &[
+    NodeRole { plural: "brokers", singular: "broker", count_max: 100 },
+    NodeRole { plural: "zookeeper", singular: "zookeeper", count_max: 1 },
+    NodeRole { plural: "controllers", singular: "controller", count_max: 1 },
+];
+
+/// Fields of `[cluster]`.
+pub const CLUSTER_FIELDS: &[Field] = &[Field {
+    name: "metadata",
+    kind: Kind::OneOf(&["zookeeper", "kraft"]),
+    meaning: "Who keeps the cluster's metadata; left out: KRaft from 3.3 on, ZooKeeper before.",
+}];
+
+/// Named tables.
+pub const ENTITIES: &[EntityKind] = &[EntityKind {
+    table: "topic",
+    fields: &[Field {
+        name: "partitions",
+        kind: Kind::Int(1, 10_000),
+        meaning: "How many partitions it has.",
+    }],
+}];
+
+/// Who keeps the cluster's metadata.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Metadata {
+    /// ZooKeeper, and one of the brokers as controller.
+    ZooKeeper,
+    /// A controller node.
+    Kraft,
+}
+
+/// What `[cluster] metadata` says, else what the release does.
+pub fn metadata(plan: &Plan) -> Metadata {
+    match plan.cluster.fields.get("metadata") {
+        Some(Value::Text(text)) if text == "kraft" => Metadata::Kraft,
+        Some(_) => Metadata::ZooKeeper,
+        None if plan.version >= Version(3, 3, 0) => Metadata::Kraft,
+        None => Metadata::ZooKeeper,
+    }
+}
+
+/// Fills in the mode and the counts of nodes.
+pub fn complete(plan: &mut Plan) {
+    let (name, role) = match metadata(plan) {
+        Metadata::ZooKeeper => ("zookeeper", "zookeeper"),
+        Metadata::Kraft => ("kraft", "controllers"),
+    };
+    plan.cluster.fields.insert("metadata".to_owned(), Value::Text(name.to_owned()));
+    plan.cluster.roles.entry("brokers".to_owned()).or_insert(1);
+    plan.cluster.roles.entry(role.to_owned()).or_insert(1);
+    for topic in &mut plan.entities {
+        topic.fields.entry("partitions".to_owned()).or_insert(Value::Int(1));
+    }
+}
+
+/// How many partitions a topic has.
+pub fn partitions(topic: &EntityPlan) -> i64 {
+    match topic.fields.get("partitions") {
+        Some(Value::Int(count)) => *count,
+        _ => 1,
+    }
+}
+
+/// What is wrong with a plan that reads well.
+pub fn check(plan: &Plan) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    check_cluster(plan, &mut findings);
+    for topic in &plan.entities {
+        check_topic(plan, topic, &mut findings);
+    }
+    for producer in &plan.producers {
+        check_producer(plan, producer, &mut findings);
+    }
+    for consumer in &plan.consumers {
+        check_consumer(consumer, &mut findings);
+    }
+    findings
+}
+
+fn finding(path: &[&str], message: impl Into<String>, help: &str) -> Finding {
+    let help = (!help.is_empty()).then(|| help.to_owned());
+    Finding { path: path.iter().map(|part| (*part).to_owned()).collect(), message: message.into(), help }
+}
+
+fn count(plan: &Plan, role: &str) -> u16 {
+    plan.cluster.roles.get(role).copied().unwrap_or(0)
+}
+
+fn check_cluster(plan: &Plan, findings: &mut Vec<Finding>) {
+    let version = plan.version;
+    let (mode, own, other) = match metadata(plan) {
+        Metadata::ZooKeeper => ("zookeeper", "zookeeper", "controllers"),
+        Metadata::Kraft => ("kraft", "controllers", "zookeeper"),
+    };
+    if mode == "zookeeper" && version >= Version(4, 0, 0) {
+        let message = format!("Kafka {version} knows no ZooKeeper; it went with 4.0");
+        findings.push(finding(&["cluster", "metadata"], message, "use `metadata = \"kraft\"`"));
+    }
+    if mode == "kraft" && version < Version(2, 8, 0) {
+        let message = format!("KRaft exists since 2.8; this scenario runs {version}");
+        findings.push(finding(&["cluster", "metadata"], message, "use `metadata = \"zookeeper\"`"));
+    }
+    if count(plan, other) > 0 {
+        let message = format!("a cluster in {mode} mode has no `{other}`");
+        findings.push(finding(&["cluster", other], message, ""));
+    }
+    for role in ["brokers", own] {
+        if count(plan, role) == 0 {
+            let message = format!("a cluster in {mode} mode needs `{role}`");
+            findings.push(finding(&["cluster", role], message, "at least 1"));
+        }
+    }
+    for name in ["zookeeper.session.timeout.ms", "broker.session.timeout.ms", "broker.heartbeat.interval.ms"]
+    {
+        if plan.cluster.config.contains_key(name) && name.starts_with("zookeeper") != (mode == "zookeeper") {
+            let message = format!("`{name}` does nothing in {mode} mode");
+            findings.push(finding(&["cluster", "config", name], message, ""));
+        }
+    }
+}
+
+fn check_topic(plan: &Plan, topic: &EntityPlan, findings: &mut Vec<Finding>) {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    if topic.name.len() > 249 || !topic.name.chars().all(plain) || [".", ".."].contains(&topic.name.as_str())
+    {
+        let message = "Kafka refuses this name for a topic";
+        let help = "up to 249 letters, digits, `.`, `_` and `-`";
+        findings.push(finding(&["topic", &topic.name], message, help));
+    }
+    let brokers = i64::from(count(plan, "brokers"));
+    if let Some(Value::Int(factor)) = settings::of_topic(plan, topic, "replication.factor")
+        && factor > brokers
+    {
+        let message =
+            format!("topic `{}` asks for {factor} replicas, but only {brokers} brokers exist", topic.name);
+        let written = topic.config.contains_key("replication.factor");
+        let path: &[&str] = if written {
+            &["topic", &topic.name, "config", "replication.factor"]
+        } else {
+            &["cluster", "config", "default.replication.factor"]
+        };
+        findings.push(finding(path, message, ""));
+    }
+}
+
+/// The library that a client uses.
+pub fn client_of(named: Option<&str>) -> &'static str {
+    CLIENTS.iter().copied().find(|client| Some(*client) == named).unwrap_or(CLIENTS[0])
+}
+
+fn check_producer(plan: &Plan, producer: &ProducerPlan, findings: &mut Vec<Finding>) {
+    let client = client_of(producer.client.as_deref());
+    let scope = Scope::Producer(Some(client));
+    let path = |name| ["producer", producer.name.as_str(), "config", name];
+    let value = |name| settings::effective(scope, plan.version, &producer.config, name);
+    let number = |name| settings::number(scope, plan.version, &producer.config, name);
+    let written = |name| producer.config.contains_key(name);
+    if producer.config.get("enable.idempotence") == Some(&Value::Bool(true)) {
+        let acks_all = matches!(value("acks"), Some(Value::Text(acks)) if acks == "all" || acks == "-1");
+        let conflict = if !acks_all {
+            Some("it needs `acks = \"all\"`")
+        } else if number("retries") == Some(0) {
+            Some("it needs `retries` above 0")
+        } else if number("max.in.flight.requests.per.connection").is_some_and(|limit| limit > 5) {
+            Some("it needs `max.in.flight.requests.per.connection` of at most 5")
+        } else {
+            None
+        };
+        let message = match conflict {
+            Some(why) => format!("`enable.idempotence` is refused by the client: {why}"),
+            None => "`enable.idempotence = true` is not modelled yet".to_owned(),
+        };
+        findings.push(finding(&path("enable.idempotence"), message, "use `false`, which is modelled"));
+    }
+    if let (Some(delivery), Some(linger), Some(request)) =
+        (number("delivery.timeout.ms"), number("linger.ms"), number("request.timeout.ms"))
+        && client == "java"
+        && delivery < linger.saturating_add(request)
+    {
+        let mut names = ["delivery.timeout.ms", "request.timeout.ms", "linger.ms"].into_iter();
+        // Only what was written can conflict: the client shortens what it chose itself.
+        if written("delivery.timeout.ms")
+            && let Some(name) = names.find(|name| written(name))
+        {
+            let message = format!(
+                "`delivery.timeout.ms` ({delivery}) is below `linger.ms` ({linger}) + `request.timeout.ms` ({request})"
+            );
+            findings.push(finding(&path(name), message, "the client refuses to start with these"));
+        }
+    }
+}
+
+fn check_consumer(consumer: &ConsumerPlan, findings: &mut Vec<Finding>) {
+    let refused = [
+        ("isolation.level", "read_uncommitted"),
+        ("partition.assignment.strategy", "range"),
+        ("group.protocol", "classic"),
+    ];
+    for (name, modelled) in refused {
+        if let Some(Value::Text(text)) = consumer.config.get(name)
+            && text != modelled
+        {
+            let message = format!("`{name} = \"{text}\"` is not modelled yet");
+            let help = format!("use `{modelled}`, which is modelled");
+            findings.push(finding(&["consumer", &consumer.name, "config", name], message, &help));
+        }
+    }
+}
+
+/// An address is the name of a topic.
+pub fn check_address(plan: &Plan, address: &str) -> Result<(), String> {
+    topic_of(plan, address).map(|_| ())
+}
+
+fn topic_of<'p>(plan: &'p Plan, name: &str) -> Result<&'p EntityPlan, String> {
+    plan.entities.iter().find(|topic| topic.name == name).ok_or_else(|| {
+        let names: Vec<&str> = plan.entities.iter().map(|topic| topic.name.as_str()).collect();
+        if names.is_empty() {
+            "there are no topics".to_owned()
+        } else {
+            format!("expected a topic: {}", names.join(", "))
+        }
+    })
+}
+
+/// `orders/0`, or `orders` when it has one partition.
+pub fn check_partition(plan: &Plan, text: &str) -> Result<(), String> {
+    let Some((name, number)) = text.rsplit_once('/') else {
+        let topic = topic_of(plan, text)?;
+        return match partitions(topic) {
+            1 => Ok(()),
+            count => Err(format!("`{text}` has {count} partitions: say which, such as `{text}/0`")),
+        };
+    };
+    let count = partitions(topic_of(plan, name)?);
+    let plain =
+        number.bytes().all(|byte| byte.is_ascii_digit()) && (number == "0" || !number.starts_with('0'));
+    match number.parse::<i64>() {
+        Ok(number) if plain && number < count => Ok(()),
+        _ => Err(format!("`{name}` has the partitions 0 to {}", count - 1)),
+    }
+}
+
+/// The roles that a target can name.
+pub fn check_role(plan: &Plan, role: &str) -> Result<(), String> {
+    if role == "controller" {
+        return Ok(());
+    }
+    if let Some(group) = role.strip_prefix("coordinator of ") {
+        let known = plan.consumers.iter().any(|consumer| group_of(consumer) == group);
+        return if known { Ok(()) } else { Err(format!("no consumer belongs to the group `{group}`")) };
+    }
+    for prefix in ["leader of ", "a follower of ", "followers of ", "members of "] {
+        if let Some(place) = role.strip_prefix(prefix) {
+            return check_partition(plan, place);
+        }
+    }
+    Err("expected a node, a client, a set such as `brokers`, or a role such as `leader of TOPIC/0`, \
+         `a follower of TOPIC/0`, `followers of TOPIC/0`, `members of TOPIC/0`, `controller`, `coordinator of GROUP`"
+        .to_owned())
+}
+
+/// The group of a consumer: what is written, else its name.
+pub fn group_of(consumer: &ConsumerPlan) -> &str {
+    match consumer.config.get("group.id") {
+        Some(Value::Text(group)) => group,
+        _ => &consumer.name,
+    }
+}
+
+/// The state that expectations can name.
+pub fn check_state(plan: &Plan, path: &str) -> Result<(), String> {
+    let expected = "expected a measure such as `lost`, or a state such as `TOPIC/0.leader`, `.isr`, `.hw`, `.leo`, \
+                    `.epoch`, or `broker-1.up`";
+    let (owner, field) = path.rsplit_once('.').ok_or(expected)?;
+    match field {
+        "leader" | "isr" | "hw" | "leo" | "epoch" => check_partition(plan, owner),
+        "up" => {
+            let node = ROLES.iter().any(|role| {
+                let number = owner.strip_prefix(role.singular).and_then(|rest| rest.strip_prefix('-'));
+                number
+                    .and_then(|number| number.parse().ok())
+                    .is_some_and(|number: u16| (1..=count(plan, role.plural)).contains(&number))
+            });
+            if node { Ok(()) } else { Err(format!("there is no node `{owner}`")) }
+        }
+        _ => Err(expected.to_owned()),
+    }
+}

@@ -1,0 +1,59 @@
+//! The scenarios that the program brings along: everything under `scenarios/`, embedded when it is built.
+
+use super::diagnostic::{Diagnostics, nearest};
+use super::file::Scenario;
+
+/// A built-in scenario.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BuiltIn {
+    /// `kafka/acks-one`.
+    pub name: &'static str,
+    /// `scenarios/kafka/acks-one.toml`.
+    pub path: &'static str,
+    /// The file.
+    pub text: &'static str,
+}
+
+impl BuiltIn {
+    /// Reads and checks it.
+    pub fn read(&self) -> Result<Scenario, Diagnostics> {
+        Scenario::read(self.name, self.path, self.text.as_bytes())
+    }
+}
+
+include!(concat!(env!("OUT_DIR"), "/catalog.rs"));
+
+/// All of them, in the order of their names.
+pub fn all() -> &'static [BuiltIn] {
+    BUILT_IN
+}
+
+/// The one of that name; else the name that is nearest to it, if any is near.
+pub fn find(name: &str) -> Result<&'static BuiltIn, Option<&'static str>> {
+    match BUILT_IN.iter().find(|one| one.name == name) {
+        Some(one) => Ok(one),
+        None => Err(nearest(name, BUILT_IN.iter().map(|one| one.name))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_built_in_scenario_is_right() {
+        for one in all() {
+            if let Err(mistakes) = one.read() {
+                panic!("{}", mistakes.render(crate::scenario::diagnostic::Style::Plain));
+            }
+        }
+        assert!(all().is_sorted_by_key(|one| one.name));
+    }
+
+    #[test]
+    fn an_unknown_name_gets_the_nearest() {
+        assert_eq!(find("kafka/aks-one"), Err(Some("kafka/acks-one")));
+        assert!(find("kafka/acks-one").is_ok());
+        assert_eq!(find("something else entirely"), Err(None));
+    }
+}

@@ -1,0 +1,252 @@
+//! Reading tables leniently: each accessor reports what is wrong with its key and goes on, so that one pass finds every
+//! mistake.
+
+use crate::broker::Family;
+use crate::scenario::plan::Version;
+use crate::sim::{Dist, Span};
+
+use super::diagnostic::{Diagnostic, Spot, nearest};
+use super::keys::{Keys, State};
+use super::tree::{Entry, Node, Table};
+use super::value;
+
+/// What a reading pass knows, and what it found wrong.
+pub(super) struct Reader {
+    /// The family of the file.
+    pub(super) family: &'static dyn Family,
+    /// The release that the run is about.
+    pub(super) version: Version,
+    /// Whether everything that will be there is there.
+    pub(super) extent: Extent,
+    /// The mistakes so far.
+    pub(super) diagnostics: Vec<Diagnostic>,
+}
+
+/// How much of a scenario a pass sees.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Extent {
+    /// All of it: missing keys and dangling names are mistakes.
+    Whole,
+    /// A part: the base under variants, or what is left of a file with syntax errors.
+    Part,
+}
+
+impl Reader {
+    /// Reports a mistake that is one wherever the rest of the file stands.
+    pub(super) fn report(&mut self, diagnostic: Diagnostic) {
+        self.diagnostics.push(diagnostic);
+    }
+
+    /// Reports a mistake that something elsewhere could put right: a missing key, a dangling name.
+    pub(super) fn report_relation(&mut self, diagnostic: Diagnostic) {
+        if self.extent == Extent::Whole {
+            self.diagnostics.push(diagnostic);
+        }
+    }
+
+    /// Reports keys that a table does not have, with the nearest one that it has.
+    pub(super) fn check_keys(&mut self, table: &Table, keys: &[&Keys], more: &[&'static str]) {
+        for (name, entry) in table.in_order() {
+            let declared = keys.iter().find_map(|keys| keys.find(name));
+            if more.contains(&name) || declared.is_some_and(|key| key.state == State::Built) {
+                continue;
+            }
+            let owner = keys.first().map_or("this table", |keys| keys.owner);
+            let shown = shown(name);
+            self.report(if declared.is_some() {
+                Diagnostic::at(entry.key, format!("`{shown}` is not modelled yet"), "refused, not ignored")
+            } else {
+                let diagnostic =
+                    Diagnostic::at(entry.key, format!("{owner} has no key `{shown}`"), "unknown key");
+                let known = keys.iter().flat_map(|keys| keys.built()).chain(more.iter().copied());
+                suggest(diagnostic, name, known)
+            });
+        }
+    }
+
+    /// The table under this key, if it is there.
+    pub(super) fn table<'t>(&mut self, table: &'t Table, key: &str) -> Option<&'t Table> {
+        let entry = table.get(key)?;
+        if let Node::Table(inner) = &entry.node {
+            return Some(inner);
+        }
+        self.wrong(entry, key, "expected a table");
+        None
+    }
+
+    /// The tables under this key by their names: `[producer.NAME]`.
+    pub(super) fn named<'t>(&mut self, table: &'t Table, key: &str) -> Vec<(&'t str, &'t Entry, &'t Table)> {
+        let Some(all) = self.table(table, key) else { return Vec::new() };
+        let mut found = Vec::new();
+        for (name, entry) in &all.entries {
+            match &entry.node {
+                Node::Table(inner) => found.push((name.as_str(), entry, inner)),
+                Node::Bool(false) => {
+                    let message = format!("there is no {key} `{}` to remove", shown(name));
+                    let help = "`false` removes a table in a variant or in a `--set` line";
+                    self.report(Diagnostic::at(entry.at, message, "removes nothing").help(help));
+                }
+                _ => self.wrong(entry, name, "expected a table"),
+            }
+        }
+        found
+    }
+
+    /// The string under this key.
+    pub(super) fn text<'t>(&mut self, table: &'t Table, key: &str) -> Option<&'t str> {
+        let entry = table.get(key)?;
+        if let Node::Text(text) = &entry.node {
+            return Some(text);
+        }
+        self.wrong(entry, key, "expected a string");
+        None
+    }
+
+    /// The strings of the list under this key; a single string is a list of one.
+    pub(super) fn texts(&mut self, table: &Table, key: &str) -> Vec<(Spot, String)> {
+        let Some(entry) = table.get(key) else { return Vec::new() };
+        match &entry.node {
+            Node::Text(text) => vec![(entry.at, text.clone())],
+            Node::List(list) => {
+                let mut texts = Vec::new();
+                for (spot, item) in list {
+                    if let Node::Text(text) = item {
+                        texts.push((*spot, text.clone()));
+                    } else {
+                        let label = format!("expected a string, found {}", item.what());
+                        self.report(Diagnostic::at(*spot, format!("wrong element of `{key}`"), label));
+                    }
+                }
+                texts
+            }
+            _ => {
+                self.wrong(entry, key, "expected a string or a list of strings");
+                Vec::new()
+            }
+        }
+    }
+
+    /// The truth value under this key.
+    pub(super) fn flag(&mut self, table: &Table, key: &str) -> Option<bool> {
+        let entry = table.get(key)?;
+        if let Node::Bool(value) = entry.node {
+            return Some(value);
+        }
+        self.wrong(entry, key, "expected `true` or `false`");
+        None
+    }
+
+    /// The whole number under this key, within its limits.
+    pub(super) fn int(&mut self, table: &Table, key: &str, min: i64, max: i64) -> Option<i64> {
+        let entry = table.get(key)?;
+        match entry.node {
+            Node::Int(number) if (min..=max).contains(&number) => Some(number),
+            Node::Int(number) => {
+                let message = format!("`{key} = {number}` is out of range");
+                self.report(Diagnostic::at(entry.at, message, limits(number, min, max)));
+                None
+            }
+            _ => {
+                self.wrong(entry, key, "expected a whole number");
+                None
+            }
+        }
+    }
+
+    /// What a parser makes of the value under this key; its error becomes the label.
+    pub(super) fn parsed<T>(
+        &mut self,
+        table: &Table,
+        key: &str,
+        parse: impl Fn(&Node) -> Result<T, String>,
+    ) -> Option<T> {
+        let entry = table.get(key)?;
+        match parse(&entry.node) {
+            Ok(value) => Some(value),
+            Err(why) => {
+                self.report(Diagnostic::at(entry.at, format!("wrong value for `{key}`"), why));
+                None
+            }
+        }
+    }
+
+    /// The time under this key.
+    pub(super) fn duration(&mut self, table: &Table, key: &str) -> Option<Span> {
+        self.parsed(table, key, |node| value::duration(text_of(node)))
+    }
+
+    /// The distribution of times under this key.
+    pub(super) fn dist(&mut self, table: &Table, key: &str) -> Option<Dist> {
+        self.parsed(table, key, |node| value::dist(text_of(node)))
+    }
+
+    /// One of these words.
+    pub(super) fn word<T: Copy>(&mut self, table: &Table, key: &str, words: &[(&str, T)]) -> Option<T> {
+        let text = self.text(table, key)?;
+        if let Some((_, value)) = words.iter().find(|(word, _)| *word == text) {
+            return Some(*value);
+        }
+        let all: Vec<String> = words.iter().map(|(word, _)| format!("`{word}`")).collect();
+        let entry = table.get(key)?;
+        let message = format!("wrong value for `{key}`");
+        let diagnostic = Diagnostic::at(entry.at, message, format!("expected {}", listed(&all)));
+        self.report(suggest(diagnostic, text, words.iter().map(|(word, _)| *word)));
+        None
+    }
+
+    /// Reports a value of the wrong type.
+    pub(super) fn wrong(&mut self, entry: &Entry, key: &str, expected: &str) {
+        let message = format!("wrong type for `{}`", shown(key));
+        let label = format!("{expected}, found {}", entry.node.what());
+        self.report(Diagnostic::at(entry.at, message, label));
+    }
+
+    /// Reports a key that has to be there.
+    pub(super) fn missing(&mut self, owner: &Entry, name: &str, key: &str) {
+        let message = format!("`{}` has no `{key}`", shown(name));
+        self.report_relation(Diagnostic::at(owner.key, message, format!("`{key}` is missing")));
+    }
+}
+
+/// Names the nearest of the known names.
+pub(super) fn suggest<'a>(
+    diagnostic: Diagnostic,
+    name: &str,
+    known: impl IntoIterator<Item = &'a str>,
+) -> Diagnostic {
+    match nearest(name, known) {
+        Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
+        None => diagnostic,
+    }
+}
+
+/// `a, b or c`.
+pub(super) fn listed(all: &[String]) -> String {
+    match all {
+        [] => "nothing".to_owned(),
+        [one] => one.clone(),
+        [rest @ .., last] => format!("{} or {last}", rest.join(", ")),
+    }
+}
+
+/// A name of the author's for a message: short and without control characters.
+pub(super) fn shown(name: &str) -> String {
+    let visible = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
+    let mut text: String = name.chars().take(60).map(visible).collect();
+    if name.chars().count() > 60 {
+        text.push('…');
+    }
+    text
+}
+
+fn limits(number: i64, min: i64, max: i64) -> String {
+    if number < min { format!("at least {min}") } else { format!("the limit is {max}") }
+}
+
+/// The text of a node; anything else is a text that no parser takes.
+fn text_of(node: &Node) -> &str {
+    match node {
+        Node::Text(text) => text,
+        _ => "",
+    }
+}
