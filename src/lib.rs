@@ -4,6 +4,7 @@
 //! is written down as observations, and folds over these say what became of each message and why.
 
 pub mod broker;
+pub mod cli;
 pub mod fact;
 pub mod lab;
 pub mod ledger;

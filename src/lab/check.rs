@@ -71,23 +71,27 @@ pub fn check(
     stop: &AtomicBool,
     take: &mut dyn FnMut(Report),
 ) -> usize {
-    let mut units = Vec::new();
-    for (suite, plans) in suites.iter().map(|suite| suite.plans.len()).enumerate() {
-        units.extend((0..seeds).flat_map(|seed| (0..plans).map(move |variant| (suite, seed, variant))));
-    }
+    let runs = |suite: &Suite<'_>| (suite.plans.len() as u64).saturating_mul(seeds);
+    let count = suites.iter().map(runs).fold(0, u64::saturating_add) as usize;
     let work = |number: usize| {
-        let (suite, seed, variant) = units[number];
-        (suite, suites[suite].outcome(variant, seed))
+        let mut number = number as u64;
+        let mut index = 0;
+        while number >= runs(&suites[index]) {
+            number -= runs(&suites[index]);
+            index += 1;
+        }
+        let variants = suites[index].plans.len() as u64;
+        (index, suites[index].outcome((number % variants) as usize, number / variants))
     };
     // A claim may read another variant's run with the same seed: they are judged when all of them are there.
     let mut group = Vec::new();
-    pool::in_order(jobs, units.len(), stop, &work, &mut |(suite, outcome)| {
+    pool::in_order(jobs, count, stop, &work, &mut |(suite, outcome)| {
         group.push(outcome);
         if group.len() == suites[suite].plans.len() {
             reports(std::mem::take(&mut group)).into_iter().for_each(&mut *take);
         }
     });
-    units.len()
+    count
 }
 
 /// Judges the runs of all variants with one seed.

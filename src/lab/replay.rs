@@ -8,17 +8,17 @@ pub fn command(
     seed: Option<u64>,
     sets: &[String],
 ) -> String {
-    let mut command = format!("mqlab {verb} {}", quoted(scenario));
+    let mut words = vec![format!("mqlab {verb}"), quoted(scenario)];
     if let Some(variant) = variant {
-        command.push_str(&format!(" --variant {}", quoted(variant)));
+        words.extend(["--variant".to_owned(), quoted(variant)]);
     }
     if let Some(seed) = seed {
-        command.push_str(&format!(" --seed {seed}"));
+        words.push(format!("--seed {seed}"));
     }
     for line in sets {
-        command.push_str(&format!(" --set {}", quoted(line)));
+        words.extend(["--set".to_owned(), quoted(line)]);
     }
-    command
+    words.join(" ")
 }
 
 /// As a shell takes it for one word.

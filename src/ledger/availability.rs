@@ -45,7 +45,10 @@ impl Availability {
 mod tests {
     use super::*;
 
-    fn longest(story: &[(u64, char)], end: u64) -> u64 {
+    /// `d`ue, `c`onfirmed or `f`ailed, and when.
+    type Story = &'static [(u64, char)];
+
+    fn longest(story: Story, end: u64) -> u64 {
         let mut instance = Availability::default();
         for &(at, what) in story {
             match what {
@@ -59,7 +62,7 @@ mod tests {
 
     #[test]
     fn the_clock_runs_only_while_something_is_unanswered() {
-        let rows: [(&str, &[(u64, char)], u64, u64); 6] = [
+        let rows: [(&str, Story, u64, u64); 6] = [
             ("nothing sent", &[], 100, 0),
             ("quick answers, long pauses", &[(0, 'd'), (2, 'c'), (50, 'd'), (53, 'c')], 100, 3),
             ("two in flight: each confirm sets it back", &[(0, 'd'), (1, 'd'), (4, 'c'), (9, 'c')], 100, 5),

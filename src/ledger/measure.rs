@@ -133,13 +133,12 @@ impl SubscriptionVerdict {
             "store.expected" => self.store.expected,
             "store.actual" => self.store.actual,
             "backlog.drained_after" => return Some(Measured::Time(self.backlog.drained_after)),
-            _ => match Fate::named(path) {
-                Some(fate) => self.fates.of(fate),
-                None => {
-                    let percentile = path.strip_prefix("latency.end_to_end.")?;
+            _ => {
+                if let Some(percentile) = path.strip_prefix("latency.end_to_end.") {
                     return of_latency(&self.latency_end_to_end, percentile);
                 }
-            },
+                self.fates.of(Fate::named(path)?)
+            }
         };
         Some(Measured::Count { n, of: self.addressed })
     }

@@ -1,6 +1,6 @@
 //! The lines of a check: a status, the run, its counts, and under each failure what was observed and how to see it.
 
-use super::paint::{BAD, FAINT, GOOD, count, paint};
+use super::paint::{BAD, FAINT, GOOD, count, paint, put};
 use crate::lab::check::{Report, Status};
 use crate::ledger::Fate;
 
@@ -20,14 +20,16 @@ pub fn report(report: &Report) -> String {
         outcome.seed,
         paint(FAINT, &counts(report)),
     );
-    let mut detail = |text: &str| out.push_str(&format!("          {text}\n"));
+    let mut detail = |text: &str| put!(out, "          {text}\n");
     for checked in report.checked.iter().filter(|checked| !checked.holds) {
         let observed = checked.observed.as_ref().map_or_else(|| "nothing".to_owned(), ToString::to_string);
         let against = checked.against.map_or_else(String::new, |value| format!(", against {value}"));
         detail(&format!("expected {}, observed {observed}{against}", checked.text));
     }
     if let Status::Nothing(reasons) = &report.status {
-        reasons.iter().for_each(|reason| detail(&format!("establishes nothing: {reason}")));
+        for reason in reasons {
+            detail(&format!("establishes nothing: {reason}"));
+        }
     }
     if report.status != Status::Passed {
         detail(&report.replay);
@@ -89,7 +91,7 @@ impl Summary {
         );
         if self.made() < self.planned {
             let made = format!("interrupted: {} of {} were made", self.made(), count(self.planned, "run"));
-            out.push_str(&format!("          {made}; this report is partial\n"));
+            put!(out, "          {made}; this report is partial\n");
         }
         out
     }

@@ -1,6 +1,6 @@
 //! Causes, for somebody who does not know the code.
 
-use super::paint::{BAD, FAINT, GOOD, count, head, paint, wrap};
+use super::paint::{BAD, FAINT, GOOD, count, head, paint, put, wrap};
 use crate::lab::explain::{Explanation, Group, TrialResult};
 
 /// Names shown of a group's messages.
@@ -14,7 +14,7 @@ pub fn explanation(explanation: &Explanation) -> String {
     if explanation.groups.is_empty() {
         let sent = count(outcome.verdict.messages.sent, "message");
         out.push_str("\nNothing to explain: what was asked about was confirmed and processed exactly\n");
-        out.push_str(&format!("once. {sent} were sent.\n"));
+        put!(out, "once. {sent} were sent.\n");
     }
     for group in &explanation.groups {
         head(&mut out, &title(group));
@@ -41,7 +41,7 @@ pub(super) fn chain(group: &Group) -> String {
         wrap(&mut out, &format!("  {arrow} {when:>10}  "), &link.text);
     }
     if group.messages.len() > 1 && !group.chain.links.is_empty() {
-        out.push_str(&format!("  (times and numbers are those of {})\n", group.messages[0]));
+        put!(out, "  (times and numbers are those of {})\n", group.messages[0]);
     }
     out
 }
@@ -73,7 +73,7 @@ pub(super) fn proof(group: &Group) -> String {
             TrialResult::Impossible(reason) => {
                 let first = reason.lines().next().unwrap_or_default();
                 let text = format!("{} cannot be tried: {first}", trial.remedy);
-                out.push_str(&format!("    {}\n", paint(FAINT, &text)));
+                put!(out, "    {}\n", paint(FAINT, &text));
             }
         }
     }

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::lab::run::Outcome;
 use crate::ledger::expectation::Checked;
+use crate::ledger::measure::Measured;
 use crate::ledger::{Counts, Latency, ProducerVerdict, SubscriptionVerdict, Tally};
 use crate::sim::Span;
 
@@ -82,6 +83,7 @@ struct Claim<'a> {
 }
 
 #[derive(Serialize)]
+#[expect(clippy::struct_field_names, reason = "the contract names the fields")]
 struct Fault<'a> {
     fault: &'a str,
     node: &'a str,
@@ -168,7 +170,7 @@ impl From<Latency> for Percentiles {
 
 impl<'a> From<&'a Checked> for Claim<'a> {
     fn from(checked: &'a Checked) -> Self {
-        let observed = checked.observed.as_ref().map_or(serde_json::Value::Null, |one| one.to_json());
+        let observed = checked.observed.as_ref().map_or(serde_json::Value::Null, Measured::to_json);
         Self { expect: &checked.text, observed, holds: checked.holds }
     }
 }

@@ -1,6 +1,6 @@
 //! Lists: scenarios, a family's settings, its moments.
 
-use super::paint::{HEAD, paint, wrap};
+use super::paint::{HEAD, paint, put, wrap};
 use crate::broker::{Family, Kind, Scope, Setting, Status};
 use crate::lab::list::Entry;
 
@@ -21,7 +21,7 @@ pub fn scenarios(entries: &[Entry]) -> String {
     let width = entries.iter().map(|entry| entry.name.chars().count()).max().unwrap_or(0);
     let mut out = String::new();
     for entry in entries {
-        out.push_str(&format!("{}  {}\n", paint(HEAD, &format!("{:<width$}", entry.name)), entry.title));
+        put!(out, "{}  {}\n", paint(HEAD, &format!("{:<width$}", entry.name)), entry.title);
         if !entry.variants.is_empty() {
             wrap(&mut out, &" ".repeat(width + 2), &format!("variants: {}", entry.variants.join(", ")));
         }
@@ -36,10 +36,10 @@ pub fn settings(family: &dyn Family) -> String {
     for setting in family.settings() {
         if last != Some(setting.scope) {
             let gap = if last.is_none() { "" } else { "\n" };
-            out.push_str(&format!("{gap}{}\n", paint(HEAD, &scope(setting.scope))));
+            put!(out, "{gap}{}\n", paint(HEAD, &scope(setting.scope)));
             last = Some(setting.scope);
         }
-        out.push_str(&format!("  {}{}\n", setting.name, traits(setting)));
+        put!(out, "  {}{}\n", setting.name, traits(setting));
         wrap(&mut out, "      ", setting.meaning);
     }
     out

@@ -1,6 +1,6 @@
 //! The matrix as a table: a row for each measure, a column for each variant.
 
-use super::paint::{HEAD, paint};
+use super::paint::{HEAD, paint, put};
 use crate::lab::matrix::Matrix;
 use crate::ledger::Fate;
 use crate::ledger::measure::{MEASURES, Measured};
@@ -22,16 +22,16 @@ pub fn table(matrix: &Matrix) -> String {
         let cells: Vec<_> = names.iter().map(|name| cell(column.value(name).as_ref())).collect();
         let width = cells.iter().map(|cell| cell.chars().count()).chain([title.chars().count()]).max();
         let width = width.unwrap_or(0);
-        heading.push_str(&format!("  {title:>width$}"));
+        put!(heading, "  {title:>width$}");
         for (row, cell) in rows.iter_mut().zip(&cells) {
-            row.push_str(&format!("  {cell:>width$}"));
+            put!(row, "  {cell:>width$}");
         }
     }
     let seed = matrix.columns.first().map_or(0, |column| column.seed);
     let mut out = format!("{}\n{}, seed {seed}\n\n", paint(HEAD, &matrix.title), matrix.scenario);
-    out.push_str(&format!("{}\n", paint(HEAD, &heading)));
+    put!(out, "{}\n", paint(HEAD, &heading));
     for (name, row) in names.iter().zip(rows) {
-        out.push_str(&format!("{name:<first$}{row}\n"));
+        put!(out, "{name:<first$}{row}\n");
     }
     out
 }

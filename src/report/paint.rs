@@ -13,6 +13,15 @@ pub(super) const BAD: Style = AnsiColor::Yellow.on_default().bold();
 /// What is only said in passing.
 pub(super) const FAINT: Style = Style::new().dimmed();
 
+/// Appends formatted text to a string.
+macro_rules! put {
+    ($out:expr, $($text:tt)*) => {{
+        use std::fmt::Write as _;
+        $out.write_fmt(format_args!($($text)*)).expect("a string takes any text");
+    }};
+}
+pub(super) use put;
+
 /// The text in this style.
 pub(super) fn paint(style: Style, text: &str) -> String {
     format!("{style}{text}{style:#}")

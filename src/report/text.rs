@@ -2,7 +2,7 @@
 //! try next.
 
 use super::explain;
-use super::paint::{BAD, FAINT, GOOD, HEAD, count, head, paint, wrap};
+use super::paint::{BAD, FAINT, GOOD, HEAD, count, head, paint, put, wrap};
 use crate::lab::explain::Explanation;
 use crate::lab::run::Outcome;
 use crate::lab::{About, replay};
@@ -68,14 +68,14 @@ impl Lesson<'_> {
         }
         for fault in outcome.never_fired() {
             let text = format!("  The fault {fault} never fired.");
-            out.push_str(&format!("{}\n", paint(BAD, &text)));
+            put!(out, "{}\n", paint(BAD, &text));
         }
         let events = count(outcome.events, "event");
         let end = match &outcome.bound {
             Some(bound) => format!("stopped by the bound of {bound}"),
             None => "ended".to_owned(),
         };
-        out.push_str(&format!("  {:>10}  {end} after {events}\n", outcome.ended.to_string()));
+        put!(out, "  {:>10}  {end} after {events}\n", outcome.ended.to_string());
         out
     }
 
@@ -102,18 +102,18 @@ impl Lesson<'_> {
         let name = &self.about.name;
         let this = outcome.plan.variant.as_deref();
         for variant in self.variants.iter().filter(|variant| Some(variant.as_str()) != this) {
-            out.push_str(&format!("  {}\n", replay::command("run", name, Some(variant), None, &[])));
+            put!(out, "  {}\n", replay::command("run", name, Some(variant), None, &[]));
         }
         if let Some(line) = &self.about.decisive {
             let sets = std::slice::from_ref(line);
-            out.push_str(&format!("  {}\n", replay::command("run", name, this, None, sets)));
+            put!(out, "  {}\n", replay::command("run", name, this, None, sets));
         }
         if !self.explanation.groups.is_empty() {
             let seed = Some(outcome.seed);
-            out.push_str(&format!("  {}\n", replay::command("explain", name, this, seed, self.sets)));
+            put!(out, "  {}\n", replay::command("explain", name, this, seed, self.sets));
         }
         if self.variants.len() > 1 {
-            out.push_str(&format!("  {}\n", replay::command("matrix", name, None, None, &[])));
+            put!(out, "  {}\n", replay::command("matrix", name, None, None, &[]));
         }
     }
 }
@@ -129,13 +129,21 @@ pub(super) fn claim(checked: &Checked) -> String {
 fn told(out: &mut String, outcome: &Outcome) {
     head(out, "What the senders were told");
     let width = width(outcome.verdict.producers.iter().map(|producer| producer.name.as_str()));
-    out.push_str(&format!(
+    put!(
+        out,
         "  {:width$} {:>9} {:>9} {:>8} {:>8} {:>9} {:>11}\n",
-        "", "sent", "confirmed", "failed", "unknown", "p99", "unavailable"
-    ));
+        "",
+        "sent",
+        "confirmed",
+        "failed",
+        "unknown",
+        "p99",
+        "unavailable"
+    );
     for producer in &outcome.verdict.producers {
         let messages = producer.messages;
-        out.push_str(&format!(
+        put!(
+            out,
             "  {:width$} {:>9} {:>9} {:>8} {:>8} {:>9} {:>11}\n",
             producer.name,
             messages.sent,
@@ -143,8 +151,8 @@ fn told(out: &mut String, outcome: &Outcome) {
             messages.failed,
             messages.unknown,
             time(producer.latency_confirm.p99),
-            time(producer.unavailable),
-        ));
+            time(producer.unavailable)
+        );
     }
 }
 
@@ -157,7 +165,7 @@ fn became(out: &mut String, outcome: &Outcome) {
             if n > 0 {
                 let style = if fate == Fate::Processed { GOOD } else { BAD };
                 let name = paint(style, &format!("{:<13}", fate.name()));
-                out.push_str(&format!("  {n:>9}  {name} {}\n", fate.meaning()));
+                put!(out, "  {n:>9}  {name} {}\n", fate.meaning());
             }
         }
         besides(out, subscription);
@@ -191,10 +199,7 @@ fn store(out: &mut String, subscription: &SubscriptionVerdict) {
         std::cmp::Ordering::Equal => paint(GOOD, "as it should"),
         std::cmp::Ordering::Greater => paint(BAD, &format!("{} too many", store.actual - store.expected)),
     };
-    out.push_str(&format!(
-        "  The store should hold {} and holds {}: {verdict}\n",
-        store.expected, store.actual
-    ));
+    put!(out, "  The store should hold {} and holds {}: {verdict}\n", store.expected, store.actual);
 }
 
 fn time(span: Option<Span>) -> String {
