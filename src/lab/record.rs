@@ -64,12 +64,20 @@ pub struct Notable {
 
 /// How a branch came about, and how far it was recorded.
 struct Branch {
-    /// The branch it left, after how many events, and by doing what; none: the run as planned.
-    origin: Option<(BranchId, u64, Command)>,
+    /// Where it left another branch, and by doing what; none: the run as planned.
+    origin: Option<(Fork, Command)>,
     notable: Vec<Notable>,
     /// Recorded up to here.
     head: Instant,
     framed_at: u64,
+}
+
+/// Where a branch left another one.
+#[derive(Clone, Copy)]
+struct Fork {
+    parent: BranchId,
+    events: u64,
+    at: Time,
 }
 
 struct Keyframe {
@@ -192,13 +200,22 @@ impl Recording {
             return instant;
         }
         let origin = self.branches[branch.0].origin.as_ref();
-        let (parent, events, command) = origin.expect("the first branch has a frame at its beginning");
-        let mut instant = self.at(*parent, Position::Event(*events));
+        let (fork, command) = origin.expect("the first branch has a frame at its beginning");
+        let mut instant = self.fork(*fork);
         if !instant.is_at_or_before(position) {
-            return self.at(*parent, position);
+            return self.at(fork.parent, position);
         }
         instant.world.apply(command);
         instant.run_to(position);
+        instant
+    }
+
+    /// The instant at which a branch begins: after so many events, and perhaps a while after the last of them.
+    fn fork(&self, fork: Fork) -> Instant {
+        let mut instant = self.at(fork.parent, Position::Event(fork.events));
+        if instant.world.now() < fork.at {
+            instant.run_to(Position::Time(fork.at));
+        }
         instant
     }
 
@@ -219,18 +236,18 @@ impl Recording {
 
     /// Does something at the cursor: from here on another history is recorded and looked at.
     pub fn branch(&mut self, command: Command) -> BranchId {
-        // A cursor between two events stands at the first instant after the same number of events.
-        let events = self.cursor.events();
+        let (events, at) = (self.cursor.events(), self.cursor.world.now());
         let mut parent = self.branch;
-        while let Some((grandparent, forked, _)) = &self.branches[parent.0].origin
-            && events < *forked
+        while let Some((fork, _)) = &self.branches[parent.0].origin
+            && events < fork.events
         {
-            parent = *grandparent;
+            parent = fork.parent;
         }
-        self.cursor = self.at(parent, Position::Event(events));
+        let fork = Fork { parent, events, at };
+        self.cursor = self.fork(fork);
         self.cursor.world.apply(&command);
         self.branches.push(Branch {
-            origin: Some((parent, events, command)),
+            origin: Some((fork, command)),
             notable: Vec::new(),
             head: self.cursor.clone(),
             framed_at: events,
@@ -265,9 +282,9 @@ impl Recording {
     pub fn commands(&self) -> Vec<(u64, &Command)> {
         let mut commands = Vec::new();
         let mut branch = self.branch;
-        while let Some((parent, events, command)) = &self.branches[branch.0].origin {
-            commands.push((*events, command));
-            branch = *parent;
+        while let Some((fork, command)) = &self.branches[branch.0].origin {
+            commands.push((fork.events, command));
+            branch = fork.parent;
         }
         commands.reverse();
         commands
@@ -382,6 +399,7 @@ mod tests {
         let mut recording = recording();
         recording.seek(ms(505));
         recording.branch(Command::Fault(leader_dies(Span::ZERO)));
+        assert_eq!(recording.cursor().world.now(), Time::ZERO + Span::from_millis(505), "not earlier");
         recording.seek(ms(205));
         recording.branch(Command::Fault(leader_dies(Span::ZERO)));
         assert_eq!(recording.commands().len(), 1, "the later command is not part of this history");
