@@ -5,6 +5,10 @@
 
 pub mod app;
 pub mod broker;
+pub mod cli;
 pub mod fact;
+pub mod lab;
+pub mod ledger;
+pub mod report;
 pub mod scenario;
 pub mod sim;

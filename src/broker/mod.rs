@@ -2,10 +2,11 @@
 //!
 //! Adding a family is one new folder and one line in [`FAMILIES`].
 
-use crate::fact::{FamilyFact, MessageId, NodeId, Observation, PlaceId, SubscriptionId};
-use crate::scenario::plan::{Config, Plan, Value, Version};
+use crate::fact::{FamilyFact, MessageId, NodeId, Observation, PlaceId, ProducerId, SubscriptionId};
+use crate::scenario::plan::{Config, ConsumerPlan, Plan, ProducerPlan, Value, Version};
 use crate::sim::Time;
 
+mod host;
 pub mod kafka;
 
 /// Every family that can be named in a scenario.
@@ -57,6 +58,16 @@ pub trait Family: Sync {
 
     /// State paths that expectations may use at the end of a run: `orders/0.leader`.
     fn check_state(&self, plan: &Plan, path: &str) -> Result<(), String>;
+
+    /// Whether the producer's messages are addressed to the consumer's subscription.
+    fn routes(&self, _plan: &Plan, producer: &ProducerPlan, consumer: &ConsumerPlan) -> bool {
+        producer.send_to == consumer.read_from
+    }
+
+    /// Whether the producer's API says, after the call returned, that a send succeeded: not for `acks=0`.
+    fn confirms(&self, _plan: &Plan, _producer: &ProducerPlan) -> bool {
+        true
+    }
 
     /// A new world of the plan. The plan passed all checks.
     fn world(&self, plan: &Plan, seed: u64) -> Box<dyn World>;
@@ -267,7 +278,7 @@ pub trait World: Send {
     fn fired(&self) -> &[Firing];
 
     /// The messages of which a copy waits for the subscription on a node that serves it, or is held by a live
-    /// consumer: each with how many copies.
+    /// consumer: each once a copy. For [`crate::ledger::NONE`]: copies in places that no subscription reads.
     fn waiting(&self, subscription: SubscriptionId) -> Vec<MessageId>;
 
     /// Lifts every fault and starts every node on the disk it has; nobody sends or consumes from now on.
@@ -290,6 +301,9 @@ pub trait World: Send {
 
     /// The name of a place.
     fn place_name(&self, place: PlaceId) -> String;
+
+    /// Whose message it is: the producer, and the number within it.
+    fn message_name(&self, message: MessageId) -> (ProducerId, u32);
 
     /// Broken promises of the model itself, in words: two leaders in an epoch, a high watermark above its rule.
     fn broken_invariants(&self) -> Vec<String>;

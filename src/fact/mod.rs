@@ -23,6 +23,9 @@ pub struct ProducerId(pub u16);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SubscriptionId(pub u16);
 
+/// The pseudo-subscription of messages that are addressed to nobody.
+pub const NONE: SubscriptionId = SubscriptionId(u16::MAX);
+
 /// Where copies live: a partition, a queue, a stream. Numbered and named by the family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PlaceId(pub u32);
@@ -151,6 +154,31 @@ pub enum Fact {
     NodeUp,
     /// A family's own fact, read and worded by its folder alone.
     Family(FamilyFact),
+}
+
+impl Fact {
+    /// The message that this is about; none: about no single message.
+    pub fn message(&self) -> Option<MessageId> {
+        match *self {
+            Self::Due { message, .. }
+            | Self::Sent { message, .. }
+            | Self::Confirmed { message, .. }
+            | Self::Failed { message, .. }
+            | Self::Stored { message, .. }
+            | Self::Removed { message, .. }
+            | Self::Delivered { message, .. }
+            | Self::Effect { message, .. }
+            | Self::Recognised { message, .. }
+            | Self::Acknowledged { message, .. } => Some(message),
+            Self::LeaderElected { .. }
+            | Self::DetectedDown
+            | Self::Fault { .. }
+            | Self::FaultEnded { .. }
+            | Self::NodeDown { .. }
+            | Self::NodeUp
+            | Self::Family(_) => None,
+        }
+    }
 }
 
 /// By which rule a copy disappeared.

@@ -324,6 +324,4 @@ pub enum Target {
     Name(String),
     /// All of these.
     All(Vec<Target>),
-    /// Of these, the next one each time: `each of brokers`.
-    EachOf(String),
 }

@@ -114,18 +114,13 @@ pub(super) enum Reset {
 /// The settings of one table, with the defaults of the version.
 struct Table<'a> {
     scope: Scope,
-    client: Client,
     version: Version,
     written: &'a Config,
 }
 
 impl Table<'_> {
     fn text(&self, name: &str) -> Option<String> {
-        let client = match self.client {
-            Client::Java => "java",
-            Client::Librdkafka => "librdkafka",
-        };
-        match settings::effective(self.scope, client, self.version, self.written, name)? {
+        match settings::effective(self.scope, self.version, self.written, name)? {
             Value::Text(text) => Some(text),
             Value::Int(number) => Some(number.to_string()),
             Value::Bool(truth) => Some(truth.to_string()),
@@ -168,10 +163,14 @@ impl TopicConfig {
     pub(super) fn new(plan: &Plan, entity: Option<&EntityPlan>) -> Self {
         let none = Config::new();
         let written = entity.map_or(&none, |entity| &entity.config);
-        let own = Table { scope: Scope::Entity("topic"), client: Client::Java, version: plan.version, written };
+        let own = Table { scope: Scope::Entity("topic"), version: plan.version, written };
         let brokers = cluster(plan);
         let either = |name: &str, default: &str, otherwise: u64| {
-            if written.contains_key(name) { own.number(name, otherwise) } else { brokers.number(default, otherwise) }
+            if written.contains_key(name) {
+                own.number(name, otherwise)
+            } else {
+                brokers.number(default, otherwise)
+            }
         };
         let flush = either("flush.messages", "log.flush.interval.messages", u64::MAX);
         let unclean = "unclean.leader.election.enable";
@@ -197,8 +196,8 @@ impl TopicConfig {
 impl ProducerConfig {
     pub(super) fn new(plan: &Plan, producer: &ProducerPlan) -> Self {
         let client = client_of(producer.client.as_deref());
-        let scope = Scope::Producer(None);
-        let table = Table { scope, client, version: plan.version, written: &producer.config };
+        let scope = Scope::Producer(Some(name_of(client)));
+        let table = Table { scope, version: plan.version, written: &producer.config };
         match client {
             Client::Java => Self::java(&table, plan.version),
             Client::Librdkafka => Self::librdkafka(&table),
@@ -220,9 +219,9 @@ impl ProducerConfig {
             batch_bytes: table.number("batch.size", 16_384) as u32,
             batch_records: u32::MAX,
             retry_backoff: backoff,
-            retry_backoff_max: table.text("retry.backoff.max.ms").map_or(backoff, |_| {
-                table.ms("retry.backoff.max.ms", 1_000).max(backoff)
-            }),
+            retry_backoff_max: table
+                .text("retry.backoff.max.ms")
+                .map_or(backoff, |_| table.ms("retry.backoff.max.ms", 1_000).max(backoff)),
             buffer_bytes: table.number("buffer.memory", 33_554_432),
             buffer_records: u64::MAX,
             max_block: table.ms("max.block.ms", 60_000),
@@ -269,8 +268,8 @@ impl ProducerConfig {
 impl ConsumerConfig {
     pub(super) fn new(plan: &Plan, consumer: &ConsumerPlan) -> Self {
         let client = client_of(consumer.client.as_deref());
-        let scope = Scope::Consumer(None);
-        let table = Table { scope, client, version: plan.version, written: &consumer.config };
+        let scope = Scope::Consumer(Some(name_of(client)));
+        let table = Table { scope, version: plan.version, written: &consumer.config };
         Self {
             client,
             has_auto_commit: table.is_on("enable.auto.commit", true),
@@ -313,11 +312,18 @@ pub(super) fn group_id(consumer: &ConsumerPlan) -> String {
 
 fn cluster(plan: &Plan) -> Table<'_> {
     let written = &plan.cluster.config;
-    Table { scope: Scope::Cluster, client: Client::Java, version: plan.version, written }
+    Table { scope: Scope::Cluster, version: plan.version, written }
 }
 
 fn client_of(name: Option<&str>) -> Client {
     if name == Some("librdkafka") { Client::Librdkafka } else { Client::Java }
+}
+
+fn name_of(client: Client) -> &'static str {
+    match client {
+        Client::Java => "java",
+        Client::Librdkafka => "librdkafka",
+    }
 }
 
 fn acks_of(table: &Table<'_>) -> Acks {

@@ -87,7 +87,13 @@ impl Content {
 
     /// A leader appends messages at this offset.
     #[inline]
-    pub(super) fn add_messages(&mut self, base: u64, epoch: u32, messages: &[MessageId], bytes: u32) -> BatchId {
+    pub(super) fn add_messages(
+        &mut self,
+        base: u64,
+        epoch: u32,
+        messages: &[MessageId],
+        bytes: u32,
+    ) -> BatchId {
         let first = self.records.len() as u32;
         for &message in messages {
             self.records.push(message);

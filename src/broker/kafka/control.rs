@@ -63,7 +63,14 @@ impl ClusterState {
     /// What a broker knows before anybody told it anything.
     pub(super) fn unknown(topology: &Topology) -> Self {
         let partitions = vec![PartitionState::default(); topology.partitions.len()];
-        Self { controller_epoch: 0, controller: None, version: 0, live: 0, incarnations: Vec::new(), partitions }
+        Self {
+            controller_epoch: 0,
+            controller: None,
+            version: 0,
+            live: 0,
+            incarnations: Vec::new(),
+            partitions,
+        }
     }
 
     /// The process that a broker is registered with; none: nobody keeps count (ZooKeeper mode).
@@ -152,7 +159,12 @@ mod tests {
         brokers.iter().fold(0, |set, &broker| set | only(broker))
     }
 
-    fn after(state: PartitionState, live: &[u16], stopping: &[u16], unclean: bool) -> (Option<u16>, Brokers, u32) {
+    fn after(
+        state: PartitionState,
+        live: &[u16],
+        stopping: &[u16],
+        unclean: bool,
+    ) -> (Option<u16>, Brokers, u32) {
         let next = reassess(&state, &[0, 1, 2], set(live), set(stopping), unclean).unwrap_or(state);
         (next.leader, next.isr, next.epoch)
     }

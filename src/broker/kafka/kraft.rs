@@ -80,7 +80,9 @@ impl Controller {
 
     fn request(&mut self, conn: ConnId, request: Request, shared: &mut Shared, ctx: &mut KafkaCtx<'_>) {
         match request {
-            Request::Register { broker, incarnation } => self.register(conn, broker, incarnation, shared, ctx),
+            Request::Register { broker, incarnation } => {
+                self.register(conn, broker, incarnation, shared, ctx)
+            }
             Request::Heartbeat { broker, incarnation, wants_stop } => {
                 self.heartbeat(conn, broker, incarnation, wants_stop, shared, ctx);
             }

@@ -1,11 +1,27 @@
 //! Apache Kafka.
 
+mod broker;
+mod client;
+mod config;
+mod content;
+mod control;
 pub mod describe;
+mod kraft;
+mod log;
+mod model;
+mod packet;
 pub mod settings;
+mod story;
+mod topology;
+mod world;
+mod zookeeper;
 
+use super::host::{Host, NodeNames};
 use super::{Case, Chain, EntityKind, Family, Field, Finding, Names, NodeRole, Setting, World};
 use crate::fact::FamilyFact;
-use crate::scenario::plan::{Plan, Version};
+use crate::scenario::plan::{Plan, ProducerPlan, Value, Version};
+
+use self::model::KafkaModel;
 
 /// The family.
 pub struct Kafka;
@@ -50,14 +66,22 @@ impl Family for Kafka {
     fn check_state(&self, plan: &Plan, path: &str) -> Result<(), String> {
         describe::check_state(plan, path)
     }
-    fn world(&self, _plan: &Plan, _seed: u64) -> Box<dyn World> {
-        todo!()
+    fn world(&self, plan: &Plan, seed: u64) -> Box<dyn World> {
+        let keeper = match topology::metadata_of(plan) {
+            topology::Metadata::ZooKeeper => ("zookeeper", "zookeeper"),
+            topology::Metadata::KRaft => ("controllers", "controller"),
+        };
+        let names = NodeNames::new(plan, &[("brokers", "broker"), keeper]);
+        Box::new(Host::new(KafkaModel::new(plan, seed), plan, seed, names))
     }
-    fn error_name(&self, _error: u16) -> &'static str {
-        ""
+    fn error_name(&self, error: u16) -> &'static str {
+        packet::Error::name_of(error)
     }
-    fn tell(&self, _fact: &FamilyFact, _names: &dyn Names) -> Option<String> {
-        None
+    fn tell(&self, fact: &FamilyFact, names: &dyn Names) -> Option<String> {
+        story::tell(fact, names)
+    }
+    fn confirms(&self, _plan: &Plan, producer: &ProducerPlan) -> bool {
+        producer.config.get("acks") != Some(&Value::Text("0".to_owned()))
     }
     fn explain(&self, _case: &Case<'_>) -> Chain {
         todo!()

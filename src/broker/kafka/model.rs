@@ -95,9 +95,8 @@ impl KafkaModel {
         let state = ClusterState::initial(&topology);
         let view = Arc::new(state.clone());
         let config = &topology.config;
-        let mut nodes: Vec<_> = (0..topology.brokers)
-            .map(|id| Node::Broker(Box::new(Broker::new(id, &shared, &view))))
-            .collect();
+        let mut nodes: Vec<_> =
+            (0..topology.brokers).map(|id| Node::Broker(Box::new(Broker::new(id, &shared, &view)))).collect();
         nodes.push(match topology.rules.metadata {
             Metadata::ZooKeeper => Node::ZooKeeper(Box::new(ZooKeeper::new(state, config.zookeeper_session))),
             Metadata::KRaft => {

@@ -179,6 +179,32 @@ pub(super) enum GroupAnswer {
     Offsets(Vec<(u32, Option<u64>)>),
 }
 
+impl Error {
+    /// Every error, in the order of its number.
+    const ALL: [(Self, &'static str); 15] = [
+        (Self::NotLeader, "NOT_LEADER_OR_FOLLOWER"),
+        (Self::FencedLeaderEpoch, "FENCED_LEADER_EPOCH"),
+        (Self::UnknownLeaderEpoch, "UNKNOWN_LEADER_EPOCH"),
+        (Self::OffsetOutOfRange, "OFFSET_OUT_OF_RANGE"),
+        (Self::NotEnoughReplicas, "NOT_ENOUGH_REPLICAS"),
+        (Self::NotEnoughReplicasAfterAppend, "NOT_ENOUGH_REPLICAS_AFTER_APPEND"),
+        (Self::RequestTimedOut, "REQUEST_TIMED_OUT"),
+        (Self::Network, "NETWORK_EXCEPTION"),
+        (Self::DeliveryTimedOut, "TimeoutException"),
+        (Self::BufferFull, "BufferExhaustedException"),
+        (Self::NotCoordinator, "NOT_COORDINATOR"),
+        (Self::CoordinatorLoading, "COORDINATOR_LOAD_IN_PROGRESS"),
+        (Self::UnknownMember, "UNKNOWN_MEMBER_ID"),
+        (Self::IllegalGeneration, "ILLEGAL_GENERATION"),
+        (Self::RebalanceInProgress, "REBALANCE_IN_PROGRESS"),
+    ];
+
+    /// The name that users know it by.
+    pub(super) fn name_of(number: u16) -> &'static str {
+        Self::ALL.iter().find(|(error, _)| *error as u16 == number).map_or("", |(_, name)| name)
+    }
+}
+
 impl GroupAsk {
     pub(super) fn verb(&self) -> GroupVerb {
         match self {
@@ -196,17 +222,29 @@ impl GroupAsk {
 #[derive(Clone, Debug)]
 pub(super) enum ZooKeeperRequest {
     /// A new session, or the old one again.
-    Connect { broker: u16, session: Option<u64> },
+    Connect {
+        broker: u16,
+        session: Option<u64>,
+    },
     Ping,
     /// The ephemeral node of a broker.
-    Register { incarnation: u32 },
+    Register {
+        incarnation: u32,
+    },
     /// The ephemeral node of the controller.
     Campaign,
     Read,
     /// A leader changes the ISR of its partition, if nobody else changed anything.
-    ChangeIsr { partition: u32, expected: u32, isr: Brokers },
+    ChangeIsr {
+        partition: u32,
+        expected: u32,
+        isr: Brokers,
+    },
     /// The controller changes partitions, if nobody else changed anything.
-    Change { controller_epoch: u32, changes: Vec<(u32, PartitionState)> },
+    Change {
+        controller_epoch: u32,
+        changes: Vec<(u32, PartitionState)>,
+    },
     /// The session ends.
     Close,
 }
@@ -214,17 +252,27 @@ pub(super) enum ZooKeeperRequest {
 /// What ZooKeeper answers, and what it says by itself to those who watch.
 #[derive(Clone, Debug)]
 pub(super) enum ZooKeeperResponse {
-    Connected { session: u64 },
+    Connected {
+        session: u64,
+    },
     Expired,
     Pong,
     Registered,
     /// The old session's node is still there.
     Exists,
     /// Who the controller is, and whether that is the asker.
-    Controller { epoch: u32, is_you: bool },
+    Controller {
+        epoch: u32,
+        is_you: bool,
+    },
     State(Arc<ClusterState>),
-    IsrChanged { partition: u32, result: Result<PartitionState, PartitionState> },
-    Changed { all: bool },
+    IsrChanged {
+        partition: u32,
+        result: Result<PartitionState, PartitionState>,
+    },
+    Changed {
+        all: bool,
+    },
     /// Watches: the controller's node is gone; brokers came or went; a leader changed an ISR.
     ControllerGone,
     BrokersChanged,
@@ -252,10 +300,18 @@ pub(super) enum ControllerResponse {
     Registered,
     /// Another process of this broker is registered and its session has not ended.
     DuplicateRegistration,
-    Heartbeat { may_stop: bool, is_known: bool },
-    IsrChanged { partition: u32, is_accepted: bool },
+    Heartbeat {
+        may_stop: bool,
+        is_known: bool,
+    },
+    IsrChanged {
+        partition: u32,
+        is_accepted: bool,
+    },
     /// How many partitions the stopping broker still leads.
-    Shutdown { remaining: u32 },
+    Shutdown {
+        remaining: u32,
+    },
     /// KRaft: the metadata log moved on.
     Metadata(Arc<ClusterState>),
 }

@@ -72,7 +72,9 @@ pub(super) fn tell(told: &FamilyFact, names: &dyn Names) -> Option<String> {
         }
         Kind::Rebalanced => format!("group rebalanced: generation {a} with {b} members"),
         Kind::Committed => format!("committed offset {b} of {place}"),
-        Kind::Truncated => format!("{place} truncated to offset {a}, as its leader's log ends its epoch there"),
+        Kind::Truncated => {
+            format!("{place} truncated to offset {a}, as its leader's log ends its epoch there")
+        }
         Kind::ControllerElected => format!("controller elected, epoch {a}"),
         Kind::Refused => format!("{place} refused a batch: {a} in-sync replicas, min.insync.replicas is {b}"),
         Kind::PositionReset => format!("no committed offset for {place}: reading begins at {a}"),

@@ -198,8 +198,12 @@ impl ZooKeeper {
     }
 
     fn expire(&mut self, ctx: &mut KafkaCtx<'_>) {
-        let ended: Vec<_> =
-            self.sessions.iter().filter(|(_, session)| session.ends <= ctx.now()).map(|(&id, _)| id).collect();
+        let ended: Vec<_> = self
+            .sessions
+            .iter()
+            .filter(|(_, session)| session.ends <= ctx.now())
+            .map(|(&id, _)| id)
+            .collect();
         for id in ended {
             if let Some(session) = self.sessions.get(&id) {
                 ctx.observe_at(NodeId(session.broker), Fact::DetectedDown);

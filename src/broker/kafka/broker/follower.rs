@@ -39,7 +39,13 @@ struct Part {
 
 impl Broker {
     /// Becomes a follower in an epoch.
-    pub(super) fn follow(&mut self, partition: u32, leader: u16, shared: &mut Shared, ctx: &mut KafkaCtx<'_>) {
+    pub(super) fn follow(
+        &mut self,
+        partition: u32,
+        leader: u16,
+        shared: &mut Shared,
+        ctx: &mut KafkaCtx<'_>,
+    ) {
         self.resign(partition, shared, ctx);
         self.stop_following(partition);
         let truncation = shared.topology.rules.truncation;
@@ -158,7 +164,12 @@ impl Broker {
                 truncating.push((part.partition, replica.state.epoch, replica.log.last_epoch()));
             } else {
                 let (epoch, last_epoch) = (replica.state.epoch, replica.log.last_epoch());
-                parts.push(FetchPart { partition: part.partition, epoch, last_epoch, offset: replica.log.end() });
+                parts.push(FetchPart {
+                    partition: part.partition,
+                    epoch,
+                    last_epoch,
+                    offset: replica.log.end(),
+                });
             }
         }
         if truncating.is_empty() && parts.is_empty() {
@@ -200,7 +211,9 @@ impl Broker {
         let partition = part.partition;
         let backoff = shared.topology.config.fetch_backoff;
         let Some(fetcher) = self.fetchers.get_mut(&leader) else { return };
-        let Some(fetching) = fetcher.parts.iter_mut().find(|known| known.partition == partition) else { return };
+        let Some(fetching) = fetcher.parts.iter_mut().find(|known| known.partition == partition) else {
+            return;
+        };
         let Some(replica) = &mut self.replicas[partition as usize] else { return };
         match part.error {
             Some(Error::OffsetOutOfRange) => {
@@ -300,7 +313,9 @@ impl Broker {
         let retry_at = ctx.now() + shared.topology.config.fetch_backoff;
         for &(partition, answer) in answers {
             let Some(fetcher) = self.fetchers.get_mut(&leader) else { return };
-            let Some(part) = fetcher.parts.iter_mut().find(|part| part.partition == partition) else { continue };
+            let Some(part) = fetcher.parts.iter_mut().find(|part| part.partition == partition) else {
+                continue;
+            };
             match answer {
                 Err(_) => part.retry_at = retry_at,
                 Ok(end) => {

@@ -61,15 +61,16 @@ struct Commit {
 impl Broker {
     /// Now leads the partition: loads the groups that live there from its log.
     pub(super) fn coordinate(&mut self, partition: u32, shared: &mut Shared, ctx: &mut KafkaCtx<'_>) {
-        let Some(replica) = &self.replicas[partition as usize] else { return };
         for (index, known) in shared.topology.groups.iter().enumerate() {
+            let Some(replica) = &self.replicas[partition as usize] else { return };
             if known.home != partition {
                 continue;
             }
             let mut group = Group { next: u64::from(replica.state.epoch + 1) << 40, ..Group::default() };
             for id in replica.log.batches_from(0, &shared.content) {
                 let batch = shared.content.batch(id);
-                if let Some(committed) = shared.content.committed(batch).filter(|it| it.group == index as u16) {
+                if let Some(committed) = shared.content.committed(batch).filter(|it| it.group == index as u16)
+                {
                     group.offsets.extend(committed.offsets.iter().copied());
                 }
                 if let Some(record) = shared.content.group(batch).filter(|it| it.group == index as u16) {
@@ -271,12 +272,7 @@ impl Broker {
     }
 
     /// A commit is replicated, or never will be.
-    pub(super) fn commit_replicated(
-        &mut self,
-        id: u64,
-        error: Option<Error>,
-        ctx: &mut KafkaCtx<'_>,
-    ) {
+    pub(super) fn commit_replicated(&mut self, id: u64, error: Option<Error>, ctx: &mut KafkaCtx<'_>) {
         let index = (id & 0xffff) as u16;
         let Some(group) = self.groups.get_mut(&index) else { return };
         let Some(commit) = group.commits.remove(&id) else { return };

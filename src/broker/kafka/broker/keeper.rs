@@ -137,7 +137,10 @@ impl Broker {
                 self.ask_zookeeper(ZooKeeperRequest::ChangeIsr { partition, expected, isr }, ctx);
             }
             _ => {
-                self.ask_controller(ControllerRequest::ChangeIsr { broker, partition, epoch, expected, isr }, ctx);
+                self.ask_controller(
+                    ControllerRequest::ChangeIsr { broker, partition, epoch, expected, isr },
+                    ctx,
+                );
             }
         }
     }

@@ -177,7 +177,14 @@ impl Broker {
         true
     }
 
-    fn appended(&mut self, partition: u32, id: u32, waiter: Waiter, shared: &mut Shared, ctx: &mut KafkaCtx<'_>) {
+    fn appended(
+        &mut self,
+        partition: u32,
+        id: u32,
+        waiter: Waiter,
+        shared: &mut Shared,
+        ctx: &mut KafkaCtx<'_>,
+    ) {
         let Some(replica) = self.leading(partition) else { return };
         let batch = *shared.content.batch(id);
         replica.log.append(id, &batch);
@@ -236,7 +243,8 @@ impl Broker {
         let acks = self.acks_of(waiter);
         let Some(replica) = self.leading(partition) else { return };
         replica.settled = end;
-        let is_alone = replica.state.isr & !only_self(replica) == 0 || replica.maximal_isr().count_ones() == 1;
+        let is_alone =
+            replica.state.isr & !only_self(replica) == 0 || replica.maximal_isr().count_ones() == 1;
         if acks == Acks::All {
             if let Some(leading) = replica.leading() {
                 leading.acks.push_back((end, waiter));
@@ -376,7 +384,13 @@ impl Broker {
         }
     }
 
-    fn answer_fetch(&mut self, conn: ConnId, response: FetchResponse, shared: &Shared, ctx: &mut KafkaCtx<'_>) {
+    fn answer_fetch(
+        &mut self,
+        conn: ConnId,
+        response: FetchResponse,
+        shared: &Shared,
+        ctx: &mut KafkaCtx<'_>,
+    ) {
         let batches = response.parts.iter().flat_map(|part| &part.batches);
         let bytes = 60 + batches.map(|&id| shared.content.batch(id).bytes).sum::<u32>();
         self.respond(conn, Packet::FetchResponse(response), bytes, ctx);
@@ -405,7 +419,8 @@ impl Broker {
             batches: SmallVec::new(),
             diverging: None,
         };
-        let Some(replica) = self.replicas[part.partition as usize].as_deref().filter(|known| known.is_leader())
+        let Some(replica) =
+            self.replicas[part.partition as usize].as_deref().filter(|known| known.is_leader())
         else {
             answer.error = Some(Error::NotLeader);
             return answer;
@@ -451,8 +466,9 @@ impl Broker {
             return;
         }
         let end = replica.settled;
-        let Some(remote) =
-            replica.leading().and_then(|leading| leading.remotes.iter_mut().find(|remote| remote.broker == broker))
+        let Some(remote) = replica
+            .leading()
+            .and_then(|leading| leading.remotes.iter_mut().find(|remote| remote.broker == broker))
         else {
             return;
         };
@@ -474,7 +490,8 @@ impl Broker {
     ) {
         // The leader admits only who is alive in its own view; from 3.7 only the process that view speaks of.
         let is_eligible = self.view.live & only(broker) != 0
-            && (!shared.topology.rules.checks_broker_epoch || self.view.incarnation(broker).is_none_or(|known| known == incarnation));
+            && (!shared.topology.rules.checks_broker_epoch
+                || self.view.incarnation(broker).is_none_or(|known| known == incarnation));
         let Some(replica) = self.leading(partition) else { return };
         let (watermark, isr) = (replica.watermark, replica.state.isr);
         let Some(leading) = replica.leading() else { return };
@@ -499,8 +516,10 @@ impl Broker {
             if leading.proposed.is_some() {
                 continue;
             }
-            let lags = |remote: &&Remote| isr & only(remote.broker) != 0 && !remote.is_caught_up(end, lag_max, now);
-            let left = leading.remotes.iter().filter(lags).fold(isr, |isr, remote| isr & !only(remote.broker));
+            let lags =
+                |remote: &&Remote| isr & only(remote.broker) != 0 && !remote.is_caught_up(end, lag_max, now);
+            let left =
+                leading.remotes.iter().filter(lags).fold(isr, |isr, remote| isr & !only(remote.broker));
             if left != isr {
                 self.propose(partition, left, shared, ctx);
             }
@@ -637,7 +656,9 @@ impl Broker {
     pub(super) fn ends(&mut self, conn: ConnId, asked: &[u32], ctx: &mut KafkaCtx<'_>) {
         let answers = asked
             .iter()
-            .map(|&partition| (partition, self.leading(partition).map(|known| known.watermark).ok_or(Error::NotLeader)))
+            .map(|&partition| {
+                (partition, self.leading(partition).map(|known| known.watermark).ok_or(Error::NotLeader))
+            })
             .collect();
         self.respond(conn, Packet::EndsResponse(answers), 60, ctx);
     }

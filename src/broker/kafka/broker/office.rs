@@ -77,7 +77,12 @@ impl Broker {
         }
     }
 
-    pub(super) fn office_read(&mut self, state: &Arc<ClusterState>, shared: &mut Shared, ctx: &mut KafkaCtx<'_>) {
+    pub(super) fn office_read(
+        &mut self,
+        state: &Arc<ClusterState>,
+        shared: &mut Shared,
+        ctx: &mut KafkaCtx<'_>,
+    ) {
         let Some(office) = &mut self.office else { return };
         if state.controller_epoch != office.epoch {
             self.office = None;
@@ -125,7 +130,8 @@ impl Broker {
         }
         let Some(state) = office.latest.clone() else { return };
         for (conn, broker) in std::mem::take(&mut office.asked_to_stop) {
-            let remaining = state.partitions.iter().filter(|known| known.leader == Some(broker)).count() as u32;
+            let remaining =
+                state.partitions.iter().filter(|known| known.leader == Some(broker)).count() as u32;
             let response = ControllerResponse::Shutdown { remaining };
             self.respond(conn, Packet::ControllerResponse(Box::new(response)), 60, ctx);
         }

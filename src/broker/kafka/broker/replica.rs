@@ -86,6 +86,19 @@ impl Replica {
         matches!(self.role, Role::Leader(_))
     }
 
+    /// How the high watermark breaks its rule, if it does: nobody who may be in sync ends below it, as far as the leader
+    /// has heard.
+    pub(in super::super) fn watermark_breach(&self) -> Option<String> {
+        let Role::Leader(leading) = &self.role else { return None };
+        let isr = self.state.isr;
+        let short =
+            leading.remotes.iter().filter(|remote| isr & only(remote.broker) != 0).find(|remote| {
+                remote.end.is_some_and(|end| end < self.watermark && end >= leading.epoch_start)
+            })?;
+        let (broker, watermark) = (short.broker + 1, self.watermark);
+        Some(format!("high watermark {watermark} above the end of broker-{broker}, which is in sync"))
+    }
+
     #[inline]
     pub(super) fn leading(&mut self) -> Option<&mut Leading> {
         match &mut self.role {

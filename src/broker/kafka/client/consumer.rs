@@ -25,13 +25,13 @@ use crate::sim::{ConnId, Input, Time};
 /// One instance of a consuming application, with its client library.
 #[derive(Clone, Debug)]
 pub(in super::super) struct Consumer {
-    pub(super) worker: Worker,
-    pub(super) config: ConsumerConfig,
+    pub(in super::super) worker: Worker,
+    pub(in super::super) config: ConsumerConfig,
     pub(super) links: Links,
     pub(super) membership: Membership,
     /// The topic's partitions: the first and how many.
     pub(super) topic: (u32, u32),
-    pub(super) assigned: Vec<Assigned>,
+    pub(in super::super) assigned: Vec<Assigned>,
     /// By broker: when the fetch under way was sent.
     fetching: Vec<Option<Time>>,
     pub(super) polled_at: Time,
@@ -110,7 +110,12 @@ impl Consumer {
         let home = topology.groups.get(group as usize).map_or(0, |group| group.home);
         Self {
             worker: Worker::new(subscription, instance, wanted.process, seed),
-            links: Links::new(topology.brokers, config.client, config.request_timeout, config.metadata_max_age),
+            links: Links::new(
+                topology.brokers,
+                config.client,
+                config.request_timeout,
+                config.metadata_max_age,
+            ),
             membership: Membership::new(group, home),
             topic,
             assigned: Vec::new(),
@@ -127,6 +132,17 @@ impl Consumer {
         self.membership.is_stable()
             && self.worker.is_idle()
             && self.assigned.iter().all(|assigned| assigned.position.is_some() && assigned.fetched.is_empty())
+    }
+
+    /// The group it belongs to.
+    pub(in super::super) fn group(&self) -> u16 {
+        self.membership.group
+    }
+
+    /// Whether it subscribes to this partition's topic.
+    pub(in super::super) fn reads(&self, partition: u32) -> bool {
+        let (first, count) = self.topic;
+        (first..first + count).contains(&partition)
     }
 
     /// What the application holds and has not finished.
@@ -396,7 +412,8 @@ impl Consumer {
         self.fetching[broker as usize] = None;
         let reset = self.config.reset;
         for part in response.parts {
-            let Some(assigned) = self.assigned.iter_mut().find(|known| known.partition == part.partition) else {
+            let Some(assigned) = self.assigned.iter_mut().find(|known| known.partition == part.partition)
+            else {
                 continue;
             };
             if assigned.position.is_none() || !assigned.fetched.is_empty() {

@@ -16,7 +16,7 @@ use crate::sim::{ConnId, Span, Time};
 /// What a member knows of its group.
 #[derive(Clone, Debug)]
 pub(super) struct Membership {
-    group: u16,
+    pub(super) group: u16,
     /// The partition whose leader coordinates.
     home: u32,
     pub(super) conn: Option<ConnId>,
@@ -180,7 +180,9 @@ impl Consumer {
             return;
         }
         for progress in &offsets {
-            if let Some(assigned) = self.assigned.iter_mut().find(|known| known.partition == progress.partition) {
+            if let Some(assigned) =
+                self.assigned.iter_mut().find(|known| known.partition == progress.partition)
+            {
                 assigned.committed = progress.offset;
             }
         }
@@ -231,7 +233,8 @@ impl Consumer {
                     return;
                 }
                 self.assigned = partitions.into_iter().map(Assigned::new).collect();
-                self.membership.phase = if self.assigned.is_empty() { Phase::Stable } else { Phase::Positioning };
+                self.membership.phase =
+                    if self.assigned.is_empty() { Phase::Stable } else { Phase::Positioning };
             }
             Ok(GroupAnswer::Offsets(offsets)) => {
                 if self.membership.phase == Phase::Positioning {
@@ -261,7 +264,9 @@ impl Consumer {
         if to == GroupVerb::Commit {
             // What was not committed may be tried again with the next commit.
             for progress in std::mem::take(&mut self.membership.committing) {
-                if let Some(assigned) = self.assigned.iter_mut().find(|known| known.partition == progress.partition) {
+                if let Some(assigned) =
+                    self.assigned.iter_mut().find(|known| known.partition == progress.partition)
+                {
                     assigned.committed = u64::MAX;
                 }
             }

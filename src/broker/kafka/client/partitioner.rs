@@ -41,7 +41,10 @@ impl Placement {
             }
             (Partitioner::MurmurSticky, None) => self.round % self.partitions,
             (Partitioner::Random, _) | (Partitioner::MurmurRandom | Partitioner::CrcRandom, None) => {
-                draw::below(draw::bits(self.seed, Purpose::Partition, identity, 0), u64::from(self.partitions)) as u32
+                draw::below(
+                    draw::bits(self.seed, Purpose::Partition, identity, 0),
+                    u64::from(self.partitions),
+                ) as u32
             }
             (_, Some(key)) => self.by_key(key),
         }
@@ -117,7 +120,8 @@ mod tests {
     fn two_client_libraries_place_keys_differently() {
         let mut java = Placement::new(Partitioner::MurmurSticky, 12, 1);
         let mut librdkafka = Placement::new(Partitioner::CrcRandom, 12, 1);
-        let apart = (0..100).filter(|&key| java.place(Some(key), 0) != librdkafka.place(Some(key), 0)).count();
+        let apart =
+            (0..100).filter(|&key| java.place(Some(key), 0) != librdkafka.place(Some(key), 0)).count();
         assert!(apart > 80, "{apart} of 100 keys");
     }
 }

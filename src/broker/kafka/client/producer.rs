@@ -81,8 +81,10 @@ impl Producer {
         let wanted = &plan.producers[producer.0 as usize];
         let config = ProducerConfig::new(plan, wanted);
         let topology = &shared.topology;
-        let (first, count) = topology.topic(&wanted.send_to).map_or((0, 1), |topic| (topic.first, topic.count));
-        let links = Links::new(topology.brokers, config.client, config.request_timeout, config.metadata_max_age);
+        let (first, count) =
+            topology.topic(&wanted.send_to).map_or((0, 1), |topic| (topic.first, topic.count));
+        let links =
+            Links::new(topology.brokers, config.client, config.request_timeout, config.metadata_max_age);
         Self {
             app: Sender::new(wanted, producer, instance, seed, ends),
             payload: wanted.size_bytes,
@@ -117,7 +119,9 @@ impl Producer {
     ) {
         match input {
             Input::Timer(Timer::Due) => self.due(shared, ctx),
-            Input::Packet(conn, Packet::ProduceResponse(response)) => self.answered(conn, response, shared, ctx),
+            Input::Packet(conn, Packet::ProduceResponse(response)) => {
+                self.answered(conn, response, shared, ctx)
+            }
             Input::Packet(_, Packet::MetadataResponse(view)) => self.links.answered(view, ctx.now()),
             Input::Timer(Timer::Wake) => self.wake(shared, ctx),
             Input::Timer(Timer::Again { message, attempt }) => {
@@ -204,7 +208,8 @@ impl Producer {
         let number = self.placement.place(shared.catalogue.key(message), identity);
         self.buffered_bytes += u64::from(self.payload);
         self.buffered_records += 1;
-        let records_max = self.config.batch_records.min((self.config.batch_bytes / self.payload.max(1)).max(1));
+        let records_max =
+            self.config.batch_records.min((self.config.batch_bytes / self.payload.max(1)).max(1));
         let queue = &mut self.queues[number as usize];
         if let Some(open) = queue.batches.back_mut()
             && open.tries == 0
@@ -304,7 +309,8 @@ impl Producer {
     }
 
     fn ready_at(&self, batch: &Batch, number: u32, is_pressed: bool) -> Time {
-        let records_max = self.config.batch_records.min((self.config.batch_bytes / self.payload.max(1)).max(1));
+        let records_max =
+            self.config.batch_records.min((self.config.batch_bytes / self.payload.max(1)).max(1));
         let is_closed = batch.messages.len() as u32 >= records_max
             || self.queues[number as usize].batches.len() > 1
             || batch.tries > 0
@@ -402,14 +408,22 @@ impl Producer {
     }
 
     /// A batch failed: it is tried again, or the application is told.
-    fn failed(&mut self, number: u32, mut batch: Batch, error: Error, shared: &mut Shared, ctx: &mut KafkaCtx<'_>) {
+    fn failed(
+        &mut self,
+        number: u32,
+        mut batch: Batch,
+        error: Error,
+        shared: &mut Shared,
+        ctx: &mut KafkaCtx<'_>,
+    ) {
         if matches!(error, Error::NotLeader | Error::Network | Error::RequestTimedOut) {
             self.links.want_metadata();
         }
         let now = ctx.now();
         let is_over = self.config.delivery_timeout.is_some_and(|timeout| batch.created + timeout <= now);
         if batch.tries > self.config.retries || is_over {
-            let error = if is_over && batch.tries <= self.config.retries { Error::DeliveryTimedOut } else { error };
+            let error =
+                if is_over && batch.tries <= self.config.retries { Error::DeliveryTimedOut } else { error };
             self.give_up(&batch, error, shared, ctx);
             return;
         }
@@ -513,9 +527,11 @@ impl Producer {
         for broker in 0..self.requests.len() {
             for at in 0..self.requests[broker].len() {
                 let request = &mut self.requests[broker][at];
-                let (late, rest) = std::mem::take(&mut request.batches)
-                    .into_iter()
-                    .partition::<SmallVec<[(u32, Batch); 1]>, _>(|(_, batch)| batch.created + timeout <= now);
+                let (late, rest) = std::mem::take(&mut request.batches).into_iter().partition::<SmallVec<
+                    [(u32, Batch); 1],
+                >, _>(
+                    |(_, batch)| batch.created + timeout <= now,
+                );
                 request.batches = rest;
                 for (number, batch) in late {
                     self.queues[number as usize].in_flight -= 1;

@@ -1,0 +1,45 @@
+//! Faults that wait for a moment: "when `checkout` has had 100 sends confirmed".
+
+use crate::fact::{Fact, NodeId, Observation};
+use crate::scenario::plan::Moment;
+use crate::sim::Span;
+
+/// A fault that waits.
+#[derive(Clone, Debug)]
+pub(super) struct Watch {
+    pub(super) fault: u16,
+    pub(super) after: Span,
+    moment: Moment,
+    by: Option<Vec<NodeId>>,
+    left: u32,
+}
+
+impl Watch {
+    pub(super) fn new(fault: u16, moment: Moment, by: Option<Vec<NodeId>>, nth: u32, after: Span) -> Self {
+        Self { fault, after, moment, by, left: nth.max(1) }
+    }
+
+    /// Whether this observation is the one that it waits for.
+    pub(super) fn meets(&mut self, observation: &Observation) -> bool {
+        let is_it = is_moment(self.moment, &observation.fact)
+            && self.by.as_ref().is_none_or(|by| by.contains(&observation.node));
+        if is_it {
+            self.left -= 1;
+        }
+        self.left == 0
+    }
+}
+
+/// A message is sent when it falls due or when the application sends it again.
+fn is_moment(moment: Moment, fact: &Fact) -> bool {
+    match moment {
+        Moment::Sent => matches!(fact, Fact::Due { .. } | Fact::Sent { attempt: 2.., .. }),
+        Moment::Confirmed => matches!(fact, Fact::Confirmed { .. }),
+        Moment::Failed => matches!(fact, Fact::Failed { .. }),
+        Moment::Delivered => matches!(fact, Fact::Delivered { .. }),
+        Moment::Effect => matches!(fact, Fact::Effect { .. }),
+        Moment::Acknowledged => matches!(fact, Fact::Acknowledged { .. }),
+        Moment::LeaderElected => matches!(fact, Fact::LeaderElected { leader: Some(_), .. }),
+        Moment::DetectedDown => matches!(fact, Fact::DetectedDown),
+    }
+}

@@ -1,0 +1,266 @@
+//! A Kafka world as everybody outside sees it: roles, waiting copies, states, promises.
+
+use super::broker::{Broker, Replica};
+use super::client::Consumer;
+use super::config::Reset;
+use super::control::only;
+use super::model::{KafkaModel, Node};
+use crate::broker::host::Hosted;
+use crate::fact::{MessageId, NONE, NodeId, PlaceId, ProducerId, SubscriptionId};
+use crate::scenario::plan::Value;
+use crate::sim::{Engine, Status};
+
+type World = Engine<KafkaModel>;
+
+impl Hosted for KafkaModel {
+    fn resolve(engine: &World, role: &str) -> Vec<NodeId> {
+        let topology = &engine.model.shared.topology;
+        let (what, of) = role.split_once(" of ").unwrap_or((role, ""));
+        let partition = topology.partition(of);
+        let replicas =
+            || partition.map_or(&[][..], |partition| &topology.partitions[partition as usize].replicas);
+        let leader = partition.and_then(|partition| leader(engine, partition));
+        let others = || replicas().iter().copied().filter(|&broker| Some(broker) != leader);
+        let found: Vec<u16> = match what {
+            "leader" => leader.into_iter().collect(),
+            "a follower" => others().take(1).collect(),
+            "followers" => others().collect(),
+            "members" => replicas().to_vec(),
+            "controller" => return controller(engine).into_iter().collect(),
+            "coordinator" => topology
+                .group(of)
+                .and_then(|group| self::leader(engine, topology.groups[group as usize].home))
+                .into_iter()
+                .collect(),
+            _ => Vec::new(),
+        };
+        found.into_iter().map(NodeId).collect()
+    }
+
+    fn waiting(engine: &World, subscription: SubscriptionId) -> Vec<MessageId> {
+        let topology = &engine.model.shared.topology;
+        let groups: Vec<_> = consumers(engine).map(|(_, consumer)| consumer).collect();
+        let is_read = |partition: u32| groups.iter().any(|known| known.reads(partition));
+        let mut waiting = Vec::new();
+        for partition in (0..topology.partitions.len() as u32).filter(|&it| topology.holds_messages(it)) {
+            let own: Vec<_> =
+                groups.iter().filter(|known| known.worker.subscription == subscription).copied().collect();
+            if own.iter().any(|known| known.reads(partition)) {
+                waiting.extend(waiting_for(engine, partition, subscription, own[0]));
+            } else if (subscription == NONE || groups.is_empty()) && !is_read(partition) {
+                waiting.extend(readable(engine, partition, 0));
+            }
+        }
+        for (node, consumer) in consumers(engine) {
+            if consumer.worker.subscription == subscription && engine.status(node) == Status::Up {
+                waiting.extend(consumer.held());
+            }
+        }
+        waiting
+    }
+
+    fn is_settled(engine: &World) -> bool {
+        let producers_done = engine.model.nodes.iter().enumerate().all(|(index, node)| match node {
+            Node::Producer(producer) => !is_up(engine, NodeId(index as u16)) || producer.is_done(),
+            _ => true,
+        });
+        let consumers_done =
+            consumers(engine).all(|(node, consumer)| !is_up(engine, node) || consumer.is_settled());
+        let count = engine.model.shared.stores.len() as u16;
+        producers_done
+            && consumers_done
+            && cluster_is_settled(engine)
+            && (0..count).all(|subscription| Self::waiting(engine, SubscriptionId(subscription)).is_empty())
+    }
+
+    fn is_replicated(engine: &World) -> bool {
+        let topology = &engine.model.shared.topology;
+        (0..topology.partitions.len() as u32).all(|partition| {
+            let replicas = &topology.partitions[partition as usize].replicas;
+            let Some(leading) = leading(engine, partition) else { return false };
+            let all = replicas.iter().fold(0, |all, &broker| all | only(broker));
+            let agrees = |&broker: &u16| {
+                replica(engine, broker, partition).is_some_and(|known| known.log.end() == leading.log.end())
+            };
+            leading.state.isr == all && leading.watermark == leading.log.end() && replicas.iter().all(agrees)
+        })
+    }
+
+    fn state(engine: &World, path: &str) -> Option<Value> {
+        let topology = &engine.model.shared.topology;
+        let (partition, what) = path.rsplit_once('.')?;
+        let partition = topology.partition(partition)?;
+        let name = |broker: u16| format!("broker-{}", broker + 1);
+        let cluster = &engine.model.cluster().partitions[partition as usize];
+        Some(match what {
+            "leader" => Value::Text(leader(engine, partition).map_or_else(|| "none".to_owned(), name)),
+            "isr" => {
+                let members = (0..topology.brokers).filter(|&broker| cluster.isr & only(broker) != 0);
+                Value::Text(members.map(name).collect::<Vec<_>>().join(", "))
+            }
+            "epoch" => Value::Int(i64::from(cluster.epoch)),
+            "hw" => Value::Int(leading(engine, partition)?.watermark as i64),
+            "leo" => Value::Int(leading(engine, partition)?.log.end() as i64),
+            _ => return None,
+        })
+    }
+
+    fn place_name(engine: &World, place: PlaceId) -> String {
+        engine.model.shared.topology.partition_name(place.0)
+    }
+
+    fn broken_invariants(engine: &World) -> Vec<String> {
+        let topology = &engine.model.shared.topology;
+        let mut broken = Vec::new();
+        for partition in 0..topology.partitions.len() as u32 {
+            let mut leaders = std::collections::BTreeMap::new();
+            for broker in 0..topology.brokers {
+                let Some(known) = replica(engine, broker, partition) else { continue };
+                let name = topology.partition_name(partition);
+                if known.watermark > known.log.end() {
+                    broken.push(format!("{name} on broker-{}: high watermark above its log", broker + 1));
+                }
+                if !known.is_leader() || !is_up(engine, NodeId(broker)) {
+                    continue;
+                }
+                if let Some(other) = leaders.insert(known.state.epoch, broker) {
+                    let epoch = known.state.epoch;
+                    broken.push(format!("{name}: two leaders in epoch {epoch}: {other} and {broker}"));
+                }
+                if let Some(rule) = known.watermark_breach() {
+                    broken.push(format!("{name} on broker-{}: {rule}", broker + 1));
+                }
+            }
+        }
+        broken
+    }
+
+    fn missing(engine: &World, confirmed: &[MessageId]) -> Vec<MessageId> {
+        let topology = &engine.model.shared.topology;
+        let mut found = vec![false; engine.model.shared.catalogue.len()];
+        for partition in 0..topology.partitions.len() as u32 {
+            let Some(leading) = leading(engine, partition) else { continue };
+            for message in messages(engine, leading, 0, leading.log.end()) {
+                found[message.0 as usize] = true;
+            }
+        }
+        confirmed.iter().copied().filter(|message| !found[message.0 as usize]).collect()
+    }
+
+    fn origin(engine: &World, message: MessageId) -> (ProducerId, u32) {
+        let origin = engine.model.shared.catalogue.origin(message);
+        (origin.producer, origin.number)
+    }
+}
+
+/// Whoever the cluster's metadata says leads, if that broker runs and knows it.
+fn leading(engine: &World, partition: u32) -> Option<&Replica> {
+    let broker = engine.model.cluster().leader(partition)?;
+    let known = replica(engine, broker, partition)?;
+    (known.is_leader() && is_up(engine, NodeId(broker))).then_some(known)
+}
+
+/// The leader as the cluster's metadata has it.
+fn leader(engine: &World, partition: u32) -> Option<u16> {
+    engine.model.cluster().leader(partition)
+}
+
+fn controller(engine: &World) -> Option<NodeId> {
+    let keeper = engine.model.shared.topology.keeper;
+    match &engine.model.nodes[keeper.0 as usize] {
+        Node::Controller(_) => Some(keeper),
+        _ => engine.model.cluster().controller.map(NodeId),
+    }
+}
+
+fn replica(engine: &World, broker: u16, partition: u32) -> Option<&Replica> {
+    engine.model.broker(broker)?.replicas[partition as usize].as_deref()
+}
+
+fn is_up(engine: &World, node: NodeId) -> bool {
+    matches!(engine.status(node), Status::Up | Status::Frozen)
+}
+
+fn consumers(engine: &World) -> impl Iterator<Item = (NodeId, &Consumer)> {
+    engine.model.nodes.iter().enumerate().filter_map(|(index, node)| match node {
+        Node::Consumer(consumer) => Some((NodeId(index as u16), &**consumer)),
+        _ => None,
+    })
+}
+
+/// The messages of a log between two offsets.
+fn messages<'a>(
+    engine: &'a World,
+    replica: &'a Replica,
+    from: u64,
+    to: u64,
+) -> impl Iterator<Item = MessageId> + 'a {
+    let content = &engine.model.shared.content;
+    replica.log.batches_from(from, content).flat_map(move |id| {
+        let batch = content.batch(id);
+        (batch.base..)
+            .zip(content.messages(batch))
+            .filter(move |&(offset, _)| offset >= from && offset < to)
+            .map(|(_, message)| message)
+    })
+}
+
+/// What a consumer that begins at this offset could read of the partition now.
+fn readable(engine: &World, partition: u32, from: u64) -> Vec<MessageId> {
+    let Some(leading) = leading(engine, partition) else { return Vec::new() };
+    messages(engine, leading, from, leading.watermark).collect()
+}
+
+/// What a group would get of a partition: from the position of the member that owns it, else from where a new owner
+/// would begin.
+fn waiting_for(
+    engine: &World,
+    partition: u32,
+    subscription: SubscriptionId,
+    any: &Consumer,
+) -> Vec<MessageId> {
+    let owner = consumers(engine)
+        .filter(|(node, known)| known.worker.subscription == subscription && is_up(engine, *node))
+        .find_map(|(_, known)| {
+            known.assigned.iter().find(|assigned| assigned.partition == partition)?.position
+        });
+    if let Some(position) = owner {
+        return readable(engine, partition, position);
+    }
+    let topology = &engine.model.shared.topology;
+    let group = any.group();
+    let home = topology.groups[group as usize].home;
+    let coordinator = leader(engine, home).and_then(|broker| engine.model.broker(broker));
+    let committed = coordinator.and_then(|broker| committed(broker, group, partition));
+    match (committed, any.config.reset) {
+        (Some(offset), _) => readable(engine, partition, offset),
+        (None, Reset::Earliest) => readable(engine, partition, 0),
+        (None, Reset::Latest | Reset::None) => Vec::new(),
+    }
+}
+
+fn committed(broker: &Broker, group: u16, partition: u32) -> Option<u64> {
+    broker.groups.get(&group)?.offsets.get(&partition).copied()
+}
+
+/// No election, no catching up and no fencing is under way.
+fn cluster_is_settled(engine: &World) -> bool {
+    let topology = &engine.model.shared.topology;
+    let cluster = engine.model.cluster();
+    let live_is_true = (0..topology.brokers)
+        .all(|broker| is_up(engine, NodeId(broker)) == (cluster.live & only(broker) != 0));
+    live_is_true
+        && is_up(engine, topology.keeper)
+        && (0..topology.partitions.len() as u32).all(|partition| {
+            let state = &cluster.partitions[partition as usize];
+            let replicas = &topology.partitions[partition as usize].replicas;
+            let live = replicas.iter().fold(0, |all, &broker| all | only(broker)) & cluster.live;
+            let has_settled = |leading: &Replica| {
+                leading.state == *state && live & !state.isr == 0 && leading.watermark == leading.log.end()
+            };
+            match state.leader {
+                None => live & state.isr == 0,
+                Some(_) => self::leading(engine, partition).is_some_and(has_settled),
+            }
+        })
+}

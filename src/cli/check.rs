@@ -1,0 +1,156 @@
+//! `check`: every variant against its claims.
+
+use std::io::{IsTerminal, Write};
+use std::num::{NonZeroU64, NonZeroUsize};
+use std::sync::atomic::Ordering;
+
+use clap::Args;
+
+use super::exit::{Exit, Failure};
+use super::{Format, INTERRUPTED, complain, jobs, open, stop_on_interrupt};
+use crate::lab::Source;
+use crate::lab::check::{Report, Suite, check};
+use crate::report::check::{Summary, report};
+use crate::report::json;
+
+/// `mqlab check`.
+#[derive(Debug, Args)]
+pub(super) struct Check {
+    /// Scenario files, directories of them, or built-in scenarios' names.
+    #[arg(required = true, value_name = "PATH")]
+    paths: Vec<String>,
+    /// How many seeds each: the file's own and the ones after it.
+    #[arg(long, default_value = "1", value_name = "N")]
+    seeds: NonZeroU64,
+    /// How many runs at a time; left out: one for each processor.
+    #[arg(long, value_name = "N")]
+    jobs: Option<NonZeroUsize>,
+    /// How the results are written.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+}
+
+impl Check {
+    pub(super) fn execute(&self, out: &mut dyn Write) -> Result<Exit, Failure> {
+        stop_on_interrupt();
+        let (sources, mut exit) = self.open();
+        let mut suites = Vec::new();
+        for source in &sources {
+            match Suite::new(source.as_ref()) {
+                Ok(suite) => suites.push(suite),
+                Err(text) => exit = exit.and(refuse(&Failure::Usage(text))),
+            }
+        }
+        let jobs = self.jobs.map_or_else(jobs, NonZeroUsize::get);
+        let mut progress = Progress::new();
+        let (mut summary, mut written) = (Summary::default(), Ok(()));
+        let planned = check(&suites, self.seeds.get(), jobs, &INTERRUPTED, &mut |one| {
+            if written.is_ok() {
+                summary.count(&one.status);
+                progress.clear();
+                written = out.write_all(self.line(&one).as_bytes());
+                progress.show(summary.made());
+            }
+            if written.is_err() {
+                INTERRUPTED.store(true, Ordering::Relaxed);
+            }
+        });
+        progress.clear();
+        written?;
+        summary.planned = planned as u64;
+        let text = summary.text();
+        match self.format {
+            Format::Text => write!(out, "{text}")?,
+            Format::Json if summary.made() < summary.planned => complain(&Failure::Usage(text)),
+            Format::Json => {}
+        }
+        Ok(exit.and(outcome(&summary)))
+    }
+
+    /// All scenarios that could be read; the others are complained about.
+    fn open(&self) -> (Vec<Box<dyn Source>>, Exit) {
+        let (mut sources, mut exit) = (Vec::new(), Exit::Holds);
+        for path in &self.paths {
+            let names = open::names(path).unwrap_or_else(|failure| {
+                exit = exit.and(refuse(&failure));
+                Vec::new()
+            });
+            for name in names {
+                match open::scenario(&name) {
+                    Ok(source) => sources.push(source),
+                    Err(failure) => exit = exit.and(refuse(&failure)),
+                }
+            }
+        }
+        (sources, exit)
+    }
+
+    fn line(&self, one: &Report) -> String {
+        match self.format {
+            Format::Text => report(one),
+            Format::Json => json::run(&one.outcome, &one.checked) + "\n",
+        }
+    }
+}
+
+fn refuse(failure: &Failure) -> Exit {
+    complain(failure);
+    failure.exit()
+}
+
+fn outcome(summary: &Summary) -> Exit {
+    let failed = if summary.failed > 0 { Exit::Failed } else { Exit::Holds };
+    let is_partial = summary.made() < summary.planned;
+    failed.and(if is_partial || summary.nothing > 0 { Exit::Nothing } else { Exit::Holds })
+}
+
+/// How many runs were made, on standard error, if somebody sees it.
+struct Progress {
+    is_seen: bool,
+}
+
+impl Progress {
+    fn new() -> Self {
+        Self { is_seen: std::io::stderr().is_terminal() }
+    }
+
+    fn show(&mut self, made: u64) {
+        if self.is_seen {
+            let _ = write!(std::io::stderr(), "{made} runs so far");
+        }
+    }
+
+    fn clear(&mut self) {
+        if self.is_seen {
+            let _ = write!(std::io::stderr(), "\r\x1b[2K");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lab::check::Status;
+
+    #[test]
+    fn a_check_ends_with_the_gravest_of_its_runs() {
+        let summary = |passed, failed, nothing, planned| Summary { passed, failed, nothing, planned };
+        let rows = [
+            (summary(2, 0, 0, 2), Exit::Holds),
+            (summary(1, 1, 0, 2), Exit::Failed),
+            (summary(1, 0, 1, 2), Exit::Nothing),
+            (summary(0, 1, 1, 2), Exit::Failed),
+            (summary(1, 0, 0, 2), Exit::Nothing),
+        ];
+        for (summary, expected) in rows {
+            assert_eq!(outcome(&summary), expected, "{summary:?}");
+        }
+    }
+
+    #[test]
+    fn a_status_is_never_passed_by_default() {
+        let mut summary = Summary::default();
+        summary.count(&Status::Nothing(vec![]));
+        assert_eq!((summary.passed, summary.made()), (0, 1));
+    }
+}

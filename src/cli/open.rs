@@ -1,0 +1,168 @@
+//! From what the user typed to a scenario: the only place that knows how scenarios are found and read.
+
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use super::exit::Failure;
+use crate::broker::{self, Family};
+use crate::lab::{About, Source};
+use crate::scenario::plan::Plan;
+use crate::scenario::{Diagnostics, Scenario, Style, catalog};
+
+/// A scenario as the laboratory takes it.
+struct Opened {
+    scenario: Scenario,
+    about: About,
+    family: &'static dyn Family,
+}
+
+impl Source for Opened {
+    fn about(&self) -> &About {
+        &self.about
+    }
+    fn family(&self) -> &'static dyn Family {
+        self.family
+    }
+    fn variants(&self) -> Vec<String> {
+        self.scenario.variants.clone()
+    }
+    fn plan(&self, variant: Option<&str>, sets: &[String]) -> Result<Plan, String> {
+        self.scenario.plan(variant, sets).map_err(|mistakes| words(&mistakes))
+    }
+}
+
+impl Opened {
+    fn new(scenario: Scenario) -> Self {
+        let text = |words: &Option<String>| words.clone().unwrap_or_default();
+        let about = About {
+            name: scenario.name.clone(),
+            title: scenario.title().to_owned(),
+            question: text(&scenario.words.question),
+            story: text(&scenario.words.story),
+            lesson: text(&scenario.words.lesson),
+            decisive: scenario.decisive.clone(),
+            facts: scenario.facts.clone(),
+            claims: scenario.claims.clone(),
+        };
+        let family = broker::family(scenario.family).expect("a scenario that was read names a family");
+        Self { scenario, about, family }
+    }
+}
+
+/// A scenario file is a page of text; what is longer than this is something else.
+const BYTES_MAX: u64 = 1 << 20;
+
+/// Opens a scenario by the name of a built-in one or by its path.
+pub(super) fn scenario(name: &str) -> Result<Box<dyn Source>, Failure> {
+    match catalog::find(name) {
+        Ok(built_in) => source(built_in.read()),
+        Err(nearest) if !is_path(name) => {
+            let help = nearest.map_or_else(
+                || "`mqlab list` names all built-in ones".to_owned(),
+                |nearest| format!("did you mean {nearest}?"),
+            );
+            Err(Failure::Usage(format!("error: there is no scenario {name}; {help}")))
+        }
+        Err(_) => source(Scenario::read(name, name, &read(Path::new(name))?)),
+    }
+}
+
+/// A path ends in `.toml` or contains `/`; but `kafka/…` is a name unless there is such a file.
+fn is_path(name: &str) -> bool {
+    let may_be_a_name = name.split_once('/').is_none_or(|(first, _)| broker::family(first).is_some());
+    let path = Path::new(name);
+    path.extension().is_some_and(|extension| extension == "toml") || !may_be_a_name || path.exists()
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+    let fail = |source| unreadable(path, source);
+    let mut bytes = Vec::new();
+    let file = std::fs::File::open(path).map_err(fail)?;
+    file.take(BYTES_MAX + 1).read_to_end(&mut bytes).map_err(fail)?;
+    if bytes.len() as u64 > BYTES_MAX {
+        let text = format!("error: {} is longer than 1 MiB: this is no scenario", path.display());
+        return Err(Failure::Usage(text));
+    }
+    Ok(bytes)
+}
+
+/// All built-in scenarios.
+pub(super) fn all() -> Result<Vec<Box<dyn Source>>, Failure> {
+    catalog::all().iter().map(|built_in| source(built_in.read())).collect()
+}
+
+/// The scenarios that a path or name means: itself, or all below a directory in the order of their names.
+pub(super) fn names(name: &str) -> Result<Vec<String>, Failure> {
+    let path = Path::new(name);
+    if !path.is_dir() {
+        return Ok(vec![name.to_owned()]);
+    }
+    let mut files = Vec::new();
+    let mut directories = vec![path.to_owned()];
+    while let Some(directory) = directories.pop() {
+        let entries = std::fs::read_dir(&directory).map_err(|source| unreadable(&directory, source))?;
+        for entry in entries {
+            let entry = entry.map_err(|source| unreadable(&directory, source))?;
+            let kind = entry.file_type().map_err(|source| unreadable(&entry.path(), source))?;
+            // A linked directory is not followed: it may lead back here.
+            if kind.is_dir() {
+                directories.push(entry.path());
+            } else if entry.path().extension().is_some_and(|extension| extension == "toml") {
+                files.push(entry.path());
+            }
+        }
+    }
+    files.sort();
+    if files.is_empty() {
+        return Err(Failure::Usage(format!("error: there is no scenario (*.toml) in {name}")));
+    }
+    Ok(files.iter().map(|file: &PathBuf| file.to_string_lossy().into_owned()).collect())
+}
+
+fn source(read: Result<Scenario, Diagnostics>) -> Result<Box<dyn Source>, Failure> {
+    match read {
+        Ok(scenario) => Ok(Box::new(Opened::new(scenario))),
+        Err(mistakes) => Err(Failure::Usage(words(&mistakes))),
+    }
+}
+
+/// With colours: standard error takes them away where nobody sees them.
+fn words(mistakes: &Diagnostics) -> String {
+    mistakes.render(Style::Colour).trim_end().to_owned()
+}
+
+fn unreadable(path: &Path, source: std::io::Error) -> Failure {
+    Failure::Read { path: path.display().to_string(), source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_paths_are_told_apart() {
+        for (typed, expected) in [
+            ("kafka/aks-one", false),
+            ("acks-one", false),
+            ("acks-one.toml", true),
+            ("kafka/acks-one.toml", true),
+            ("./acks-one", true),
+            ("lessons/acks-one", true),
+            ("src", true),
+        ] {
+            assert_eq!(is_path(typed), expected, "{typed}");
+        }
+    }
+
+    #[test]
+    fn mistakes_say_what_to_do() {
+        let message = |typed| scenario(typed).map(|_| ()).unwrap_err().to_string();
+        assert_eq!(
+            message("kafka/aks-one"),
+            "error: there is no scenario kafka/aks-one; did you mean kafka/acks-one?"
+        );
+        assert!(message("no/such.toml").starts_with("error: cannot read no/such.toml: "));
+        assert!(names("src").unwrap_err().to_string().contains("no scenario"));
+        assert_eq!(names("scenarios").unwrap()[0], "scenarios/kafka/acks-one.toml");
+    }
+}

@@ -1,0 +1,376 @@
+//! A tiny, real, deterministic simulator for tests: one broker that may die, messages that are confirmed after a random
+//! 1 to 3 ms, and copied 5 ms later. With `acks = "1"` what was confirmed and not yet copied dies with the broker.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{About, Source};
+use crate::broker::{
+    Case, Chain, Command, Details, EntityKind, Family, Field, Finding, Firing, Link, Names, NodeRole,
+    Progress, Remedy, Setting, World,
+};
+use crate::fact::{Fact, FamilyFact, MessageId, NodeId, Observation, PlaceId, ProducerId, SubscriptionId};
+use crate::scenario::expect::{Comparison, Expectation, Operand, Quantity, Test};
+use crate::scenario::plan::{
+    ClusterPlan, ConsumerPlan, FaultPlan, Idempotency, NetworkPlan, Plan, ProducerPlan, Rate, Reaction,
+    Target, Trigger, Value, Verb, Version,
+};
+use crate::sim::draw::{Purpose, below, bits};
+use crate::sim::{Dist, Span, Time};
+
+/// The family.
+pub(crate) struct Fake;
+
+/// A plan with a producer `checkout` that sends 100 messages to `orders`, and these consumers, which read `orders`,
+/// but for `elsewhere`.
+pub(crate) fn plan(consumers: &[&str]) -> Plan {
+    let ms = Span::from_millis;
+    let consumer = |name: &&str| ConsumerPlan {
+        name: (*name).to_owned(),
+        read_from: if *name == "elsewhere" { "elsewhere" } else { "orders" }.to_owned(),
+        instances: 1,
+        process: Dist::Constant(Span::ZERO),
+        idempotency: Idempotency::None,
+        client: None,
+        config: BTreeMap::new(),
+    };
+    Plan {
+        scenario: "fake/acks-one".to_owned(),
+        variant: None,
+        family: "fake",
+        version: Version(1, 0, 0),
+        seed: 42,
+        run_for: Span::from_secs(2),
+        drain_for: Span::from_secs(2),
+        cluster: ClusterPlan::default(),
+        entities: Vec::new(),
+        producers: vec![ProducerPlan {
+            name: "checkout".to_owned(),
+            send_to: "orders".to_owned(),
+            instances: 1,
+            rate: Rate::Every(ms(10)),
+            messages: Some(100),
+            keys: None,
+            size_bytes: 100,
+            if_failed: Reaction::GiveUp,
+            if_unknown: None,
+            attempts_max: 1,
+            attempt_every: Span::ZERO,
+            client: None,
+            config: BTreeMap::new(),
+        }],
+        consumers: consumers.iter().map(consumer).collect(),
+        network: NetworkPlan {
+            latency: Dist::Constant(Span::ZERO),
+            bandwidth: None,
+            fsync: Dist::Constant(Span::ZERO),
+        },
+        faults: Vec::new(),
+        expectations: Vec::new(),
+    }
+}
+
+/// A fault that kills the leader at this time.
+pub(crate) fn leader_dies(at: Span) -> FaultPlan {
+    FaultPlan {
+        name: "leader-dies".to_owned(),
+        trigger: Trigger::At(at),
+        verb: Verb::Kill(Target::Name("leader of orders/0".to_owned())),
+        ends_after: None,
+        optional: false,
+        known_as: None,
+    }
+}
+
+/// A scenario with the variants `acks=1`, which loses a message when the leader dies, and `acks=all`, which does not.
+pub(crate) struct FakeScenario {
+    about: About,
+    pub(crate) faults: Vec<FaultPlan>,
+    pub(crate) expectations: Vec<Expectation>,
+}
+
+impl FakeScenario {
+    pub(crate) fn new() -> Self {
+        let about = About {
+            name: "fake/acks-one".to_owned(),
+            title: "acks=1: the leader dies with the only copy".to_owned(),
+            question: "Every order was confirmed. How many can be missing?".to_owned(),
+            story: "The leader dies before its followers have the newest orders.".to_owned(),
+            lesson: "A confirm is worth as many copies as it waited for.".to_owned(),
+            decisive: None,
+            facts: vec!["F03".to_owned()],
+            claims: vec!["S45".to_owned()],
+        };
+        Self { about, faults: vec![leader_dies(Span::from_millis(505))], expectations: vec![] }
+    }
+}
+
+/// `lost = 0`, `lost = ">= 1"`.
+pub(crate) fn expect(path: &str, comparison: Comparison, n: f64) -> Expectation {
+    let sign = if comparison == Comparison::Equal { "=" } else { ">=" };
+    Expectation {
+        text: format!("{path} {sign} {n}"),
+        path: path.to_owned(),
+        test: Test::Compare(comparison, Operand::Quantity(Quantity::Number(n))),
+    }
+}
+
+impl Source for FakeScenario {
+    fn about(&self) -> &About {
+        &self.about
+    }
+    fn family(&self) -> &'static dyn Family {
+        &Fake
+    }
+    fn variants(&self) -> Vec<String> {
+        vec!["acks=1".to_owned(), "acks=all".to_owned()]
+    }
+    fn plan(&self, variant: Option<&str>, sets: &[String]) -> Result<Plan, String> {
+        let mut plan = plan(&["billing"]);
+        let acks = match variant {
+            None | Some("acks=1") => "1",
+            Some("acks=all") => "all",
+            Some(other) => return Err(format!("no variant {other}")),
+        };
+        let acks = sets.iter().filter_map(|line| line.strip_prefix("acks = ")).next_back().unwrap_or(acks);
+        plan.variant = Some(variant.unwrap_or("acks=1").to_owned());
+        plan.producers[0].config.insert("acks".to_owned(), Value::Text(acks.to_owned()));
+        plan.faults.clone_from(&self.faults);
+        plan.expectations.clone_from(&self.expectations);
+        Ok(plan)
+    }
+}
+
+impl Family for Fake {
+    fn name(&self) -> &'static str {
+        "fake"
+    }
+    fn newest(&self) -> Version {
+        Version(1, 0, 0)
+    }
+    fn oldest(&self) -> Version {
+        Version(1, 0, 0)
+    }
+    fn settings(&self) -> &'static [Setting] {
+        &[]
+    }
+    fn roles(&self) -> &'static [NodeRole] {
+        &[]
+    }
+    fn cluster_fields(&self) -> &'static [Field] {
+        &[]
+    }
+    fn entities(&self) -> &'static [EntityKind] {
+        &[]
+    }
+    fn clients(&self) -> &'static [&'static str] {
+        &[]
+    }
+    fn check(&self, _: &Plan) -> Vec<Finding> {
+        Vec::new()
+    }
+    fn check_address(&self, _: &Plan, _: &str) -> Result<(), String> {
+        Ok(())
+    }
+    fn check_role(&self, _: &Plan, _: &str) -> Result<(), String> {
+        Ok(())
+    }
+    fn check_state(&self, _: &Plan, _: &str) -> Result<(), String> {
+        Ok(())
+    }
+    fn world(&self, plan: &Plan, seed: u64) -> Box<dyn World> {
+        Box::new(FakeWorld::new(plan, seed))
+    }
+    fn error_name(&self, _: u16) -> &'static str {
+        "no error"
+    }
+    fn tell(&self, _: &FamilyFact, _: &dyn Names) -> Option<String> {
+        None
+    }
+    fn explain(&self, case: &Case<'_>) -> Chain {
+        let confirmed = case.history.iter().find(|one| matches!(one.fact, Fact::Confirmed { .. }));
+        let fault = case.events.iter().find(|one| matches!(one.fact, Fact::Fault { .. }));
+        let link = |at, kind: &str, text| Link { at, kind: kind.to_owned(), text };
+        Chain {
+            links: vec![
+                link(None, "acks", "acks=1: the leader alone confirms".to_owned()),
+                link(
+                    confirmed.map(|one| one.at),
+                    "confirmed",
+                    format!("{} is confirmed", case.names.message(case.message)),
+                ),
+                link(
+                    fault.map(|one| one.at),
+                    "killed",
+                    format!("{} dies", fault.map_or_else(String::new, |one| case.names.node(one.node))),
+                ),
+            ],
+            remedies: vec![
+                Remedy::WithoutFault(0),
+                Remedy::Set("acks = all".to_owned()),
+                Remedy::Set("acks = 1".to_owned()),
+            ],
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Event {
+    Due(u32),
+    Confirm(u32),
+    Copy(u32),
+    Fault(u16),
+}
+
+#[derive(Clone)]
+struct FakeWorld {
+    seed: u64,
+    now: Time,
+    agenda: BTreeMap<(Time, u64), Event>,
+    scheduled: u64,
+    events: u64,
+    digest: u64,
+    faults: Vec<FaultPlan>,
+    fired: Vec<Firing>,
+    stored: BTreeSet<u32>,
+    is_safe: bool,
+    consumers: u16,
+}
+
+impl FakeWorld {
+    fn new(plan: &Plan, seed: u64) -> Self {
+        let acks = plan.producers[0].config.get("acks");
+        let mut world = Self {
+            seed,
+            now: Time::ZERO,
+            agenda: BTreeMap::new(),
+            scheduled: 0,
+            events: 0,
+            digest: seed,
+            faults: plan.faults.clone(),
+            fired: Vec::new(),
+            stored: BTreeSet::new(),
+            is_safe: acks == Some(&Value::Text("all".to_owned())),
+            consumers: plan.consumers.len() as u16,
+        };
+        for n in 0..plan.producers[0].messages.unwrap_or(100) {
+            world.schedule(Span::from_millis(10) * u64::from(n), Event::Due(n));
+        }
+        for (number, fault) in plan.faults.iter().enumerate() {
+            if let Trigger::At(at) = fault.trigger {
+                world.schedule(at, Event::Fault(number as u16));
+            }
+        }
+        world
+    }
+
+    fn schedule(&mut self, after: Span, event: Event) {
+        self.agenda.insert((self.now + after, self.scheduled), event);
+        self.scheduled += 1;
+    }
+
+    fn dispatch(&mut self, event: Event, out: &mut Vec<Observation>) {
+        self.events += 1;
+        let seen = format!("{:?} {} {event:?}", self.digest, self.now.0);
+        self.digest = xxhash_rust::xxh3::xxh3_64(seen.as_bytes());
+        match event {
+            Event::Due(n) => {
+                let message = MessageId(n);
+                let producer = ProducerId(0);
+                self.observe(out, Fact::Due { message, producer, instance: 0, number: n + 1, key: None });
+                let jitter = Span(below(bits(self.seed, Purpose::Test, u64::from(n), 0), 2_000_000));
+                self.schedule(Span::from_millis(1) + jitter, Event::Confirm(n));
+            }
+            Event::Confirm(n) => {
+                self.stored.insert(n);
+                self.observe(out, Fact::Confirmed { message: MessageId(n), attempt: 1 });
+                self.schedule(Span::from_millis(5), Event::Copy(n));
+            }
+            Event::Copy(n) => {
+                if self.consumers > 0 && self.stored.remove(&n) {
+                    let (message, subscription) = (MessageId(n), SubscriptionId(0));
+                    self.observe(out, Fact::Delivered { message, subscription, instance: 0 });
+                    self.observe(out, Fact::Effect { message, subscription, stale: false });
+                }
+            }
+            Event::Fault(fault) => {
+                self.fired.push(Firing { fault, node: NodeId(0), at: self.now });
+                self.observe(out, Fact::Fault { fault });
+                if !self.is_safe {
+                    self.stored.clear();
+                }
+            }
+        }
+    }
+
+    fn observe(&self, out: &mut Vec<Observation>, fact: Fact) {
+        out.push(Observation { at: self.now, node: NodeId(0), fact });
+    }
+}
+
+impl World for FakeWorld {
+    fn advance(&mut self, until: Time, observations: &mut Vec<Observation>) -> Progress {
+        while self.agenda.first_key_value().is_some_and(|(&(at, _), _)| at <= until) {
+            self.step(observations);
+            if observations.len() >= 8 {
+                return Progress::Pause;
+            }
+        }
+        self.now = until;
+        Progress::Reached
+    }
+    fn step(&mut self, observations: &mut Vec<Observation>) -> Progress {
+        let Some(((at, _), event)) = self.agenda.pop_first() else { return Progress::Ended };
+        self.now = at;
+        self.dispatch(event, observations);
+        Progress::Pause
+    }
+    fn now(&self) -> Time {
+        self.now
+    }
+    fn events(&self) -> u64 {
+        self.events
+    }
+    fn digest(&self) -> u64 {
+        self.digest
+    }
+    fn is_quiet(&self) -> bool {
+        self.agenda.is_empty()
+    }
+    fn want_details(&mut self, _: Details) {}
+    fn resolve(&self, _: &str) -> Vec<NodeId> {
+        vec![NodeId(0)]
+    }
+    fn fired(&self) -> &[Firing] {
+        &self.fired
+    }
+    fn waiting(&self, _: SubscriptionId) -> Vec<MessageId> {
+        self.stored.iter().map(|&n| MessageId(n)).collect()
+    }
+    fn heal(&mut self) {}
+    fn is_replicated(&self) -> bool {
+        true
+    }
+    fn state(&self, path: &str) -> Option<Value> {
+        (path == "orders/0.leader").then(|| Value::Text("broker-1".to_owned()))
+    }
+    fn apply(&mut self, command: &Command) {
+        let Command::Fault(fault) = command;
+        self.faults.push(fault.clone());
+        self.schedule(Span::ZERO, Event::Fault(self.faults.len() as u16 - 1));
+    }
+    fn snapshot(&self) -> Box<dyn World> {
+        Box::new(self.clone())
+    }
+    fn node_name(&self, node: NodeId) -> String {
+        format!("broker-{}", node.0 + 1)
+    }
+    fn place_name(&self, place: PlaceId) -> String {
+        format!("orders/{}", place.0)
+    }
+    fn broken_invariants(&self) -> Vec<String> {
+        Vec::new()
+    }
+    fn missing(&self, _: &[MessageId]) -> Vec<MessageId> {
+        Vec::new()
+    }
+}

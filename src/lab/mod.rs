@@ -1,0 +1,60 @@
+//! The laboratory: what is done with scenarios. It runs worlds and keeps ledgers, and knows no terminal.
+
+use crate::broker::Family;
+use crate::scenario::plan::Plan;
+
+pub mod check;
+pub mod explain;
+#[cfg(test)]
+pub(crate) mod fake;
+pub mod list;
+pub mod matrix;
+mod pool;
+pub mod record;
+pub mod replay;
+pub mod run;
+
+/// Where plans come from: a scenario, which alone can apply variants and `--set` lines.
+pub trait Source: Send + Sync {
+    /// What the scenario says about itself.
+    fn about(&self) -> &About;
+
+    /// Its family.
+    fn family(&self) -> &'static dyn Family;
+
+    /// The names of its variants, in the order of the file.
+    fn variants(&self) -> Vec<String>;
+
+    /// The checked plan of a variant (none: the first) with these TOML lines laid over it; the error is for people.
+    fn plan(&self, variant: Option<&str>, sets: &[String]) -> Result<Plan, String>;
+}
+
+/// What a scenario says about itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct About {
+    /// `kafka/acks-one`, or the path of the file.
+    pub name: String,
+    /// One line.
+    pub title: String,
+    /// Asked before the run.
+    pub question: String,
+    /// What happens.
+    pub story: String,
+    /// What to take away.
+    pub lesson: String,
+    /// For a file without variants that differ: the deciding change, as a `--set` line.
+    pub decisive: Option<String>,
+    /// The facts it reproduces, by their ids.
+    pub facts: Vec<String>,
+    /// The claims it supports, by their ids.
+    pub claims: Vec<String>,
+}
+
+/// The plans of all variants, or of the one nameless variant of a file without variants.
+pub fn plans(source: &dyn Source, sets: &[String]) -> Result<Vec<Plan>, String> {
+    let names = source.variants();
+    if names.is_empty() {
+        return Ok(vec![source.plan(None, sets)?]);
+    }
+    names.iter().map(|name| source.plan(Some(name), sets)).collect()
+}

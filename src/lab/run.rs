@@ -1,0 +1,298 @@
+//! One run: drive a world to its end, fold what it observes, judge it.
+//!
+//! Invariant: what is folded never changes the run; the digest is the world's, mixed with the fates.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::broker::{Details, Family, Progress, World};
+use crate::fact::{Observation, SubscriptionId};
+use crate::ledger::measure::Measured;
+use crate::ledger::{End, Layout, Ledger, NONE, Verdict, expectation};
+use crate::scenario::plan::{Plan, Value};
+use crate::sim::{Span, Time};
+
+/// A run may dispatch so many events.
+pub const EVENTS_MAX: u64 = 200_000_000;
+/// How often it is asked whether anything is left to happen.
+const QUIET_EVERY: Span = Span::from_millis(250);
+/// How long the healed world may replicate.
+const HEAL_FOR: Span = Span::from_secs(120);
+/// How many events it may dispatch.
+const HEAL_EVENTS_MAX: u64 = 50_000_000;
+
+/// One run to be made.
+#[derive(Clone, Copy)]
+pub struct Run<'a> {
+    /// The family that builds the world.
+    pub family: &'static dyn Family,
+    /// What to run.
+    pub plan: &'a Plan,
+    /// With which seed.
+    pub seed: u64,
+    /// How many events it may dispatch.
+    pub events_max: u64,
+}
+
+/// A run that ended.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// What ran.
+    pub plan: Plan,
+    /// With which seed.
+    pub seed: u64,
+    /// The fingerprint of all events, then of all fates.
+    pub digest: u64,
+    /// When it ended.
+    pub ended: Time,
+    /// How many events were dispatched.
+    pub events: u64,
+    /// The bound that ended it early; none: it finished.
+    pub bound: Option<String>,
+    /// What became of the messages.
+    pub verdict: Verdict,
+    /// The faults that fired, in order.
+    pub faults: Vec<Fired>,
+    /// The values of the state paths that the expectations read.
+    pub states: BTreeMap<String, Value>,
+}
+
+/// A fault that fired.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fired {
+    /// Its name in the file.
+    pub fault: String,
+    /// The node it hit.
+    pub node: String,
+    /// When.
+    pub at: Time,
+}
+
+/// A run that ended, and the world it ended in.
+pub struct Ended {
+    /// The final world.
+    pub world: Box<dyn World>,
+    /// The folded ledger.
+    pub ledger: Ledger,
+    /// The bound that ended it early.
+    pub bound: Option<String>,
+}
+
+impl<'a> Run<'a> {
+    /// A run with the usual bound on events.
+    pub fn new(family: &'static dyn Family, plan: &'a Plan, seed: u64) -> Self {
+        Self { family, plan, seed, events_max: EVENTS_MAX }
+    }
+
+    /// Runs to the end and judges. `states` are paths of other variants' claims that read this run's state.
+    pub fn outcome(&self, states: &[String]) -> Outcome {
+        let ended = self.drive(Details::Off, &mut |_| {});
+        self.conclude(&ended, states)
+    }
+
+    /// Runs to the end, showing every slice of observations to `fold`.
+    pub fn drive(&self, details: Details, fold: &mut dyn FnMut(&[Observation])) -> Ended {
+        announce(self.plan, self.seed);
+        let layout = Arc::new(Layout::new(self.family, self.plan));
+        let mut world = self.family.world(self.plan, self.seed);
+        world.want_details(details);
+        let mut ledger = Ledger::new(layout);
+        let end = Time::ZERO + self.plan.run_for + self.plan.drain_for;
+        let bound = advance(world.as_mut(), end, self.events_max, Goal::Quiet, &mut |slice| {
+            ledger.observe(slice);
+            fold(slice);
+        });
+        Ended { world, ledger, bound }
+    }
+
+    /// Judges a run that ended.
+    pub fn conclude(&self, ended: &Ended, states: &[String]) -> Outcome {
+        let Ended { world, ledger, bound } = ended;
+        let verdict = judge(world.as_ref(), ledger);
+        let fired = world.fired().iter().filter_map(|firing| {
+            let fault = self.plan.faults.get(firing.fault as usize)?;
+            Some(Fired { fault: fault.name.clone(), node: world.node_name(firing.node), at: firing.at })
+        });
+        let own = self.plan.expectations.iter().flat_map(expectation::paths);
+        let read = |path: &str| Some((path.to_owned(), state(world.as_ref(), ledger, &verdict, path)?));
+        Outcome {
+            plan: self.plan.clone(),
+            seed: self.seed,
+            digest: verdict.digest(world.digest()),
+            ended: world.now(),
+            events: world.events(),
+            bound: bound.clone(),
+            faults: fired.collect(),
+            states: own.chain(states.iter().map(String::as_str)).filter_map(read).collect(),
+            verdict,
+        }
+    }
+}
+
+impl Outcome {
+    /// The value of a path in this run: a measure, `fault.NAME.fired`, or state.
+    pub fn value(&self, path: &str) -> Option<Measured> {
+        let fault = || {
+            let name = path.strip_prefix("fault.")?.strip_suffix(".fired")?;
+            let n = self.faults.iter().filter(|fired| fired.fault == name).count() as u64;
+            Some(Measured::Count { n, of: n })
+        };
+        self.verdict
+            .measure(path)
+            .or_else(fault)
+            .or_else(|| self.states.get(path).cloned().map(Measured::State))
+    }
+
+    /// Faults of the plan that had to fire and did not.
+    pub fn never_fired(&self) -> Vec<&str> {
+        let faults = self.plan.faults.iter().filter(|fault| !fault.optional).map(|fault| fault.name.as_str());
+        faults.filter(|name| self.faults.iter().all(|fired| fired.fault != *name)).collect()
+    }
+}
+
+/// What makes going on pointless.
+#[derive(Clone, Copy)]
+enum Goal {
+    Quiet,
+    Replicated,
+}
+
+/// Advances a world to `end`, or until the goal is reached, or until a bound is hit, which is returned.
+fn advance(
+    world: &mut dyn World,
+    end: Time,
+    events_max: u64,
+    goal: Goal,
+    fold: &mut dyn FnMut(&[Observation]),
+) -> Option<String> {
+    let mut observations = Vec::new();
+    while world.now() < end {
+        let until = (world.now() + QUIET_EVERY).min(end);
+        loop {
+            let progress = world.advance(until, &mut observations);
+            fold(&observations);
+            observations.clear();
+            match progress {
+                Progress::Reached => break,
+                Progress::Ended => return None,
+                Progress::Bound(bound) => return Some(bound.to_owned()),
+                Progress::Pause if world.events() >= events_max => {
+                    return Some(format!("{events_max} events"));
+                }
+                Progress::Pause => {}
+            }
+        }
+        if world.events() >= events_max {
+            return Some(format!("{events_max} events"));
+        }
+        let is_done = match goal {
+            Goal::Quiet => world.is_quiet(),
+            Goal::Replicated => world.is_replicated(),
+        };
+        if is_done {
+            return None;
+        }
+    }
+    None
+}
+
+/// Judges a world as it stands: the fates if the run ended now.
+pub fn judge(world: &dyn World, ledger: &Ledger) -> Verdict {
+    let waiting = copies(world, ledger);
+    let mut end = End { at: world.now(), healed: waiting.clone(), waiting };
+    let verdict = ledger.verdict(&end);
+    if verdict.fate(crate::ledger::Fate::Lost) == 0 {
+        return verdict;
+    }
+    // Only what seems lost can turn out to be stranded.
+    let mut healed = world.snapshot();
+    healed.want_details(Details::Off);
+    healed.heal();
+    let (deadline, events_max) = (healed.now() + HEAL_FOR, healed.events() + HEAL_EVENTS_MAX);
+    advance(healed.as_mut(), deadline, events_max, Goal::Replicated, &mut |_| {});
+    end.healed = copies(healed.as_ref(), ledger);
+    ledger.verdict(&end)
+}
+
+/// The copies that wait, for every subscription and for nobody.
+fn copies(world: &dyn World, ledger: &Ledger) -> Vec<Vec<crate::fact::MessageId>> {
+    let subscriptions = ledger.layout().subscriptions.len() as u16;
+    let ids = (0..subscriptions).map(SubscriptionId).chain([NONE]);
+    ids.map(|id| world.waiting(id)).collect()
+}
+
+/// State that is no measure: the world's, or the fate of one message.
+fn state(world: &dyn World, ledger: &Ledger, verdict: &Verdict, path: &str) -> Option<Value> {
+    if verdict.measure(path).is_some() {
+        return None;
+    }
+    let fate = || {
+        let index = ledger.find(path.strip_suffix(".fate")?.trim_matches('"'))?.0 as usize;
+        let fates = verdict.subscriptions.iter().filter_map(|one| one.by_message[index]);
+        let mut names: Vec<_> = fates.map(crate::ledger::Fate::name).collect();
+        names.dedup();
+        Some(Value::Text(names.join(", ")))
+    };
+    fate().or_else(|| world.state(path))
+}
+
+thread_local! {
+    static RUNNING: RefCell<Option<String>> = const { RefCell::new(None) };
+}
+
+fn announce(plan: &Plan, seed: u64) {
+    let command = super::replay::command("run", &plan.scenario, plan.variant.as_deref(), Some(seed), &[]);
+    RUNNING.with_borrow_mut(|running| *running = Some(command));
+}
+
+/// The command that replays the run that this thread began last, for the report of a panic.
+pub fn running() -> Option<String> {
+    RUNNING.try_with(|running| running.try_borrow().ok()?.clone()).ok()?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lab::Source;
+    use crate::lab::fake::{Fake, FakeScenario};
+    use crate::ledger::Fate;
+
+    fn outcome(variant: &str, seed: u64) -> Outcome {
+        let plan = FakeScenario::new().plan(Some(variant), &[]).unwrap();
+        Run::new(&Fake, &plan, seed).outcome(&["orders/0.leader".to_owned(), "checkout#1.fate".to_owned()])
+    }
+
+    #[test]
+    fn a_run_ends_when_nothing_is_left_and_says_what_happened() {
+        let run = outcome("acks=1", 42);
+        assert_eq!((run.verdict.messages.sent, run.verdict.messages.confirmed), (100, 100));
+        assert_eq!(run.ended, Time::ZERO + Span::from_secs(1), "not the whole four seconds");
+        assert_eq!(run.verdict.fate(Fate::Lost), 1);
+        assert_eq!(run.verdict.fate(Fate::Processed), 99);
+        assert_eq!((run.faults[0].fault.as_str(), run.faults[0].node.as_str()), ("leader-dies", "broker-1"));
+        let leader = run.value("orders/0.leader").map(|value| value.to_string());
+        assert_eq!(leader.as_deref(), Some("broker-1"));
+        assert_eq!(run.value("checkout#1.fate").map(|value| value.to_string()).as_deref(), Some("processed"));
+        assert_eq!(run.value("fault.leader-dies.fired"), Some(Measured::Count { n: 1, of: 1 }));
+        assert_eq!(outcome("acks=all", 42).verdict.fate(Fate::Lost), 0);
+    }
+
+    #[test]
+    fn the_same_seed_gives_the_same_digest_and_fates_are_part_of_it() {
+        let run = outcome("acks=1", 42);
+        assert_eq!(run.digest, outcome("acks=1", 42).digest);
+        assert_ne!(run.digest, outcome("acks=1", 43).digest);
+        assert_ne!(run.digest, outcome("acks=all", 42).digest, "the events are the same, the fates are not");
+    }
+
+    #[test]
+    fn a_bound_is_stated_when_hit() {
+        let plan = FakeScenario::new().plan(None, &[]).unwrap();
+        let mut run = Run::new(&Fake, &plan, 42);
+        run.events_max = 50;
+        let outcome = run.outcome(&[]);
+        assert_eq!(outcome.bound.as_deref(), Some("50 events"));
+        assert_eq!(outcome.never_fired(), ["leader-dies"]);
+    }
+}

@@ -1,0 +1,100 @@
+//! The shape of a run, as far as judging its messages needs it: who sends, who receives, and what leads where.
+
+use crate::broker::Family;
+use crate::fact::{ProducerId, SubscriptionId};
+use crate::scenario::plan::{AUDIT, Plan};
+
+pub use crate::fact::NONE;
+
+/// The shape of a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Layout {
+    /// In the order of their numbers.
+    pub producers: Vec<Sender>,
+    /// The names of the subscriptions, in the order of their numbers.
+    pub subscriptions: Vec<String>,
+    /// Nobody consumes: `audit` reads all that is readable at the end.
+    pub is_audit: bool,
+    /// To which producer each instance belongs, counted over all producers.
+    owners: Vec<u16>,
+}
+
+/// A producer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sender {
+    /// `checkout`.
+    pub name: String,
+    /// Its API says whether a send succeeded.
+    pub is_told: bool,
+    /// The first of its instances, counted over all producers.
+    first_instance: u16,
+    /// Which subscriptions its messages are addressed to.
+    leads_to: Vec<bool>,
+}
+
+impl Layout {
+    /// The shape of a plan's runs.
+    pub fn new(family: &dyn Family, plan: &Plan) -> Self {
+        let mut owners = Vec::new();
+        let mut producers = Vec::new();
+        for (number, producer) in plan.producers.iter().enumerate() {
+            let leads_to = if plan.consumers.is_empty() {
+                vec![true]
+            } else {
+                plan.consumers.iter().map(|consumer| family.routes(plan, producer, consumer)).collect()
+            };
+            producers.push(Sender {
+                name: producer.name.clone(),
+                is_told: family.confirms(plan, producer),
+                first_instance: owners.len() as u16,
+                leads_to,
+            });
+            owners.extend(std::iter::repeat_n(number as u16, producer.instances as usize));
+        }
+        let subscriptions = plan.subscriptions();
+        Self { producers, is_audit: subscriptions == [AUDIT], subscriptions, owners }
+    }
+
+    /// How many producer instances there are.
+    pub fn instances(&self) -> usize {
+        self.owners.len()
+    }
+
+    /// An instance, counted over all producers.
+    pub(super) fn instance(&self, producer: ProducerId, instance: u16) -> u16 {
+        self.producers[producer.0 as usize].first_instance + instance
+    }
+
+    /// The number of the producer an instance belongs to.
+    pub(super) fn producer_of(&self, instance: u16) -> u16 {
+        self.owners[instance as usize]
+    }
+
+    /// Whether the producer's messages are addressed to the subscription.
+    pub(super) fn leads(&self, producer: u16, subscription: usize) -> bool {
+        self.producers[producer as usize].leads_to[subscription]
+    }
+
+    /// The number of the subscription of that name.
+    pub fn subscription(&self, name: &str) -> Option<SubscriptionId> {
+        let index = self.subscriptions.iter().position(|subscription| subscription == name)?;
+        Some(SubscriptionId(index as u16))
+    }
+
+    /// The name of a subscription: `none` for [`NONE`].
+    pub fn subscription_name(&self, id: SubscriptionId) -> &str {
+        self.subscriptions.get(id.0 as usize).map_or("none", String::as_str)
+    }
+
+    /// Producer and number of `checkout#17`, or of `17` when there is one producer.
+    pub fn parse_message(&self, name: &str) -> Option<(u16, u32)> {
+        let (producer, number) = match name.rsplit_once('#') {
+            Some((producer, number)) => {
+                (self.producers.iter().position(|sender| sender.name == producer)?, number)
+            }
+            None if self.producers.len() == 1 => (0, name),
+            None => return None,
+        };
+        Some((producer as u16, number.parse().ok()?))
+    }
+}

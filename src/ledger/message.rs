@@ -1,0 +1,116 @@
+//! The ledger's columns: 32 bytes a message, and 8 bytes for each subscription that could get it.
+
+use super::fate::Answer;
+use crate::sim::{Span, Time};
+
+/// What is kept of every message.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Message {
+    /// When its send was due.
+    pub(super) due: Time,
+    /// When an attempt was first confirmed; never: [`Time::NEVER`].
+    pub(super) confirmed: Time,
+    /// Its number within the producer, from 1.
+    pub(super) number: u32,
+    /// Its key, or [`Message::NO_KEY`].
+    pub(super) key: u32,
+    /// Which producer instance sends it, counted over all producers.
+    pub(super) instance: u16,
+    /// Attempts handed to the client library.
+    pub(super) attempts: u16,
+    /// Attempts that were answered with a failure.
+    pub(super) failures: u16,
+    /// Whether the application waits for an answer.
+    pub(super) is_open: bool,
+}
+
+impl Message {
+    /// The key of a message without key.
+    pub(super) const NO_KEY: u32 = u32::MAX;
+
+    /// What the sending application was told so far.
+    pub(super) fn answer(&self) -> Answer {
+        if self.confirmed != Time::NEVER {
+            Answer::Confirmed
+        } else if self.failures > 0 && self.failures >= self.attempts {
+            Answer::Failed
+        } else {
+            Answer::Unknown
+        }
+    }
+}
+
+/// What is kept of a message at one subscription: time to the first effect (48 bits, in nanoseconds, so that anything
+/// above three days counts as three days), number of effects (8 bits, saturating), and whether it was delivered.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Reception(u64);
+
+const DELAY_BITS: u32 = 48;
+const DELAY_MAX: u64 = (1 << DELAY_BITS) - 1;
+const EFFECT: u64 = 1 << DELAY_BITS;
+const EFFECTS_MAX: u64 = 0xff;
+const DELIVERED: u64 = 1 << 56;
+
+impl Reception {
+    /// Records a delivery and says whether there was one before.
+    pub(super) fn deliver(&mut self) -> bool {
+        let was_delivered = self.0 & DELIVERED != 0;
+        self.0 |= DELIVERED;
+        was_delivered
+    }
+
+    /// Records an effect so long after the send was due, and says whether it is the first.
+    pub(super) fn effect(&mut self, delay: Span) -> bool {
+        match self.effects() {
+            0 => self.0 |= EFFECT | delay.0.min(DELAY_MAX),
+            EFFECTS_MAX => {}
+            _ => self.0 += EFFECT,
+        }
+        self.effects() == 1
+    }
+
+    /// How often the message changed the store.
+    pub(super) fn effects(self) -> u64 {
+        self.0 >> DELAY_BITS & EFFECTS_MAX
+    }
+
+    /// From the due time to the first effect.
+    pub(super) fn delay(self) -> Option<Span> {
+        (self.effects() > 0).then_some(Span(self.0 & DELAY_MAX))
+    }
+
+    /// Whether the subscription ever saw it.
+    pub(super) fn was_seen(self) -> bool {
+        self.0 & DELIVERED != 0 || self.effects() > 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_with_one_subscription_costs_forty_bytes() {
+        assert_eq!(size_of::<Message>() + size_of::<Reception>(), 40);
+    }
+
+    #[test]
+    fn a_reception_remembers_the_first_effect_and_counts_the_rest() {
+        let mut reception = Reception::default();
+        assert!(!reception.was_seen() && reception.delay().is_none());
+        assert!(!reception.deliver() && reception.deliver());
+        assert!(reception.effect(Span(5)) && !reception.effect(Span(9)));
+        assert_eq!((reception.effects(), reception.delay()), (2, Some(Span(5))));
+        for _ in 0..1000 {
+            assert!(!reception.effect(Span(9)));
+        }
+        assert_eq!((reception.effects(), reception.delay()), (255, Some(Span(5))));
+    }
+
+    #[test]
+    fn an_endless_delay_saturates() {
+        let mut reception = Reception::default();
+        reception.effect(Span::FOREVER);
+        assert_eq!((reception.effects(), reception.delay()), (1, Some(Span(DELAY_MAX))));
+    }
+}

@@ -1,0 +1,109 @@
+//! Lists: scenarios, a family's settings, its moments.
+
+use super::paint::{HEAD, paint, put, wrap};
+use crate::broker::{Family, Kind, Scope, Setting, Status};
+use crate::lab::list::Entry;
+
+/// What `when` can wait for, in every family.
+const MOMENTS: [(&str, &str); 8] = [
+    ("sent", "an application handed a message to its client"),
+    ("confirmed", "a client told its application that a send succeeded"),
+    ("failed", "a client told its application that a send failed"),
+    ("delivered", "a consumer was handed a message"),
+    ("effect", "processing a message changed the store"),
+    ("acknowledged", "a consumer told the broker that a message is done"),
+    ("leader_elected", "a place has a new leader"),
+    ("detected_down", "the cluster noticed that a node is down"),
+];
+
+/// Every scenario with its title and variants.
+pub fn scenarios(entries: &[Entry]) -> String {
+    let width = entries.iter().map(|entry| entry.name.chars().count()).max().unwrap_or(0);
+    let mut out = String::new();
+    for entry in entries {
+        put!(out, "{}  {}\n", paint(HEAD, &format!("{:<width$}", entry.name)), entry.title);
+        if !entry.variants.is_empty() {
+            wrap(&mut out, &" ".repeat(width + 2), &format!("variants: {}", entry.variants.join(", ")));
+        }
+    }
+    out
+}
+
+/// Every setting of a family, by whose setting it is.
+pub fn settings(family: &dyn Family) -> String {
+    let mut out = String::new();
+    let mut last = None;
+    for setting in family.settings() {
+        if last != Some(setting.scope) {
+            let gap = if last.is_none() { "" } else { "\n" };
+            put!(out, "{gap}{}\n", paint(HEAD, &scope(setting.scope)));
+            last = Some(setting.scope);
+        }
+        put!(out, "  {}{}\n", setting.name, traits(setting));
+        wrap(&mut out, "      ", setting.meaning);
+    }
+    out
+}
+
+/// Every moment that a fault can wait for.
+pub fn moments() -> String {
+    let lines = MOMENTS.iter().map(|(name, meaning)| format!("{name:<15} {meaning}\n"));
+    lines.collect()
+}
+
+fn scope(scope: Scope) -> String {
+    let with = |kind: &str, client: Option<&str>| match client {
+        Some(client) => format!("[{kind}.NAME] config, with client = \"{client}\""),
+        None => format!("[{kind}.NAME] config"),
+    };
+    match scope {
+        Scope::Cluster => "[cluster] config".to_owned(),
+        Scope::Entity(kind) => format!("[{kind}.NAME] config"),
+        Scope::Producer(client) => with("producer", client),
+        Scope::Consumer(client) => with("consumer", client),
+    }
+}
+
+fn traits(setting: &Setting) -> String {
+    let mut traits = Vec::new();
+    match setting.kind {
+        Kind::Bool => traits.push("true or false".to_owned()),
+        Kind::Int(low, high) => traits.push(format!("{low} to {high}")),
+        Kind::OneOf(words) => traits.push(words.join(" or ")),
+        Kind::Text => {}
+    }
+    for (since, default) in setting.defaults {
+        traits.push(format!("default {default} since {since}"));
+    }
+    if let Some(until) = setting.until {
+        traits.push(format!("gone in {until}"));
+    }
+    if setting.status == Status::NotModelled {
+        traits.push("not modelled".to_owned());
+    }
+    if traits.is_empty() { String::new() } else { format!("  ({})", traits.join("; ")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_fits_a_terminal() {
+        let entry = Entry {
+            name: "kafka/acks-one".to_owned(),
+            family: "kafka".to_owned(),
+            title: "acks=1: the leader dies with the only copy".to_owned(),
+            variants: vec!["acks=1".to_owned(), "acks=all".to_owned()],
+            facts: vec![],
+            claims: vec![],
+        };
+        let text = anstream::adapter::strip_str(&scenarios(&[entry])).to_string();
+        assert_eq!(
+            text,
+            "kafka/acks-one  acks=1: the leader dies with the only copy\n                \
+             variants: acks=1, acks=all\n"
+        );
+        assert!(moments().lines().all(|line| line.len() <= 80));
+    }
+}

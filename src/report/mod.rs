@@ -1,0 +1,10 @@
+//! Reports: what people and programs read. Pure functions from outcomes to text; colours are codes in the text, which
+//! the terminal layer strips where nobody sees them.
+
+pub mod check;
+pub mod explain;
+pub mod json;
+pub mod list;
+pub mod matrix;
+mod paint;
+pub mod text;

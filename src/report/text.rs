@@ -1,0 +1,242 @@
+//! The report of one run, as a teacher would give it: the question, what was done, what came of it, why, and what to
+//! try next.
+
+use super::explain;
+use super::paint::{BAD, FAINT, GOOD, HEAD, count, head, paint, put, wrap};
+use crate::lab::explain::Explanation;
+use crate::lab::run::Outcome;
+use crate::lab::{About, replay};
+use crate::ledger::expectation::Checked;
+use crate::ledger::{Fate, Latency, SubscriptionVerdict};
+use crate::sim::Span;
+
+/// What a report is made of.
+pub struct Lesson<'a> {
+    /// What the scenario says about itself.
+    pub about: &'a About,
+    /// All its variants.
+    pub variants: &'a [String],
+    /// The run and the worst of its causes.
+    pub explanation: &'a Explanation,
+    /// Its claims.
+    pub checked: &'a [Checked],
+    /// The lines that were laid over it.
+    pub sets: &'a [String],
+}
+
+impl Lesson<'_> {
+    /// The whole report.
+    pub fn text(&self) -> String {
+        let outcome = &self.explanation.outcome;
+        let mut out = self.opening(outcome);
+        told(&mut out, outcome);
+        became(&mut out, outcome);
+        self.why(&mut out);
+        self.claimed(&mut out);
+        if !self.about.lesson.is_empty() {
+            head(&mut out, "What to take away");
+            wrap(&mut out, "  ", &self.about.lesson);
+        }
+        self.next(&mut out, outcome);
+        out
+    }
+
+    fn opening(&self, outcome: &Outcome) -> String {
+        let about = self.about;
+        let mut out = paint(HEAD, &about.title) + "\n";
+        let variant = outcome.plan.variant.as_deref().unwrap_or("no variants");
+        let line = format!("{}, {variant}, seed {}", about.name, outcome.seed);
+        out.push_str(&paint(FAINT, &line));
+        out.push('\n');
+        if !about.question.is_empty() {
+            out.push('\n');
+            wrap(&mut out, "  ", &about.question);
+        }
+        head(&mut out, "What was done");
+        if !about.story.is_empty() {
+            wrap(&mut out, "  ", &about.story);
+        }
+        for line in self.sets {
+            wrap(&mut out, "  changed: ", line);
+        }
+        for fired in &outcome.faults {
+            wrap(
+                &mut out,
+                &format!("  {:>10}  ", fired.at.to_string()),
+                &format!("{} hits {}", fired.fault, fired.node),
+            );
+        }
+        for fault in outcome.never_fired() {
+            let text = format!("  The fault {fault} never fired.");
+            put!(out, "{}\n", paint(BAD, &text));
+        }
+        let events = count(outcome.events, "event");
+        let end = match &outcome.bound {
+            Some(bound) => format!("stopped by the bound of {bound}"),
+            None => "ended".to_owned(),
+        };
+        put!(out, "  {:>10}  {end} after {events}\n", outcome.ended.to_string());
+        out
+    }
+
+    fn why(&self, out: &mut String) {
+        for group in &self.explanation.groups {
+            head(out, &format!("Why: {}", explain::title(group)));
+            out.push_str(&explain::chain(group));
+            out.push_str(&explain::proof(group));
+        }
+    }
+
+    fn claimed(&self, out: &mut String) {
+        if self.checked.is_empty() {
+            return;
+        }
+        head(out, "What the scenario claims");
+        for checked in self.checked {
+            out.push_str(&claim(checked));
+        }
+    }
+
+    fn next(&self, out: &mut String, outcome: &Outcome) {
+        head(out, "What to try next");
+        let name = &self.about.name;
+        let this = outcome.plan.variant.as_deref();
+        for variant in self.variants.iter().filter(|variant| Some(variant.as_str()) != this) {
+            put!(out, "  {}\n", replay::command("run", name, Some(variant), None, &[]));
+        }
+        if let Some(line) = &self.about.decisive {
+            let sets = std::slice::from_ref(line);
+            put!(out, "  {}\n", replay::command("run", name, this, None, sets));
+        }
+        if !self.explanation.groups.is_empty() {
+            let seed = Some(outcome.seed);
+            put!(out, "  {}\n", replay::command("explain", name, this, seed, self.sets));
+        }
+        if self.variants.len() > 1 {
+            put!(out, "  {}\n", replay::command("matrix", name, None, None, &[]));
+        }
+    }
+}
+
+/// One claim and what was observed.
+pub(super) fn claim(checked: &Checked) -> String {
+    let mark = if checked.holds { paint(GOOD, "holds") } else { paint(BAD, "FAILS") };
+    let observed = checked.observed.as_ref().map_or_else(|| "nothing".to_owned(), ToString::to_string);
+    let against = checked.against.map_or_else(String::new, |value| format!(", against {value}"));
+    format!("  {mark}  {}  (observed {observed}{against})\n", checked.text)
+}
+
+fn told(out: &mut String, outcome: &Outcome) {
+    head(out, "What the senders were told");
+    let width = width(outcome.verdict.producers.iter().map(|producer| producer.name.as_str()));
+    put!(
+        out,
+        "  {:width$} {:>9} {:>9} {:>8} {:>8} {:>9} {:>11}\n",
+        "",
+        "sent",
+        "confirmed",
+        "failed",
+        "unknown",
+        "p99",
+        "unavailable"
+    );
+    for producer in &outcome.verdict.producers {
+        let messages = producer.messages;
+        put!(
+            out,
+            "  {:width$} {:>9} {:>9} {:>8} {:>8} {:>9} {:>11}\n",
+            producer.name,
+            messages.sent,
+            messages.confirmed,
+            messages.failed,
+            messages.unknown,
+            time(producer.latency_confirm.p99),
+            time(producer.unavailable)
+        );
+    }
+}
+
+fn became(out: &mut String, outcome: &Outcome) {
+    for subscription in &outcome.verdict.subscriptions {
+        let addressed = count(subscription.addressed, "message");
+        head(out, &format!("What became of {addressed} for {}", subscription.name));
+        for fate in Fate::ALL {
+            let n = subscription.fates.of(fate);
+            if n > 0 {
+                let style = if fate == Fate::Processed { GOOD } else { BAD };
+                let name = paint(style, &format!("{:<13}", fate.name()));
+                put!(out, "  {n:>9}  {name} {}\n", fate.meaning());
+            }
+        }
+        besides(out, subscription);
+        store(out, subscription);
+    }
+}
+
+fn besides(out: &mut String, subscription: &SubscriptionVerdict) {
+    let counts = [
+        ("latent", subscription.latent),
+        ("redelivered", subscription.redelivered),
+        ("reordered", subscription.reordered),
+        ("stale", subscription.stale),
+        ("leftover", subscription.leftover),
+    ];
+    let seen: Vec<_> = counts.iter().filter(|(_, n)| *n > 0).map(|(name, n)| format!("{n} {name}")).collect();
+    if !seen.is_empty() {
+        wrap(out, "  Besides: ", &seen.join(", "));
+    }
+    let Latency { p50, p99, max } = subscription.latency_end_to_end;
+    if p50.is_some() {
+        let text = format!("half within {}, 99 % within {}, all within {}", time(p50), time(p99), time(max));
+        wrap(out, "  From due to done: ", &text);
+    }
+}
+
+fn store(out: &mut String, subscription: &SubscriptionVerdict) {
+    let store = subscription.store;
+    let verdict = match store.actual.cmp(&store.expected) {
+        std::cmp::Ordering::Less => paint(BAD, &format!("{} too few", store.expected - store.actual)),
+        std::cmp::Ordering::Equal => paint(GOOD, "as it should"),
+        std::cmp::Ordering::Greater => paint(BAD, &format!("{} too many", store.actual - store.expected)),
+    };
+    put!(out, "  The store should hold {} and holds {}: {verdict}\n", store.expected, store.actual);
+}
+
+fn time(span: Option<Span>) -> String {
+    span.map_or_else(|| "-".to_owned(), |span| span.to_string())
+}
+
+fn width<'a>(names: impl Iterator<Item = &'a str>) -> usize {
+    names.map(|name| name.chars().count()).max().unwrap_or(0).max(8)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lab::Source;
+    use crate::lab::check::claims;
+    use crate::lab::explain::Question;
+    use crate::lab::fake::{FakeScenario, expect};
+    use crate::scenario::expect::Comparison;
+
+    #[test]
+    fn the_report_of_a_run_fits_a_terminal() {
+        let mut source = FakeScenario::new();
+        source.expectations =
+            vec![expect("lost", Comparison::AtLeast, 1.0), expect("duplicated", Comparison::AtLeast, 1.0)];
+        let question = Question { source: &source, variant: None, seed: None, sets: &[], message: None };
+        let explanation = question.run().unwrap();
+        let checked = claims(&explanation.outcome, &[]);
+        let variants = source.variants();
+        let lesson = Lesson {
+            about: source.about(),
+            variants: &variants,
+            explanation: &explanation,
+            checked: &checked,
+            sets: &[],
+        };
+        let text = anstream::adapter::strip_str(&lesson.text()).to_string();
+        assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+        insta::assert_snapshot!(text);
+    }
+}
