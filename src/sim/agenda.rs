@@ -94,12 +94,18 @@ impl<E> Agenda<E> {
         }
     }
 
-    /// Forgets an event. Its key stays in the heap until its time comes, and is then skipped.
-    pub fn cancel(&mut self, ticket: Ticket) {
+    /// Forgets an event. Its key stays in the heap until its time comes, and is then skipped. Whether the event was
+    /// still pending.
+    pub fn cancel(&mut self, ticket: Ticket) -> bool {
         let entry = &mut self.slots[ticket.slot as usize];
-        if entry.generation == ticket.generation {
-            entry.event = None;
-        }
+        entry.generation == ticket.generation && entry.event.take().is_some()
+    }
+
+    /// The ticket of the event that was just taken; none: another one has taken its place since.
+    pub fn taken(&self) -> Option<Ticket> {
+        let key = self.heap.first().filter(|_| self.is_top_taken)?;
+        let slot = (key & SLOT_MASK) as u32;
+        Some(Ticket { slot, generation: self.slots[slot as usize].generation.wrapping_sub(1) })
     }
 
     /// How many keys are pending, cancelled ones included.
