@@ -50,7 +50,7 @@ impl<E> Default for Agenda<E> {
 
 impl<E> Agenda<E> {
     /// Schedules an event.
-    #[inline]
+    #[inline(always)]
     pub fn push(&mut self, at: Time, event: E) -> Ticket {
         let slot = match self.free.pop() {
             Some(slot) => slot,
@@ -74,7 +74,7 @@ impl<E> Agenda<E> {
     }
 
     /// Takes the earliest event that is not after `until`.
-    #[inline]
+    #[inline(always)]
     pub fn pop(&mut self, until: Time) -> Option<(Time, E)> {
         loop {
             self.settle();
@@ -138,7 +138,7 @@ impl<E> Agenda<E> {
     }
 
     /// Removes the top if it was handed out and nothing took its place.
-    #[inline]
+    #[inline(always)]
     fn settle(&mut self) {
         if self.is_top_taken {
             self.is_top_taken = false;
@@ -151,7 +151,7 @@ impl<E> Agenda<E> {
     }
 
     /// Puts `key` at the top and lets it sink.
-    #[inline]
+    #[inline(always)]
     fn sift_down(&mut self, key: u128) {
         let heap = self.heap.as_mut_slice();
         let len = heap.len();

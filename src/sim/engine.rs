@@ -117,7 +117,7 @@ impl<M: Model> Engine<M> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn packet(&mut self, conn: ConnId, side: usize, bytes: u32, packet: M::Packet) -> bool {
         let Some(c) = self.kernel.net.get(conn) else { return false };
         let (to, link, is_open) = (c.ends[1 - side], c.links[side], c.is_open[1 - side]);
@@ -343,7 +343,7 @@ impl<M: Model> Engine<M> {
         was_open
     }
 
-    #[inline]
+    #[inline(always)]
     fn count(&mut self, node: u64, kind: u64, id: u64) {
         self.kernel.events += 1;
         self.kernel.digest.add(self.kernel.now.0, (node << 8) | kind, id);
@@ -359,7 +359,7 @@ impl<M: Model> Engine<M> {
     }
 
     /// Hands an input to a process that runs.
-    #[inline]
+    #[inline(always)]
     fn hand(&mut self, node: NodeId, input: Input<M::Packet, M::Timer>) {
         self.model.handle(node, input, &mut Ctx { kernel: &mut self.kernel, node });
     }

@@ -297,7 +297,7 @@ impl<M: Model> Ctx<'_, M> {
     }
 
     /// Writes a packet to a connection. On a connection that is gone it vanishes.
-    #[inline]
+    #[inline(always)]
     pub fn send(&mut self, conn: ConnId, packet: M::Packet, bytes: u32) {
         let kernel = &mut *self.kernel;
         let Some(c) = kernel.net.get(conn) else { return };

@@ -6,6 +6,11 @@
 //! Invariant: ties in time are broken by the order of scheduling, no order depends on a float, a hash map or the
 //! machine's clock, and a timer or a reply never outlives the process it was meant for.
 
+#![expect(
+    clippy::inline_always,
+    reason = "one event costs a few dozen nanoseconds, and a call costs some of them"
+)]
+
 mod agenda;
 mod digest;
 mod disk;
@@ -14,6 +19,8 @@ pub mod draw;
 mod engine;
 mod kernel;
 mod net;
+#[cfg(test)]
+mod tests;
 mod time;
 
 pub use agenda::{Agenda, Ticket};

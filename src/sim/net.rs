@@ -315,7 +315,7 @@ impl<P> Net<P> {
     }
 
     /// When a frame of this size sent now on this link arrives, if the link is not cut.
-    #[inline]
+    #[inline(always)]
     pub(super) fn arrival(&mut self, now: Time, link: u32, bytes: u32) -> Time {
         let link = &mut self.links[link as usize];
         let mut takes = self.config.latency.sample(draw::next(&mut link.jitter));
