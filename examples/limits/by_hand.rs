@@ -130,9 +130,8 @@ impl BareCluster {
                 self.send(now, Happening::Replicate(2), message);
             }
             Happening::Replicate(node) => self.append(now, node, message),
-            Happening::Flushed(0) => self.copied(now, message),
+            Happening::Flushed(0) | Happening::Copied => self.copied(now, message),
             Happening::Flushed(_) => self.send(now, Happening::Copied, message),
-            Happening::Copied => self.copied(now, message),
             Happening::Confirm => self.records[at].confirmed = now,
             Happening::Deliver => {
                 self.records[at].delivered = now;

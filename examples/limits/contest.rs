@@ -1,7 +1,9 @@
 //! The harness: contests between what mqlab does and what would be possible, and the table they end in.
 
-use std::fs;
-use std::process::Command;
+use std::fmt::Write as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::{fs, time::Instant};
 
 /// One line of the table: a measure, what it must not exceed (gate) and what we aim for (goal).
 pub(crate) struct Contest {
@@ -90,9 +92,9 @@ pub(crate) fn table(contests: &[Contest]) -> String {
     for row in &rows {
         let mut line = format!("{:<1$}", row[0], widths[0]);
         for (cell, width) in row.iter().zip(&widths).skip(1).take(5) {
-            line += &format!("  {cell:>width$}");
+            let _ = write!(line, "  {cell:>width$}");
         }
-        text += &format!("{line}  {}\n", row[6]);
+        let _ = writeln!(text, "{line}  {}", row[6]);
     }
     text
 }
@@ -131,6 +133,28 @@ pub(crate) fn peak_memory() -> f64 {
 pub(crate) fn memory_per_message(subject: &str) -> f64 {
     let (few, many) = (100_000, 1_000_000);
     (memory_of_child(subject, many) - memory_of_child(subject, few)) / f64::from(many - few)
+}
+
+/// Milliseconds from start to end of `program --version`: the median of 21 starts.
+pub(crate) fn start_time(program: &Path) -> f64 {
+    median((0..21).map(|_| wall_time(|| drop(run_silently(program)))).collect())
+}
+
+/// Milliseconds that something takes by the clock on the wall.
+#[expect(clippy::disallowed_methods, reason = "this is about the time that people wait")]
+pub(crate) fn wall_time(work: impl FnOnce()) -> f64 {
+    let before = Instant::now();
+    work();
+    before.elapsed().as_secs_f64() * 1e3
+}
+
+/// The size of a file in MiB.
+pub(crate) fn size(path: &Path) -> f64 {
+    fs::metadata(path).map_or(f64::NAN, |meta| meta.len() as f64 / f64::from(1 << 20))
+}
+
+fn run_silently(program: &Path) -> std::io::Result<std::process::ExitStatus> {
+    Command::new(program).arg("--version").stdin(Stdio::null()).stdout(Stdio::null()).status()
 }
 
 fn memory_of_child(subject: &str, messages: u32) -> f64 {
