@@ -38,6 +38,7 @@ const VENDOR_WORDS_ALLOWED: &[(&str, &str)] = &[
     ("src/scenario/keys.rs", "examples in what the language says about itself"),
 ];
 
+/// Columns of code; a comment, which is prose, may take ten more.
 const LINE_MAX: usize = 110;
 const LINES_MAX: usize = 600;
 
@@ -133,9 +134,9 @@ fn has_word(line: &str, word: &str) -> bool {
 }
 
 /// Fails with all findings at once.
-fn demand_none(findings: Vec<String>) {
+fn demand_none(findings: &[String]) {
     let mut text = String::new();
-    for finding in &findings {
+    for finding in findings {
         let _ = writeln!(text, "{finding}");
     }
     assert!(findings.is_empty(), "{} findings\n{text}", findings.len());
@@ -162,7 +163,7 @@ fn a_layer_knows_only_what_lies_below_it() {
             }
         }
     }
-    demand_none(findings);
+    demand_none(&findings);
 }
 
 #[test]
@@ -182,7 +183,7 @@ fn a_family_names_no_other_family() {
             }
         }
     }
-    demand_none(findings);
+    demand_none(&findings);
 }
 
 #[test]
@@ -199,7 +200,7 @@ fn vendor_words_stay_in_their_folders() {
             }
         }
     }
-    demand_none(findings);
+    demand_none(&findings);
 }
 
 #[test]
@@ -212,7 +213,7 @@ fn nothing_that_is_banned_appears() {
             }
         }
     }
-    demand_none(findings);
+    demand_none(&findings);
 }
 
 #[test]
@@ -225,12 +226,13 @@ fn lines_and_files_stay_short() {
         }
         for (at, line) in file.text.lines().enumerate() {
             let width = line.chars().count();
-            if width > LINE_MAX {
-                findings.push(format!("{}:{}: {width} columns; {LINE_MAX} are enough", file.path, at + 1));
+            let max = LINE_MAX + if line.trim_start().starts_with("//") { 10 } else { 0 };
+            if width > max {
+                findings.push(format!("{}:{}: {width} columns; {max} are enough", file.path, at + 1));
             }
         }
     }
-    demand_none(findings);
+    demand_none(&findings);
 }
 
 #[test]

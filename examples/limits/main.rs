@@ -56,8 +56,8 @@ fn engine_contest() -> Contest {
 
 /// W2: one event of a cluster.
 //
-// TO BE FILLED with the Kafka world: three brokers, 200,000 messages, faults armed that do not fire. `ours` returns the
-// world's events, `limit` is `cluster_by_hand`, the target `{ goal: 2.0, gate: 3.0 }`. Until then the yardstick itself is
+// TO BE FILLED with the Kafka world: three brokers, 200,000 messages, faults armed that do not fire. `ours` returns
+// the world's events, `limit` is `cluster_by_hand`, the target `{ goal: 2.0, gate: 3.0 }`. Until then the yardstick itself is
 // compared with the bare loop of W1: both should cost about the same for each event.
 fn kafka_contest() -> Contest {
     let mut bare = BarePingPong::new(1);

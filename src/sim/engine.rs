@@ -109,7 +109,7 @@ impl<M: Model> Engine<M> {
                     return Step::Control(id);
                 }
                 other => {
-                    if self.rare(other) {
+                    if self.rare(&other) {
                         return Step::Done;
                     }
                 }
@@ -170,8 +170,8 @@ impl<M: Model> Engine<M> {
     }
 
     #[cold]
-    fn rare(&mut self, event: Event<M::Packet, M::Timer>) -> bool {
-        match event {
+    fn rare(&mut self, event: &Event<M::Packet, M::Timer>) -> bool {
+        match *event {
             Event::Connect { conn, attempt } => self.connect(conn, attempt),
             Event::Refused { conn, attempt } => self.refused(conn, attempt),
             Event::Established { conn } => self.established(conn),
