@@ -50,7 +50,7 @@ impl<E> Default for Agenda<E> {
 
 impl<E> Agenda<E> {
     /// Schedules an event.
-    #[inline]
+    #[inline(always)]
     pub fn push(&mut self, at: Time, event: E) -> Ticket {
         let slot = match self.free.pop() {
             Some(slot) => slot,
@@ -74,7 +74,7 @@ impl<E> Agenda<E> {
     }
 
     /// Takes the earliest event that is not after `until`.
-    #[inline]
+    #[inline(always)]
     pub fn pop(&mut self, until: Time) -> Option<(Time, E)> {
         loop {
             self.settle();
@@ -94,12 +94,18 @@ impl<E> Agenda<E> {
         }
     }
 
-    /// Forgets an event. Its key stays in the heap until its time comes, and is then skipped.
-    pub fn cancel(&mut self, ticket: Ticket) {
+    /// Forgets an event. Its key stays in the heap until its time comes, and is then skipped. Whether the event was
+    /// still pending.
+    pub fn cancel(&mut self, ticket: Ticket) -> bool {
         let entry = &mut self.slots[ticket.slot as usize];
-        if entry.generation == ticket.generation {
-            entry.event = None;
-        }
+        entry.generation == ticket.generation && entry.event.take().is_some()
+    }
+
+    /// The ticket of the event that was just taken; none: another one has taken its place since.
+    pub fn taken(&self) -> Option<Ticket> {
+        let key = self.heap.first().filter(|_| self.is_top_taken)?;
+        let slot = (key & SLOT_MASK) as u32;
+        Some(Ticket { slot, generation: self.slots[slot as usize].generation.wrapping_sub(1) })
     }
 
     /// How many keys are pending, cancelled ones included.
@@ -132,7 +138,7 @@ impl<E> Agenda<E> {
     }
 
     /// Removes the top if it was handed out and nothing took its place.
-    #[inline]
+    #[inline(always)]
     fn settle(&mut self) {
         if self.is_top_taken {
             self.is_top_taken = false;
@@ -145,7 +151,7 @@ impl<E> Agenda<E> {
     }
 
     /// Puts `key` at the top and lets it sink.
-    #[inline]
+    #[inline(always)]
     fn sift_down(&mut self, key: u128) {
         let heap = self.heap.as_mut_slice();
         let len = heap.len();

@@ -40,11 +40,13 @@ pub fn stream(seed: u64, purpose: Purpose, a: u64, b: u64) -> Bits {
 }
 
 /// A number below `n`, without the modulo's bias towards small numbers mattering: 64 bits against small `n`.
+#[inline]
 pub fn below(bits: u64, n: u64) -> u64 {
     ((u128::from(bits) * u128::from(n)) >> 64) as u64
 }
 
 /// The next 64 bits of a stream.
+#[inline]
 pub fn next(stream: &mut Bits) -> u64 {
     stream.next_u64()
 }

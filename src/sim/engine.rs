@@ -109,7 +109,7 @@ impl<M: Model> Engine<M> {
                     return Step::Control(id);
                 }
                 other => {
-                    if self.rare(other) {
+                    if self.rare(&other) {
                         return Step::Done;
                     }
                 }
@@ -117,34 +117,35 @@ impl<M: Model> Engine<M> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn packet(&mut self, conn: ConnId, side: usize, bytes: u32, packet: M::Packet) -> bool {
         let Some(c) = self.kernel.net.get(conn) else { return false };
-        let to = c.ends[1 - side];
-        let is_open = c.sides[1 - side].is_open;
-        let is_plain = {
-            let link = c.links[side] as usize;
-            self.kernel.net.links[link].is_plain
-        };
+        let (to, link, is_open) = (c.ends[1 - side], c.links[side], c.is_open[1 - side]);
+        let is_free = is_open && c.sides[side].trouble.is_none();
         let status = self.kernel.processes[to.0 as usize].status;
-        if is_plain && is_open && status == Status::Up {
+        if is_free && status == Status::Up && (self.kernel.net.is_calm() || self.kernel.net.is_plain(link)) {
             self.count(u64::from(to.0), 1, M::packet_id(&packet));
-            self.give(to, Input::Packet(conn, packet));
+            self.hand(to, Input::Packet(conn, packet));
             return true;
         }
-        if self.kernel.is_blocked(conn, side) {
+        self.hindered_packet(conn, side, bytes, packet)
+    }
+
+    #[cold]
+    fn hindered_packet(&mut self, conn: ConnId, side: usize, bytes: u32, packet: M::Packet) -> bool {
+        let c = &self.kernel.net.conns[conn.slot as usize];
+        let to = c.ends[1 - side];
+        if self.kernel.is_missed(c, side) {
             self.kernel.hold_arrived(conn, side, Segment::Packet(packet, bytes));
             return false;
         }
-        if !is_open {
+        if !c.is_open[1 - side] {
             // Nobody has this socket any more: the machine answers with a reset.
             self.kernel.transmit(conn, 1 - side, Segment::End);
             return false;
         }
-        if status == Status::Frozen {
-            if let Some(c) = self.kernel.net.get(conn) {
-                c.sides[1 - side].unread_bytes += u64::from(bytes);
-            }
+        if self.status(to) == Status::Frozen {
+            self.kernel.net.conns[conn.slot as usize].sides[side].trouble().unread_bytes += u64::from(bytes);
         }
         self.count(u64::from(to.0), 1, M::packet_id(&packet));
         self.give(to, Input::Packet(conn, packet));
@@ -157,15 +158,22 @@ impl<M: Model> Engine<M> {
         if process.incarnation != incarnation || matches!(process.status, Status::Down | Status::Off) {
             return false;
         }
+        let status = process.status;
         self.count(u64::from(node.0), 2, M::timer_id(&timer));
-        self.give(node, Input::Timer(timer));
+        if status == Status::Up {
+            self.hand(node, Input::Timer(timer));
+        } else {
+            let ticket = self.kernel.agenda.taken();
+            self.kernel.process(node).inbox.push_back((ticket, Input::Timer(timer)));
+        }
         true
     }
 
     #[cold]
-    fn rare(&mut self, event: Event<M::Packet, M::Timer>) -> bool {
-        match event {
+    fn rare(&mut self, event: &Event<M::Packet, M::Timer>) -> bool {
+        match *event {
             Event::Connect { conn, attempt } => self.connect(conn, attempt),
+            Event::Refused { conn, attempt } => self.refused(conn, attempt),
             Event::Established { conn } => self.established(conn),
             Event::End { conn, side } => self.end(conn, usize::from(side)),
             Event::Retransmit { conn, side } => self.retransmit(conn, usize::from(side)),
@@ -183,14 +191,6 @@ impl<M: Model> Engine<M> {
                 self.give(node, Input::Synced { file, mark });
                 true
             }
-            Event::Input { node, incarnation, input } => {
-                if self.kernel.processes[node.0 as usize].incarnation != incarnation {
-                    return false;
-                }
-                self.count(u64::from(node.0), 4, 0);
-                self.give(node, *input);
-                true
-            }
             Event::Packet { .. } | Event::Timer { .. } | Event::Control { .. } => false,
         }
     }
@@ -200,44 +200,74 @@ impl<M: Model> Engine<M> {
         let now = self.kernel.now;
         let Some(c) = self.kernel.net.get(conn) else { return false };
         let (from, to, links) = (c.ends[0], c.ends[1], c.links);
-        if !c.sides[0].is_open {
+        if !c.is_open[0] || c.is_established {
             return false;
         }
-        let is_cut = links.iter().any(|&link| self.kernel.net.links[link as usize].is_cut);
+        if attempt > net::CONNECT_RETRIES_MAX {
+            self.kernel.net.close_side(conn, 0);
+            self.count(u64::from(from.0), 5, u64::from(attempt));
+            self.give(from, Input::Closed(conn));
+            return true;
+        }
+        let is_taken = c.is_accepted;
         let status = self.kernel.processes[to.0 as usize].status;
-        if is_cut || status == Status::Off {
-            if attempt >= net::CONNECT_RETRIES_MAX {
-                self.kernel.net.close_side(conn, 0);
-                self.count(u64::from(from.0), 5, u64::from(attempt));
-                self.give(from, Input::Closed(conn));
-                return true;
-            }
-            let again = now + Span(net::CONNECT_RETRY.0 << attempt);
-            self.kernel.agenda.push(again, Event::Connect { conn, attempt: attempt + 1 });
+        let is_cut = links.iter().any(|&link| self.kernel.net.is_cut(link));
+        if is_taken || is_cut || status == Status::Off {
+            self.connect_again(conn, attempt);
             return false;
         }
-        let back = self.kernel.net.arrival(now, links[1], 0);
         if status == Status::Down {
-            self.kernel.agenda.push(back, Event::End { conn, side: 1 });
+            let back = self.kernel.net.arrival(now, links[1], 0);
+            self.kernel.agenda.push(back, Event::Refused { conn, attempt });
             return false;
         }
         if let Some(c) = self.kernel.net.get(conn) {
-            c.sides[1].is_open = true;
-            c.sides[1].arrives_last = back;
+            c.is_accepted = true;
+            c.is_open[1] = true;
         }
-        self.kernel.agenda.push(back, Event::Established { conn });
+        self.kernel.transmit(conn, 1, Segment::Hello);
+        // Should the answer never come, the other side still counts the time.
+        self.connect_again(conn, attempt);
         self.count(u64::from(to.0), 6, 0);
         self.give(to, Input::Accepted(conn));
         true
     }
 
-    fn established(&mut self, conn: ConnId) -> bool {
+    fn connect_again(&mut self, conn: ConnId, attempt: u8) {
+        let again = self.kernel.now + Span(net::CONNECT_RETRY.0 << attempt);
+        self.kernel.agenda.push(again, Event::Connect { conn, attempt: attempt + 1 });
+    }
+
+    /// The answer that no process listens there arrives, or does not.
+    fn refused(&mut self, conn: ConnId, attempt: u8) -> bool {
         let Some(c) = self.kernel.net.get(conn) else { return false };
-        let from = c.ends[0];
-        if !c.sides[0].is_open {
+        let (from, back) = (c.ends[0], c.links[1]);
+        if self.kernel.net.is_cut(back) {
+            self.connect_again(conn, attempt);
             return false;
         }
-        c.is_established = true;
+        self.kernel.net.close_side(conn, 0);
+        self.count(u64::from(from.0), 8, 2);
+        self.give(from, Input::Closed(conn));
+        true
+    }
+
+    /// The answer that the connection is accepted arrives, or does not.
+    fn established(&mut self, conn: ConnId) -> bool {
+        if self.kernel.net.get(conn).is_none() {
+            return false;
+        }
+        let c = &mut self.kernel.net.conns[conn.slot as usize];
+        let from = c.ends[0];
+        if !c.is_open[0] {
+            return false;
+        }
+        let c = &self.kernel.net.conns[conn.slot as usize];
+        if self.kernel.is_missed(c, 1) {
+            self.kernel.hold_arrived(conn, 1, Segment::Hello);
+            return false;
+        }
+        self.kernel.net.conns[conn.slot as usize].is_established = true;
         self.count(u64::from(from.0), 7, 0);
         self.give(from, Input::Connected(conn));
         true
@@ -245,13 +275,16 @@ impl<M: Model> Engine<M> {
 
     /// The end of the direction that starts at `side` arrives at the other end.
     fn end(&mut self, conn: ConnId, side: usize) -> bool {
-        if self.kernel.is_blocked(conn, side) {
+        if self.kernel.net.get(conn).is_none() {
+            return false;
+        }
+        let c = &self.kernel.net.conns[conn.slot as usize];
+        let (to, is_open) = (c.ends[1 - side], c.is_open[1 - side]);
+        if self.kernel.is_missed(c, side) {
             self.kernel.hold_arrived(conn, side, Segment::End);
             return false;
         }
-        let Some(c) = self.kernel.net.get(conn) else { return false };
-        let to = c.ends[1 - side];
-        if !c.sides[1 - side].is_open {
+        if !is_open {
             return false;
         }
         self.kernel.net.close_side(conn, 1 - side);
@@ -262,17 +295,26 @@ impl<M: Model> Engine<M> {
     }
 
     fn retransmit(&mut self, conn: ConnId, side: usize) -> bool {
-        if self.kernel.is_blocked(conn, side) {
+        if self.kernel.net.get(conn).is_none() {
             return false;
         }
-        let Some(held) = self.kernel.net.get(conn).and_then(|c| c.sides[side].held.take()) else {
+        let c = &self.kernel.net.conns[conn.slot as usize];
+        let Some(held) = c.sides[side].held() else { return false };
+        if self.kernel.is_blocked(c, side) {
             return false;
-        };
-        for segment in held.segments {
+        }
+        let arrives_last = c.sides[side].arrives_last;
+        if held.was_under_way > 0 && arrives_last > self.kernel.now {
+            // What is still under way was sent after what is missing, and before what was never sent.
+            self.kernel.agenda.push(arrives_last, Event::Retransmit { conn, side: side as u8 });
+            return false;
+        }
+        let held = self.kernel.net.conns[conn.slot as usize].sides[side].take_held();
+        for segment in held.into_iter().flat_map(|held| held.segments) {
             self.kernel.transmit(conn, side, segment);
         }
         // An orphan that has now sent its last bytes may be forgotten.
-        if self.kernel.net.get(conn).is_some_and(|c| !c.sides[side].is_open) {
+        if self.kernel.net.get(conn).is_some_and(|c| !c.is_open[side]) {
             self.kernel.net.close_side(conn, side);
         }
         false
@@ -280,12 +322,19 @@ impl<M: Model> Engine<M> {
 
     /// The sender's kernel has retransmitted for as long as it does.
     fn give_up(&mut self, conn: ConnId, side: usize, since: Time) -> bool {
-        let Some(c) = self.kernel.net.get(conn) else { return false };
-        if c.sides[side].held.as_ref().is_none_or(|held| held.since != since) {
+        if self.kernel.net.get(conn).is_none() {
             return false;
         }
-        c.sides[side].held = None;
-        let (node, was_open) = (c.ends[side], c.sides[side].is_open);
+        let c = &self.kernel.net.conns[conn.slot as usize];
+        if c.sides[side].held().is_none_or(|held| held.since != since) {
+            return false;
+        }
+        if !self.kernel.is_silent(c, side) && !self.kernel.net.is_deaf(c.links[side]) {
+            // A full buffer answers every probe: that can last for ever.
+            return false;
+        }
+        let (node, was_open) = (c.ends[side], c.is_open[side]);
+        drop(self.kernel.net.conns[conn.slot as usize].sides[side].take_held());
         self.kernel.net.close_side(conn, side);
         if was_open {
             self.count(u64::from(node.0), 8, 1);
@@ -294,21 +343,25 @@ impl<M: Model> Engine<M> {
         was_open
     }
 
-    #[inline]
+    #[inline(always)]
     fn count(&mut self, node: u64, kind: u64, id: u64) {
         self.kernel.events += 1;
         self.kernel.digest.add(self.kernel.now.0, (node << 8) | kind, id);
     }
 
     /// Hands an input to a process, or to its kernel while it stands still.
-    #[inline]
     fn give(&mut self, node: NodeId, input: Input<M::Packet, M::Timer>) {
-        let process = &mut self.kernel.processes[node.0 as usize];
-        match process.status {
-            Status::Up => self.model.handle(node, input, &mut Ctx { kernel: &mut self.kernel, node }),
-            Status::Frozen => process.inbox.push_back(input),
+        match self.status(node) {
+            Status::Up => self.hand(node, input),
+            Status::Frozen => self.kernel.process(node).inbox.push_back((None, input)),
             Status::Down | Status::Off => {}
         }
+    }
+
+    /// Hands an input to a process that runs.
+    #[inline(always)]
+    fn hand(&mut self, node: NodeId, input: Input<M::Packet, M::Timer>) {
+        self.model.handle(node, input, &mut Ctx { kernel: &mut self.kernel, node });
     }
 }
 
@@ -336,11 +389,10 @@ impl<M: Model> Engine<M> {
             return false;
         }
         for (conn, side) in self.kernel.net.of_node(node) {
-            if let Some(c) = self.kernel.net.get(conn) {
-                c.sides[side].held = None;
-            }
+            drop(self.kernel.net.conns[conn.slot as usize].sides[side].take_held());
             self.kernel.net.close_side(conn, side);
         }
+        self.kernel.empty_buffers(node);
         let process = self.kernel.process(node);
         process.status = Status::Off;
         process.incarnation += 1;
@@ -374,21 +426,13 @@ impl<M: Model> Engine<M> {
         if self.status(node) != Status::Frozen {
             return false;
         }
-        let now = self.kernel.now;
-        let process = self.kernel.process(node);
-        process.status = Status::Up;
-        let (incarnation, inbox) = (process.incarnation, std::mem::take(&mut process.inbox));
-        for input in inbox {
-            self.kernel.agenda.push(now, Event::Input { node, incarnation, input: Box::new(input) });
+        self.kernel.process(node).status = Status::Up;
+        self.kernel.empty_buffers(node);
+        while self.status(node) == Status::Up
+            && let Some((_, input)) = self.kernel.process(node).inbox.pop_front()
+        {
+            self.hand(node, input);
         }
-        for conn in &mut self.kernel.net.conns {
-            for side in 0..2 {
-                if conn.ends[side] == node {
-                    conn.sides[side].unread_bytes = 0;
-                }
-            }
-        }
-        self.kernel.retransmit_all();
         true
     }
 
@@ -477,6 +521,7 @@ impl<P: Clone, T: Clone, F> Kernel<P, T, F> {
         for (conn, side) in self.net.of_node(node) {
             self.close(conn, side);
         }
+        self.empty_buffers(node);
         let process = self.process(node);
         process.status = status;
         process.incarnation += 1;

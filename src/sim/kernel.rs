@@ -6,7 +6,7 @@ use super::agenda::{Agenda, Ticket};
 use super::digest::Digest;
 use super::disk::{Disk, FileId};
 use super::dist::Dist;
-use super::net::{self, ConnId, Held, LinkConfig, Net, NodeId, Segment};
+use super::net::{self, Conn, ConnId, Held, LinkConfig, Net, NodeId, Segment};
 use super::time::{Span, Time};
 
 /// What a family brings: typed packets and timers, and nodes as state machines.
@@ -97,12 +97,12 @@ pub(super) enum Event<P, T> {
     Packet { conn: ConnId, side: u8, bytes: u32, packet: P },
     Timer { node: NodeId, incarnation: u32, timer: T },
     Connect { conn: ConnId, attempt: u8 },
+    Refused { conn: ConnId, attempt: u8 },
     Established { conn: ConnId },
     End { conn: ConnId, side: u8 },
     Retransmit { conn: ConnId, side: u8 },
     GiveUp { conn: ConnId, side: u8, since: Time },
     Synced { node: NodeId, incarnation: u32, epoch: u32, file: FileId, mark: u64 },
-    Input { node: NodeId, incarnation: u32, input: Box<Input<P, T>> },
     Control { id: u32 },
 }
 
@@ -110,7 +110,8 @@ pub(super) enum Event<P, T> {
 pub(super) struct Process<P, T> {
     pub(super) status: Status,
     pub(super) incarnation: u32,
-    pub(super) inbox: VecDeque<Input<P, T>>,
+    /// What a frozen process will find; timers with their tickets, for it may cancel them before it gets there.
+    pub(super) inbox: VecDeque<(Option<Ticket>, Input<P, T>)>,
     pub(super) wall_offset: i64,
 }
 
@@ -150,79 +151,102 @@ impl<P: Clone, T: Clone, F> Kernel<P, T, F> {
         &mut self.processes[node.0 as usize]
     }
 
-    /// Whether what travels on this direction now stays at the sender.
-    pub(super) fn is_blocked(&mut self, conn: ConnId, side: usize) -> bool {
-        let now = self.now;
-        let Some(c) = self.net.get(conn) else { return false };
-        let (link, to) = (c.links[side] as usize, c.ends[1 - side]);
-        let unacknowledged = c.sides[side].unacknowledged_since;
-        let is_unread = c.sides[1 - side].unread_bytes > net::RECEIVE_BUFFER_BYTES;
-        let link = &self.net.links[link];
-        let is_stalled = link.is_deaf && now.since(unacknowledged) >= net::RETRANSMIT_FIRST;
-        link.is_cut || is_stalled || is_unread || self.processes[to.0 as usize].status == Status::Off
+    /// Whether what travels on this direction does not get to the other end now.
+    pub(super) fn is_blocked(&self, c: &Conn<P>, side: usize) -> bool {
+        let is_unread = c.sides[side].trouble.as_ref().is_some_and(|trouble| trouble.is_unread());
+        is_unread || self.is_silent(c, side)
+    }
+
+    /// Whether not even an acknowledgement would come back from the other end.
+    pub(super) fn is_silent(&self, c: &Conn<P>, side: usize) -> bool {
+        let is_off = self.processes[c.ends[1 - side].0 as usize].status == Status::Off;
+        is_off || self.net.is_cut(c.links[side])
+    }
+
+    /// Whether the sender's kernel waits, because nothing was acknowledged for one retransmission time-out.
+    fn is_stalled(&self, c: &Conn<P>, side: usize) -> bool {
+        let since =
+            c.sides[side].trouble.as_ref().map_or(Time::NEVER, |trouble| trouble.unacknowledged_since);
+        self.net.is_deaf(c.links[side]) && self.now.since(since) >= net::RETRANSMIT_FIRST
     }
 
     /// Puts a segment on its way, or lets it wait where it cannot go.
     pub(super) fn transmit(&mut self, conn: ConnId, side: usize, segment: Segment<P>) {
         let now = self.now;
-        let Some(c) = self.net.get(conn) else { return };
-        let link = c.links[side];
-        if self.net.links[link as usize].is_deaf
-            && let Some(c) = self.net.get(conn)
-            && c.sides[side].unacknowledged_since == Time::NEVER
-        {
-            c.sides[side].unacknowledged_since = now;
+        let Some(link) = self.net.get(conn).map(|c| c.links[side]) else { return };
+        let is_deaf = self.net.is_deaf(link);
+        let c = &mut self.net.conns[conn.slot as usize];
+        if is_deaf {
+            let since = &mut c.sides[side].trouble().unacknowledged_since;
+            *since = now.min(*since);
         }
-        let is_waiting = self.net.get(conn).is_some_and(|c| c.sides[side].held.is_some());
-        if is_waiting || self.is_blocked(conn, side) {
-            self.hold(conn, side, segment);
+        let c = &self.net.conns[conn.slot as usize];
+        if c.sides[side].held().is_some() || self.is_blocked(c, side) || self.is_stalled(c, side) {
+            self.held(conn, side).segments.push_back(segment);
             return;
         }
         let bytes = if let Segment::Packet(_, bytes) = segment { bytes } else { 0 };
         let arrival = self.net.arrival(now, link, bytes);
-        let Some(c) = self.net.get(conn) else { return };
-        let at = arrival.max(c.sides[side].arrives_last);
-        c.sides[side].arrives_last = at;
+        let arrives_last = &mut self.net.conns[conn.slot as usize].sides[side].arrives_last;
+        let at = arrival.max(*arrives_last);
+        *arrives_last = at;
         let event = match segment {
+            Segment::Hello => Event::Established { conn },
             Segment::Packet(packet, bytes) => Event::Packet { conn, side: side as u8, bytes, packet },
             Segment::End => Event::End { conn, side: side as u8 },
         };
         self.agenda.push(at, event);
     }
 
-    /// A segment that cannot be sent now waits, behind what waits already.
-    fn hold(&mut self, conn: ConnId, side: usize, segment: Segment<P>) {
-        if let Some(held) = self.held(conn, side) {
-            held.segments.push_back(segment);
-        }
+    /// Whether a segment that was under way cannot be taken at the other end now: the way is blocked, or something
+    /// sent before it is missing there.
+    pub(super) fn is_missed(&self, c: &Conn<P>, side: usize) -> bool {
+        c.sides[side].held().is_some_and(|held| held.was_under_way > 0) || self.is_blocked(c, side)
     }
 
-    /// A segment that was under way and could not arrive waits, before what was sent after it.
+    /// A segment that was under way and was missed waits, before what was sent after it.
     pub(super) fn hold_arrived(&mut self, conn: ConnId, side: usize, segment: Segment<P>) {
-        if let Some(held) = self.held(conn, side) {
-            held.segments.insert(held.was_under_way, segment);
-            held.was_under_way += 1;
-        }
+        let held = self.held(conn, side);
+        held.segments.insert(held.was_under_way, segment);
+        held.was_under_way += 1;
     }
 
-    fn held(&mut self, conn: ConnId, side: usize) -> Option<&mut Held<P>> {
+    fn held(&mut self, conn: ConnId, side: usize) -> &mut Held<P> {
         let since = self.now;
-        let c = self.net.get(conn)?;
-        let held = &mut c.sides[side].held;
-        if held.is_none() {
+        let trouble = self.net.conns[conn.slot as usize].sides[side].trouble();
+        trouble.held.get_or_insert_with(|| {
             let give_up = Event::GiveUp { conn, side: side as u8, since };
             self.agenda.push(since + net::RETRANSMIT_GIVE_UP, give_up);
-        }
-        let new = || Box::new(Held { since, segments: VecDeque::new(), was_under_way: 0 });
-        Some(held.get_or_insert_with(new))
+            Held { since, segments: VecDeque::new(), was_under_way: 0 }
+        })
     }
 
     /// Something changed for the better: whatever can go now goes at its next retransmission.
     pub(super) fn retransmit_all(&mut self) {
         for (conn, side, since) in self.net.held() {
-            if !self.is_blocked(conn, side) {
+            if !self.is_blocked(&self.net.conns[conn.slot as usize], side) {
                 let at = net::next_retransmission(since, self.now);
                 self.agenda.push(at, Event::Retransmit { conn, side: side as u8 });
+            }
+        }
+    }
+
+    /// What was sent to this node has been read, or never will be: full buffers are empty, and their senders hear of
+    /// it at once.
+    pub(super) fn empty_buffers(&mut self, node: NodeId) {
+        for slot in 0..self.net.conns.len() {
+            let c = &mut self.net.conns[slot];
+            for side in 0..2 {
+                if c.ends[1 - side] != node || !c.sides[side].forget_unread() {
+                    continue;
+                }
+                let (conn, back) =
+                    (ConnId { slot: slot as u32, generation: c.generation }, c.links[1 - side]);
+                if !self.net.is_cut(back) {
+                    let at = self.net.arrival(self.now, back, 0);
+                    self.agenda.push(at, Event::Retransmit { conn, side: side as u8 });
+                }
+                break;
             }
         }
     }
@@ -273,21 +297,23 @@ impl<M: Model> Ctx<'_, M> {
     }
 
     /// Writes a packet to a connection. On a connection that is gone it vanishes.
-    #[inline]
+    #[inline(always)]
     pub fn send(&mut self, conn: ConnId, packet: M::Packet, bytes: u32) {
         let kernel = &mut *self.kernel;
-        let now = kernel.now;
         let Some(c) = kernel.net.get(conn) else { return };
         let side = usize::from(c.ends[0] != self.node);
-        if !c.sides[side].is_open {
+        if !c.is_open[side] {
             return;
         }
-        let link = c.links[side];
-        if kernel.net.links[link as usize].is_plain && c_is_free(kernel, conn, side) {
-            let arrival = kernel.net.arrival(now, link, bytes);
-            let c = &mut kernel.net.conns[conn.slot as usize];
-            let at = arrival.max(c.sides[side].arrives_last);
-            c.sides[side].arrives_last = at;
+        debug_assert!(side == 1 || c.is_established, "nobody writes before the connection is there");
+        let (link, peer) = (c.links[side], c.ends[1 - side]);
+        let is_free = c.sides[side].trouble.is_none();
+        let is_up = kernel.processes[peer.0 as usize].status == Status::Up;
+        if is_free && is_up && kernel.net.is_plain(link) {
+            let arrival = kernel.net.arrival(kernel.now, link, bytes);
+            let arrives_last = &mut kernel.net.conns[conn.slot as usize].sides[side].arrives_last;
+            let at = arrival.max(*arrives_last);
+            *arrives_last = at;
             kernel.agenda.push(at, Event::Packet { conn, side: side as u8, bytes, packet });
             return;
         }
@@ -300,7 +326,7 @@ impl<M: Model> Ctx<'_, M> {
     pub fn close(&mut self, conn: ConnId) {
         if let Some(c) = self.kernel.net.get(conn) {
             let side = usize::from(c.ends[0] != self.node);
-            if c.sides[side].is_open {
+            if c.is_open[side] {
                 self.kernel.close(conn, side);
             }
         }
@@ -327,9 +353,11 @@ impl<M: Model> Ctx<'_, M> {
         self.kernel.agenda.push(at, Event::Timer { node, incarnation, timer })
     }
 
-    /// Forgets a timer.
+    /// Forgets a timer, even one that fired while the process stood still.
     pub fn cancel(&mut self, ticket: Ticket) {
-        self.kernel.agenda.cancel(ticket);
+        if !self.kernel.agenda.cancel(ticket) {
+            self.kernel.process(self.node).inbox.retain(|(timer, _)| *timer != Some(ticket));
+        }
     }
 
     /// The file is now `len` bytes long; the new bytes are in the page cache.
@@ -383,12 +411,4 @@ impl<M: Model> Ctx<'_, M> {
     pub fn has_details(&self) -> bool {
         self.kernel.has_details
     }
-}
-
-/// Nothing waits on this direction and the other end reads.
-#[inline]
-fn c_is_free<P, T, F>(kernel: &Kernel<P, T, F>, conn: ConnId, side: usize) -> bool {
-    let c = &kernel.net.conns[conn.slot as usize];
-    let to = c.ends[1 - side];
-    c.sides[side].held.is_none() && kernel.processes[to.0 as usize].status == Status::Up
 }

@@ -1,10 +1,15 @@
 //! The engine: time, pending events, random draws, network, disk, processes. It knows nothing of queues or brokers.
 //!
-//! A world is an [`Engine`] of a [`Model`]: nodes as state machines that are handed inputs one at a time and act on what
-//! lies beneath them through a [`Ctx`]. One seed decides everything; a clone of a world does the same as the original.
+//! A world is an [`Engine`] of a [`Model`]: nodes as state machines that are handed inputs one at a time and act on
+//! what lies beneath them through a [`Ctx`]. One seed decides everything; a clone of a world does the same as the original.
 //!
 //! Invariant: ties in time are broken by the order of scheduling, no order depends on a float, a hash map or the
 //! machine's clock, and a timer or a reply never outlives the process it was meant for.
+
+#![expect(
+    clippy::inline_always,
+    reason = "one event costs a few dozen nanoseconds, and a call costs some of them"
+)]
 
 mod agenda;
 mod chunked;
@@ -15,6 +20,8 @@ pub mod draw;
 mod engine;
 mod kernel;
 mod net;
+#[cfg(test)]
+mod tests;
 mod time;
 
 pub use agenda::{Agenda, Ticket};

@@ -9,6 +9,7 @@
 //! retransmission time-out), packet sizes below a frame, name resolution, TLS.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::num::NonZeroU32;
 
 use super::dist::Dist;
 use super::draw::{self, Bits, Purpose};
@@ -34,7 +35,7 @@ pub struct NodeId(pub u16);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ConnId {
     pub(super) slot: u32,
-    pub(super) generation: u32,
+    pub(super) generation: NonZeroU32,
 }
 
 /// What the links have in common.
@@ -90,7 +91,7 @@ pub struct ConditionId(pub(super) u32);
 pub(super) struct Net<P> {
     pub(super) conns: Vec<Conn<P>>,
     free: Vec<u32>,
-    pub(super) links: Vec<Link>,
+    links: Vec<Link>,
     link_of: BTreeMap<(NodeId, NodeId), u32>,
     conditions: BTreeMap<ConditionId, Active>,
     condition_next: u32,
@@ -105,47 +106,61 @@ struct Active {
     chance: Bits,
 }
 
-/// One direction between two nodes.
+/// One direction between two nodes; small and aligned, because every event touches one.
 #[derive(Clone, Debug)]
+#[repr(align(64))]
 pub(super) struct Link {
-    pub(super) from: NodeId,
-    pub(super) to: NodeId,
-    latency: Dist,
     jitter: Bits,
-    bandwidth: Option<u64>,
     busy_until: Time,
-    pub(super) is_cut: bool,
-    /// The other direction is cut: acknowledgements do not come back.
-    pub(super) is_deaf: bool,
-    delays: Vec<Dist>,
-    filters: Vec<ConditionId>,
-    /// Nothing special is going on: the fast path.
-    pub(super) is_plain: bool,
+    from: NodeId,
+    to: NodeId,
+    /// What the conditions in force make of it; none: the fast path.
+    spoiled: Option<Box<Spoiled>>,
 }
 
-/// One connection. Side 0 opened it.
+#[derive(Clone, Debug, Default)]
+struct Spoiled {
+    is_cut: bool,
+    /// The other direction is cut: acknowledgements do not come back.
+    is_deaf: bool,
+    delays: Vec<Dist>,
+    filters: Vec<ConditionId>,
+}
+
+/// One connection. Side 0 opened it. Small and aligned, because every event touches one.
 #[derive(Clone, Debug)]
+#[repr(align(64))]
 pub(super) struct Conn<P> {
-    pub(super) generation: u32,
+    pub(super) generation: NonZeroU32,
     pub(super) ends: [NodeId; 2],
     pub(super) links: [u32; 2],
     pub(super) sides: [Side<P>; 2],
+    /// The process at that end still has the socket.
+    pub(super) is_open: [bool; 2],
+    /// The other machine has taken the connection.
+    pub(super) is_accepted: bool,
+    /// The node that opened it knows that.
     pub(super) is_established: bool,
 }
 
-/// One end of a connection, and the direction that starts there.
+/// The direction of a connection that starts at this end.
 #[derive(Clone, Debug)]
 pub(super) struct Side<P> {
-    /// The process at this end still has the socket.
-    pub(super) is_open: bool,
     /// When the last segment sent from here arrives.
     pub(super) arrives_last: Time,
+    /// Whatever hinders what is sent from here; none: the fast path.
+    pub(super) trouble: Option<Box<Trouble<P>>>,
+}
+
+/// What hinders a direction.
+#[derive(Clone, Debug)]
+pub(super) struct Trouble<P> {
     /// Since when something sent from here was never acknowledged, because the way back is cut.
     pub(super) unacknowledged_since: Time,
-    /// What waits here to be retransmitted.
-    pub(super) held: Option<Box<Held<P>>>,
-    /// Bytes that arrived at this end and wait for a frozen process.
+    /// Bytes that arrived at the other end and wait for a frozen process.
     pub(super) unread_bytes: u64,
+    /// What waits here to be retransmitted.
+    pub(super) held: Option<Held<P>>,
 }
 
 /// What waits at a sender because it cannot arrive.
@@ -160,6 +175,8 @@ pub(super) struct Held<P> {
 /// What travels on a connection.
 #[derive(Clone, Debug)]
 pub(super) enum Segment<P> {
+    /// The connection is accepted.
+    Hello,
     Packet(P, u32),
     End,
 }
@@ -180,16 +197,23 @@ impl<P> Net<P> {
 
     /// A new connection, not yet established.
     pub(super) fn open(&mut self, from: NodeId, to: NodeId) -> ConnId {
-        let links = [self.link(from, to), self.link(to, from)];
-        let sides = [Side::new(true), Side::new(false)];
+        let new = Conn {
+            generation: NonZeroU32::MIN,
+            ends: [from, to],
+            links: [self.link(from, to), self.link(to, from)],
+            sides: [Side::new(), Side::new()],
+            is_open: [true, false],
+            is_accepted: false,
+            is_established: false,
+        };
         if let Some(slot) = self.free.pop() {
             let old = &mut self.conns[slot as usize];
             let generation = old.generation;
-            *old = Conn { generation, ends: [from, to], links, sides, is_established: false };
+            *old = Conn { generation, ..new };
             return ConnId { slot, generation };
         }
-        self.conns.push(Conn { generation: 0, ends: [from, to], links, sides, is_established: false });
-        ConnId { slot: self.conns.len() as u32 - 1, generation: 0 }
+        self.conns.push(new);
+        ConnId { slot: self.conns.len() as u32 - 1, generation: NonZeroU32::MIN }
     }
 
     #[inline]
@@ -197,13 +221,13 @@ impl<P> Net<P> {
         self.conns.get_mut(id.slot as usize).filter(|conn| conn.generation == id.generation)
     }
 
-    /// Closes one side; with both closed the id dies.
+    /// Closes one side; with both closed, and nothing left to send, the id dies.
     pub(super) fn close_side(&mut self, id: ConnId, side: usize) {
         let Some(conn) = self.get(id) else { return };
-        conn.sides[side].is_open = false;
-        let is_sending = conn.sides.iter().any(|side| side.held.is_some());
-        if !conn.sides[0].is_open && !conn.sides[1].is_open && !is_sending {
-            conn.generation = conn.generation.wrapping_add(1);
+        conn.is_open[side] = false;
+        if conn.is_open == [false; 2] && conn.sides.iter().all(|side| side.held().is_none()) {
+            conn.generation = conn.generation.checked_add(1).unwrap_or(NonZeroU32::MIN);
+            conn.sides = [Side::new(), Side::new()];
             self.free.push(id.slot);
         }
     }
@@ -213,7 +237,7 @@ impl<P> Net<P> {
         let mut found = Vec::new();
         for (slot, conn) in self.conns.iter().enumerate() {
             for side in 0..2 {
-                if conn.ends[side] == node && conn.sides[side].is_open {
+                if conn.ends[side] == node && conn.is_open[side] {
                     found.push((ConnId { slot: slot as u32, generation: conn.generation }, side));
                 }
             }
@@ -226,7 +250,7 @@ impl<P> Net<P> {
         let mut found = Vec::new();
         for (slot, conn) in self.conns.iter().enumerate() {
             for (side, state) in conn.sides.iter().enumerate() {
-                if let Some(held) = &state.held {
+                if let Some(held) = state.held() {
                     found.push((ConnId { slot: slot as u32, generation: conn.generation }, side, held.since));
                 }
             }
@@ -249,12 +273,37 @@ impl<P> Net<P> {
         self.conditions.remove(&id);
         self.derive_all();
         for conn in &mut self.conns {
-            for side in 0..2 {
-                if !self.links[conn.links[side] as usize].is_deaf {
-                    conn.sides[side].unacknowledged_since = Time::NEVER;
+            for (side, &link) in conn.sides.iter_mut().zip(&conn.links) {
+                if !self.links[link as usize].spoiled.as_ref().is_some_and(|spoiled| spoiled.is_deaf)
+                    && let Some(trouble) = &mut side.trouble
+                {
+                    trouble.unacknowledged_since = Time::NEVER;
+                    side.settle();
                 }
             }
         }
+    }
+
+    /// No condition is in force: every link is plain.
+    #[inline]
+    pub(super) fn is_calm(&self) -> bool {
+        self.conditions.is_empty()
+    }
+
+    /// Nothing special is going on here: the fast path.
+    #[inline]
+    pub(super) fn is_plain(&self, link: u32) -> bool {
+        self.links[link as usize].spoiled.is_none()
+    }
+
+    /// Nothing that is sent here arrives.
+    pub(super) fn is_cut(&self, link: u32) -> bool {
+        self.links[link as usize].spoiled.as_ref().is_some_and(|spoiled| spoiled.is_cut)
+    }
+
+    /// What is sent here arrives, but is never acknowledged.
+    pub(super) fn is_deaf(&self, link: u32) -> bool {
+        self.links[link as usize].spoiled.as_ref().is_some_and(|spoiled| spoiled.is_deaf)
     }
 
     /// All conditions are lifted.
@@ -266,16 +315,16 @@ impl<P> Net<P> {
     }
 
     /// When a frame of this size sent now on this link arrives, if the link is not cut.
-    #[inline]
+    #[inline(always)]
     pub(super) fn arrival(&mut self, now: Time, link: u32, bytes: u32) -> Time {
         let link = &mut self.links[link as usize];
-        let mut takes = link.latency.sample(draw::next(&mut link.jitter));
-        if !link.is_plain {
-            for delay in &link.delays {
+        let mut takes = self.config.latency.sample(draw::next(&mut link.jitter));
+        if let Some(spoiled) = &link.spoiled {
+            for delay in &spoiled.delays {
                 takes = takes + delay.sample(draw::next(&mut link.jitter));
             }
         }
-        let Some(bandwidth) = link.bandwidth else { return now + takes };
+        let Some(bandwidth) = self.config.bandwidth else { return now + takes };
         let wire = Span((u128::from(bytes) * 1_000_000_000 / u128::from(bandwidth.max(1))) as u64);
         link.busy_until = link.busy_until.max(now) + wire;
         link.busy_until + takes
@@ -283,8 +332,9 @@ impl<P> Net<P> {
 
     /// How many times a frame sent now on this link arrives: once, unless a raw frame fault hits it.
     pub(super) fn copies(&mut self, link: u32) -> u32 {
+        let Some(spoiled) = &self.links[link as usize].spoiled else { return 1 };
         let mut copies = 1;
-        for id in &self.links[link as usize].filters {
+        for id in &spoiled.filters {
             let Some(active) = self.conditions.get_mut(id) else { continue };
             let (LinkEffect::Drop(frames) | LinkEffect::Duplicate(frames)) = active.condition.effect else {
                 continue;
@@ -307,17 +357,11 @@ impl<P> Net<P> {
         }
         let id = self.links.len() as u32;
         self.links.push(Link {
+            jitter: draw::stream(self.seed, Purpose::Link, u64::from(from.0), u64::from(to.0)),
+            busy_until: Time::ZERO,
             from,
             to,
-            latency: self.config.latency,
-            jitter: draw::stream(self.seed, Purpose::Link, u64::from(from.0), u64::from(to.0)),
-            bandwidth: self.config.bandwidth,
-            busy_until: Time::ZERO,
-            is_cut: false,
-            is_deaf: false,
-            delays: Vec::new(),
-            filters: Vec::new(),
-            is_plain: true,
+            spoiled: None,
         });
         self.link_of.insert((from, to), id);
         self.derive(id as usize);
@@ -333,26 +377,21 @@ impl<P> Net<P> {
     /// What the conditions in force make of one link.
     fn derive(&mut self, link: usize) {
         let (from, to) = (self.links[link].from, self.links[link].to);
-        let (mut is_cut, mut is_deaf) = (false, false);
-        let (mut delays, mut filters) = (Vec::new(), Vec::new());
+        let mut spoiled = Spoiled::default();
+        let mut is_spoiled = false;
         for (&id, active) in &self.conditions {
             let is_hit = active.condition.hits(from, to);
+            let is_deaf = active.condition.effect == LinkEffect::Cut && active.condition.hits(to, from);
+            is_spoiled |= is_hit || is_deaf;
+            spoiled.is_deaf |= is_deaf;
             match active.condition.effect {
-                LinkEffect::Cut => {
-                    is_cut |= is_hit;
-                    is_deaf |= active.condition.hits(to, from);
-                }
-                LinkEffect::Delay(by) if is_hit => delays.push(by),
-                LinkEffect::Drop(_) | LinkEffect::Duplicate(_) if is_hit => filters.push(id),
+                LinkEffect::Cut => spoiled.is_cut |= is_hit,
+                LinkEffect::Delay(by) if is_hit => spoiled.delays.push(by),
+                LinkEffect::Drop(_) | LinkEffect::Duplicate(_) if is_hit => spoiled.filters.push(id),
                 _ => {}
             }
         }
-        let link = &mut self.links[link];
-        link.is_plain = !is_cut && !is_deaf && delays.is_empty() && filters.is_empty();
-        link.is_cut = is_cut;
-        link.is_deaf = is_deaf;
-        link.delays = delays;
-        link.filters = filters;
+        self.links[link].spoiled = is_spoiled.then(|| Box::new(spoiled));
     }
 }
 
@@ -366,14 +405,53 @@ impl Condition {
 }
 
 impl<P> Side<P> {
-    fn new(is_open: bool) -> Self {
-        Self {
-            is_open,
-            arrives_last: Time::ZERO,
-            unacknowledged_since: Time::NEVER,
-            held: None,
-            unread_bytes: 0,
+    fn new() -> Self {
+        Self { arrives_last: Time::ZERO, trouble: None }
+    }
+
+    pub(super) fn trouble(&mut self) -> &mut Trouble<P> {
+        self.trouble.get_or_insert_with(|| {
+            Box::new(Trouble { unacknowledged_since: Time::NEVER, unread_bytes: 0, held: None })
+        })
+    }
+
+    pub(super) fn held(&self) -> Option<&Held<P>> {
+        self.trouble.as_ref().and_then(|trouble| trouble.held.as_ref())
+    }
+
+    /// Takes what waits, to send it again.
+    pub(super) fn take_held(&mut self) -> Option<Held<P>> {
+        let held = self.trouble.as_mut().and_then(|trouble| trouble.held.take());
+        self.settle();
+        held
+    }
+
+    /// The process at the other end has read, or will never read, what waited for it. Whether that freed a full
+    /// buffer.
+    pub(super) fn forget_unread(&mut self) -> bool {
+        let Some(trouble) = &mut self.trouble else { return false };
+        let was_full = trouble.is_unread();
+        trouble.unread_bytes = 0;
+        self.settle();
+        was_full
+    }
+
+    /// Back to the fast path if nothing hinders any more.
+    fn settle(&mut self) {
+        if let Some(trouble) = &self.trouble
+            && trouble.held.is_none()
+            && trouble.unread_bytes == 0
+            && trouble.unacknowledged_since == Time::NEVER
+        {
+            self.trouble = None;
         }
+    }
+}
+
+impl<P> Trouble<P> {
+    /// The receive buffer at the other end is full.
+    pub(super) fn is_unread(&self) -> bool {
+        self.unread_bytes > RECEIVE_BUFFER_BYTES
     }
 }
 
