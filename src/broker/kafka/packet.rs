@@ -280,8 +280,8 @@ pub(super) enum ZooKeeperResponse {
 /// What brokers ask of a controller: the KRaft node, or the broker in office.
 #[derive(Clone, Debug)]
 pub(super) enum ControllerRequest {
-    /// KRaft: a process registers.
-    Register { broker: u16, incarnation: u32 },
+    /// KRaft: a process registers; the one before it stopped cleanly, or did not.
+    Register { broker: u16, incarnation: u32, is_clean: bool },
     /// KRaft: a registered process lives, and perhaps wants to stop.
     Heartbeat { broker: u16, incarnation: u32, wants_stop: bool },
     /// KRaft: a leader changes the ISR.

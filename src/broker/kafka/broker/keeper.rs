@@ -107,8 +107,8 @@ impl Broker {
     }
 
     fn register(&mut self, ctx: &mut KafkaCtx<'_>) {
-        let (broker, incarnation) = (self.id, self.incarnation);
-        self.ask_controller(ControllerRequest::Register { broker, incarnation }, ctx);
+        let (broker, incarnation, is_clean) = (self.id, self.incarnation, self.was_clean);
+        self.ask_controller(ControllerRequest::Register { broker, incarnation, is_clean }, ctx);
     }
 
     pub(super) fn ask_zookeeper(&mut self, request: ZooKeeperRequest, ctx: &mut KafkaCtx<'_>) {

@@ -90,10 +90,9 @@ impl Broker {
         }
         let mut next = ClusterState::clone(state);
         let mut changes: Vec<(u32, PartitionState)> = Vec::new();
-        for (partition, known) in shared.topology.partitions.iter().enumerate() {
-            let before = &state.partitions[partition];
-            let unclean = known.config.may_be_unclean;
-            if let Some(after) = reassess(before, &known.replicas, state.live, office.stopping, unclean) {
+        for (partition, before) in state.partitions.iter().enumerate() {
+            let rules = shared.topology.electoral(partition as u32);
+            if let Some(after) = reassess(before, rules, state.live, office.stopping) {
                 changes.push((partition as u32, after));
                 next.partitions[partition] = after;
             }
