@@ -1,11 +1,13 @@
 //! Apache Kafka.
 
 mod broker;
+mod cause;
 mod client;
 mod config;
 mod content;
 mod control;
 pub mod describe;
+mod establish;
 mod kraft;
 mod log;
 mod model;
@@ -83,7 +85,7 @@ impl Family for Kafka {
     fn confirms(&self, _plan: &Plan, producer: &ProducerPlan) -> bool {
         producer.config.get("acks") != Some(&Value::Text("0".to_owned()))
     }
-    fn explain(&self, _case: &Case<'_>) -> Chain {
-        todo!()
+    fn explain(&self, case: &Case<'_>) -> Chain {
+        cause::explain(case)
     }
 }

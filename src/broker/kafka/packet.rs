@@ -228,9 +228,7 @@ pub(super) enum ZooKeeperRequest {
     },
     Ping,
     /// The ephemeral node of a broker.
-    Register {
-        incarnation: u32,
-    },
+    Register,
     /// The ephemeral node of the controller.
     Campaign,
     Read,

@@ -97,7 +97,7 @@ impl ZooKeeper {
         match request {
             Request::Connect { .. } => {}
             Request::Ping => reply(conn, Response::Pong, ctx),
-            Request::Register { .. } => self.register(conn, broker, id, ctx),
+            Request::Register => self.register(conn, broker, id, ctx),
             Request::Campaign => self.campaign(conn, id, broker, ctx),
             Request::Read => reply(conn, Response::State(Arc::new(self.state.clone())), ctx),
             Request::ChangeIsr { partition, expected, isr } => {

@@ -72,7 +72,7 @@ impl Broker {
                 self.register(ctx);
             }
         } else if self.keeper.is_ready {
-            self.ask_zookeeper(ZooKeeperRequest::Register { incarnation: self.incarnation }, ctx);
+            self.ask_zookeeper(ZooKeeperRequest::Register, ctx);
         }
     }
 
@@ -163,7 +163,7 @@ impl Broker {
                 let is_new = self.keeper.session.replace(session) != Some(session);
                 self.keeper.is_ready = true;
                 if is_new {
-                    self.ask_zookeeper(ZooKeeperRequest::Register { incarnation: self.incarnation }, ctx);
+                    self.ask_zookeeper(ZooKeeperRequest::Register, ctx);
                 } else {
                     // What was asked or told while the connection was away may be lost: ask who the controller is.
                     self.ask_zookeeper(ZooKeeperRequest::Campaign, ctx);

@@ -137,8 +137,13 @@ impl Broker {
         self.office = None;
         self.groups.clear();
         self.shutdown = None;
-        for replica in self.replicas.iter_mut().flatten() {
+        for (partition, replica) in self.replicas.iter_mut().enumerate() {
+            let Some(replica) = replica else { continue };
             replica.restart();
+            if self.incarnation == 1 && replica.log.end() > 0 {
+                ctx.write(FileId(partition as u32), replica.log.bytes());
+                ctx.sync(FileId(partition as u32));
+            }
         }
         ctx.timer(shared.topology.config.lag_max.half(), Timer::IsrCheck);
         ctx.timer(shared.topology.config.checkpoint_interval, Timer::Checkpoint);

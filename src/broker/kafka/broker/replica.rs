@@ -81,6 +81,11 @@ impl Replica {
         self.unflushed = 0;
     }
 
+    /// Whatever the log holds was there before the run.
+    pub(in super::super) fn establish(&mut self) {
+        self.checkpoint = self.log.end();
+    }
+
     #[inline]
     pub(in super::super) fn is_leader(&self) -> bool {
         matches!(self.role, Role::Leader(_))

@@ -37,6 +37,8 @@ pub(in super::super) struct Consumer {
     pub(super) polled_at: Time,
     pub(super) commit_at: Time,
     wake_at: Time,
+    /// The member that its first process is, and what it owns.
+    initial: Option<(u64, Vec<u32>)>,
 }
 
 /// A partition that this member owns.
@@ -123,6 +125,7 @@ impl Consumer {
             polled_at: Time::ZERO,
             commit_at: Time::ZERO,
             wake_at: Time::NEVER,
+            initial: None,
             config,
         }
     }
@@ -132,6 +135,11 @@ impl Consumer {
         self.membership.is_stable()
             && self.worker.is_idle()
             && self.assigned.iter().all(|assigned| assigned.position.is_some() && assigned.fetched.is_empty())
+    }
+
+    /// Its first process is this member of a stable group.
+    pub(in super::super) fn establish(&mut self, member: u64, partitions: Vec<u32>) {
+        self.initial = Some((member, partitions));
     }
 
     /// The group it belongs to.
@@ -186,6 +194,13 @@ impl Consumer {
         self.assigned.clear();
         self.fetching.fill(None);
         self.membership.restart();
+        if let Some((member, partitions)) = self.initial.take() {
+            self.membership.resume(member);
+            self.assigned.extend(partitions.into_iter().map(Assigned::new));
+            for assigned in &mut self.assigned {
+                assigned.begin(0);
+            }
+        }
         self.polled_at = ctx.now();
         self.commit_at = ctx.now() + self.config.auto_commit_interval;
         self.wake_at = Time::NEVER;

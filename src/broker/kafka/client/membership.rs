@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 
+use super::super::establish::GENERATION;
 use super::super::model::{KafkaCtx, METADATA_BACKOFF, Timer};
 use super::super::packet::{Error, GroupAnswer, GroupAsk, GroupRequest, GroupResponse, GroupVerb, Packet};
 use super::consumer::{Assigned, Consumer, Progress};
@@ -65,6 +66,13 @@ impl Membership {
 
     pub(super) fn restart(&mut self) {
         *self = Self::new(self.group, self.home);
+    }
+
+    /// A member of a stable group from the beginning.
+    pub(super) fn resume(&mut self, member: u64) {
+        self.member = member;
+        self.generation = GENERATION;
+        self.phase = Phase::Stable;
     }
 
     pub(super) fn is_stable(&self) -> bool {
@@ -296,7 +304,7 @@ impl Consumer {
 }
 
 /// The range assignment: consecutive partitions, the first members one more if it does not come out even.
-fn range(members: &[u64], (first, count): (u32, u32)) -> BTreeMap<u64, Vec<u32>> {
+pub(in super::super) fn range(members: &[u64], (first, count): (u32, u32)) -> BTreeMap<u64, Vec<u32>> {
     let (each, more) = (count / members.len() as u32, count % members.len() as u32);
     let mut next = first;
     let share = |(at, &member): (usize, &u64)| {

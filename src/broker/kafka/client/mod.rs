@@ -7,4 +7,5 @@ mod partitioner;
 mod producer;
 
 pub(super) use consumer::Consumer;
+pub(super) use membership::range;
 pub(super) use producer::Producer;
