@@ -170,7 +170,9 @@ impl Links {
             self.give_up(broker, ctx);
         }
         if now >= self.refresh_at {
+            // Wanted until an answer comes, and the answer says when it will be old.
             self.is_wanted = true;
+            self.refresh_at = Time::NEVER;
         }
         if self.is_wanted && self.asked.is_none() && now >= self.ask_at {
             self.ask(ctx);
