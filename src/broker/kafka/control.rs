@@ -42,7 +42,7 @@ pub(super) struct ClusterState {
     /// Counts changes.
     pub(super) version: u64,
     pub(super) live: Brokers,
-    /// KRaft: the broker epochs, by broker.
+    /// The process that each broker is or was last registered with: what broker epochs tell apart.
     pub(super) incarnations: Vec<u32>,
     pub(super) partitions: Vec<PartitionState>,
 }
@@ -63,7 +63,8 @@ impl ClusterState {
             })
             .collect();
         let live = (0..topology.brokers).fold(0, |live, broker| live | only(broker));
-        Self { controller_epoch: 0, controller: None, version: 0, live, incarnations: Vec::new(), partitions }
+        let incarnations = vec![1; topology.brokers as usize];
+        Self { controller_epoch: 0, controller: None, version: 0, live, incarnations, partitions }
     }
 
     /// What a broker knows before anybody told it anything.
@@ -79,7 +80,7 @@ impl ClusterState {
         }
     }
 
-    /// The process that a broker is registered with; none: nobody keeps count (ZooKeeper mode).
+    /// The process that a broker is registered with; none: nobody has told yet.
     pub(super) fn incarnation(&self, broker: u16) -> Option<u32> {
         self.incarnations.get(broker as usize).copied()
     }

@@ -36,8 +36,7 @@ struct Registration {
 
 impl Controller {
     /// A controller that knows every broker's first process.
-    pub(super) fn new(mut state: ClusterState, brokers: u16, session: Span) -> Self {
-        state.incarnations = vec![1; brokers as usize];
+    pub(super) fn new(state: ClusterState, brokers: u16, session: Span) -> Self {
         let first = Registration { incarnation: 1, conn: None, heard: Time::ZERO, is_fenced: false };
         let registrations = (0..brokers).map(|broker| (broker, first.clone())).collect();
         Self { state, registrations, stopping: 0, session, look_at: None }
@@ -86,8 +85,9 @@ impl Controller {
             Request::Heartbeat { broker, incarnation, wants_stop } => {
                 self.heartbeat(conn, broker, incarnation, wants_stop, shared, ctx);
             }
-            Request::ChangeIsr { broker, partition, epoch, expected, isr } => {
-                self.change_isr(conn, broker, (partition, epoch, expected), isr, shared, ctx);
+            Request::ChangeIsr { broker, partition, number, epoch, expected, isr } => {
+                let is_accepted = self.change_isr(broker, (partition, epoch, expected), isr, shared, ctx);
+                reply(conn, Response::IsrChanged { partition, number, is_accepted }, ctx);
             }
             Request::Shutdown { .. } | Request::Update(_) => {}
         }
@@ -182,13 +182,12 @@ impl Controller {
     /// `AlterPartition`: a compare-and-set by leader epoch and partition epoch; only unfenced brokers may join.
     fn change_isr(
         &mut self,
-        conn: ConnId,
         broker: u16,
         (partition, epoch, expected): (u32, u32, u32),
         isr: Brokers,
         shared: &Shared,
         ctx: &mut KafkaCtx<'_>,
-    ) {
+    ) -> bool {
         let state = &mut self.state.partitions[partition as usize];
         let is_current = state.leader == Some(broker) && state.epoch == epoch && state.version == expected;
         let joining = isr & !state.isr;
@@ -201,7 +200,7 @@ impl Controller {
             announce(partition, &before, state, ctx);
             self.publish(ctx);
         }
-        reply(conn, Response::IsrChanged { partition, is_accepted }, ctx);
+        is_accepted
     }
 
     fn fence_silent(&mut self, shared: &mut Shared, ctx: &mut KafkaCtx<'_>) {

@@ -196,7 +196,11 @@ impl Broker {
             Packet::Controller(request) => match *request {
                 ControllerRequest::Update(state) => {
                     self.done(conn);
-                    self.adopt_if_newer(&state, shared, ctx);
+                    // A controller that does not know yet that the process before this one died talks to that one:
+                    // KIP-380.
+                    if state.incarnation(self.id) == Some(self.incarnation) {
+                        self.adopt_if_newer(&state, shared, ctx);
+                    }
                 }
                 ControllerRequest::Shutdown { broker } => self.shutdown_asked(conn, broker, ctx),
                 _ => self.done(conn),

@@ -183,6 +183,7 @@ impl Links {
             self.give_up(broker, ctx);
         }
         if now >= self.refresh_at {
+            // Wanted until an answer comes, and the answer says when it will be old.
             self.is_wanted = true;
             self.refresh_at = Time::NEVER;
         }
