@@ -145,6 +145,10 @@ impl Consumer {
             }
             _ => {}
         }
+        if self.membership.phase == Phase::Joining {
+            // A join may take as long as the slowest member, so there is nothing to look after.
+            return Time::NEVER;
+        }
         self.membership.asked_at.map_or(Time::NEVER, |at| at + self.config.request_timeout)
     }
 
