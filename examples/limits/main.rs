@@ -9,11 +9,13 @@
 use std::process::ExitCode;
 
 mod by_hand;
+mod cluster;
 mod contest;
 mod heap;
 mod ping_pong;
 
 use by_hand::{BareCluster, BarePingPong};
+use cluster::Cluster;
 use contest::{Contest, Target, memory_per_message, peak_memory, size, start_time, table};
 use ping_pong::PingPong;
 
@@ -112,6 +114,10 @@ fn run_alone(events: u64, subject: &str) -> ExitCode {
     match subject {
         "engine" => ping_pong::run(&mut PingPong::world(1), events),
         "by-hand" => drop(std::hint::black_box(BarePingPong::new(1).run(events))),
+        "kafka" => println!("{}", Cluster::new(events as u32).run()),
+        "kafka-world" => println!("{}", Cluster::new(events as u32).world()),
+        "kafka-recorded" => println!("{}", Cluster::new(events as u32).record()),
+        "cluster-by-hand" => println!("{}", BareCluster::new(1).run(events as u32)),
         _ => return ExitCode::FAILURE,
     }
     ExitCode::SUCCESS

@@ -194,7 +194,8 @@ impl Links {
     }
 
     fn look_at(&self, now: Time) -> Time {
-        let mut at = self.refresh_at;
+        // Once it has passed, the refresh is wanted, and what follows says when to look after it.
+        let mut at = if self.refresh_at > now { self.refresh_at } else { Time::NEVER };
         for link in &self.links {
             if link.conn.is_some() && !link.is_open {
                 at = at.min(link.begun + CONNECT_TIMEOUT);
