@@ -350,9 +350,8 @@ impl<M: Hosted> Host<M> {
 
     fn report_down(&mut self, verb: &Verb, hit: &[NodeId]) {
         let fact = match verb {
-            Verb::Kill(_) => Fact::NodeDown { how: Down::Killed },
+            Verb::Kill(_) | Verb::LoseDisk(_) => Fact::NodeDown { how: Down::Killed },
             Verb::PowerOff(_) => Fact::NodeDown { how: Down::PowerLost },
-            Verb::LoseDisk(_) => Fact::NodeDown { how: Down::Killed },
             Verb::Start(_) => Fact::NodeUp,
             _ => return,
         };
