@@ -1,8 +1,8 @@
 //! Leading a partition: appends, the high watermark, who is in sync, and the requests that wait for either.
 //!
 //! A write with `acks=all` is confirmed when the high watermark passes it: append, response to the follower's waiting
-//! fetch, append there, its *next* fetch. The high watermark is the smallest end among the leader and everybody who may
-//! be in sync, never a count of copies.
+//! fetch, append there, its *next* fetch. The high watermark is the smallest end among the leader and everybody who
+//! may be in sync, never a count of copies.
 //!
 //! Source: `Partition`, `DelayedProduce`, `DelayedFetch`, `ReplicaManager`; KAFKA-15583 for the gate.
 

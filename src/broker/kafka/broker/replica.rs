@@ -93,8 +93,8 @@ impl Replica {
         matches!(self.role, Role::Leader(_))
     }
 
-    /// How the high watermark breaks its rule, if it does: nobody who may be in sync ends below it, as far as the leader
-    /// has heard.
+    /// How the high watermark breaks its rule, if it does: nobody who may be in sync ends below it, as far as the
+    /// leader has heard.
     pub(in super::super) fn watermark_breach(&self) -> Option<String> {
         let Role::Leader(leading) = &self.role else { return None };
         let isr = self.state.isr;

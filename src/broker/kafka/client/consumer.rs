@@ -4,7 +4,8 @@
 //! client commits automatically inside `poll`, and only what earlier polls returned and the application therefore
 //! finished; librdkafka commits in the background whatever was handed over, finished or not.
 //!
-//! Source: `KafkaConsumer`, `ConsumerCoordinator`, `Fetcher`; librdkafka `INTRODUCTION.md`, "At-least-once processing".
+//! Source: `KafkaConsumer`, `ConsumerCoordinator`, `Fetcher`; librdkafka `INTRODUCTION.md`, "At-least-once
+//! processing".
 //! Not modelled: `isolation.level=read_committed`, fetching from followers, truncation detection (KIP-320).
 
 use std::collections::VecDeque;

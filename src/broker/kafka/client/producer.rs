@@ -1,7 +1,7 @@
 //! A producing client: batches by partition, requests by broker, retries, time-outs; and the application that uses it.
 //!
-//! A batch is the unit of sending, of retrying and of loss. With several requests in flight and retries on, a batch that
-//! failed is sent again after later ones have landed.
+//! A batch is the unit of sending, of retrying and of loss. With several requests in flight and retries on, a batch
+//! that failed is sent again after later ones have landed.
 //!
 //! Source: `KafkaProducer`, `RecordAccumulator`, `Sender`; librdkafka `INTRODUCTION.md`, `CONFIGURATION.md`.
 //! Not modelled: idempotence, transactions, compression.
