@@ -242,7 +242,8 @@ impl ClientSettings {
         let _ = write!(
             text,
             "\n[producer.checkout]\nsend_to = \"orders\"\nrate = \"{rate}/s\"\nkeys = 7\n\
-             [producer.checkout.config]\nacks = \"all\"\n\"request.timeout.ms\" = {request}\n\
+             [producer.checkout.config]\nacks = \"all\"\n\
+             \"enable.idempotence\" = false\n\"request.timeout.ms\" = {request}\n\
              \"delivery.timeout.ms\" = {delivery}\n\"metadata.max.age.ms\" = {metadata_age}\n\
              \"linger.ms\" = {linger}\n\"max.in.flight.requests.per.connection\" = {in_flight}\n"
         );
