@@ -143,7 +143,7 @@ impl Broker {
         };
         let isr = replica.state.isr.count_ones();
         let Some(leading) = replica.leading() else { return };
-        if leading.is_locked || leading.flushing.is_some() {
+        if leading.is_locked || !leading.flushing.is_empty() {
             leading.appends.push_back((waiter, part));
             return;
         }
@@ -196,7 +196,7 @@ impl Broker {
             if replica.unflushed >= every {
                 replica.unflushed = 0;
                 if let Some(leading) = replica.leading() {
-                    leading.flushing = Some((waiter, end));
+                    leading.flushing.push_back((waiter, end));
                 }
                 ctx.sync(FileId(partition));
                 return;
@@ -214,7 +214,7 @@ impl Broker {
         ctx: &mut KafkaCtx<'_>,
     ) {
         let Some(leading) = self.leading(partition).and_then(Replica::leading) else { return };
-        if let Some((waiter, end)) = leading.flushing.take() {
+        if let Some((waiter, end)) = leading.flushing.pop_front() {
             self.append_settled(partition, waiter, end, shared, ctx);
             self.append_waiting(partition, shared, ctx);
         }
@@ -223,7 +223,7 @@ impl Broker {
     fn append_waiting(&mut self, partition: u32, shared: &mut Shared, ctx: &mut KafkaCtx<'_>) {
         loop {
             let Some(leading) = self.leading(partition).and_then(Replica::leading) else { return };
-            if leading.is_locked || leading.flushing.is_some() {
+            if leading.is_locked || !leading.flushing.is_empty() {
                 return;
             }
             let Some((waiter, part)) = leading.appends.pop_front() else { return };
@@ -607,7 +607,8 @@ impl Broker {
         let Role::Leader(leading) = std::mem::take(&mut replica.role) else { return };
         let waiting = leading.acks.iter().map(|&(_, waiter)| waiter);
         let appending = leading.appends.iter().map(|&(waiter, _)| waiter);
-        for waiter in waiting.chain(appending).chain(leading.flushing.map(|(waiter, _)| waiter)) {
+        let flushing = leading.flushing.iter().map(|&(waiter, _)| waiter);
+        for waiter in waiting.chain(appending).chain(flushing) {
             match waiter {
                 Waiter::Commit { id } => self.commit_replicated(id, Some(Error::NotCoordinator), ctx),
                 waiter => self.resolve(waiter, partition, Some(Error::NotLeader), ctx),

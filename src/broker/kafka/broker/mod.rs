@@ -123,6 +123,7 @@ impl Broker {
             let Some(replica) = &mut self.replicas[partition as usize] else { continue };
             let removed = replica.log.recover(ctx.file_len(FileId(partition)), &shared.content);
             ctx.truncate(FileId(partition), replica.log.bytes());
+            replica.has_lost |= !removed.is_empty();
             if loss == Loss::Disk {
                 replica.checkpoint = 0;
             }

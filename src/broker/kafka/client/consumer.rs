@@ -453,6 +453,10 @@ impl Consumer {
             }
             for &id in &part.batches {
                 let batch = shared.content.batch(id);
+                if batch.base > assigned.fetch_at {
+                    // Asked for before the position was set back: `Fetcher` drops what is not at the position.
+                    break;
+                }
                 for (offset, message) in (batch.base..).zip(shared.content.messages(batch)) {
                     if offset >= assigned.fetch_at {
                         assigned.fetched.push_back((offset, message));
