@@ -31,6 +31,8 @@ pub(super) struct Links {
     is_wanted: bool,
     ask_at: Time,
     refresh_at: Time,
+    /// Until then, or until anything changes, there is nothing to do.
+    calm_until: Time,
     max_age: Span,
     timeout: Span,
     backoff: (Span, Span),
@@ -61,6 +63,7 @@ impl Links {
             is_wanted: true,
             ask_at: Time::ZERO,
             refresh_at: Time::NEVER,
+            calm_until: Time::ZERO,
             max_age,
             timeout,
             backoff,
@@ -77,6 +80,7 @@ impl Links {
         self.asked = None;
         self.is_wanted = true;
         self.ask_at = ctx.now();
+        self.calm_until = Time::ZERO;
         self.tick(ctx);
     }
 
@@ -96,6 +100,7 @@ impl Links {
         if link.conn.is_none() && link.retry_at <= ctx.now() {
             link.conn = Some(ctx.connect(NodeId(broker)));
             link.begun = ctx.now();
+            self.calm_until = Time::ZERO;
         }
         None
     }
@@ -115,6 +120,7 @@ impl Links {
         let link = &mut self.links[broker as usize];
         link.is_open = true;
         link.failures = 0;
+        self.calm_until = Time::ZERO;
         Some(broker)
     }
 
@@ -128,6 +134,7 @@ impl Links {
             self.asked = None;
         }
         self.is_wanted = true;
+        self.calm_until = Time::ZERO;
         Some(broker)
     }
 
@@ -142,11 +149,13 @@ impl Links {
     /// The metadata proved wrong: ask as soon as the back-off allows.
     pub(super) fn want_metadata(&mut self) {
         self.is_wanted = true;
+        self.calm_until = Time::ZERO;
     }
 
     pub(super) fn answered(&mut self, view: Arc<ClusterState>, now: Time) {
         self.asked = None;
         self.is_wanted = false;
+        self.calm_until = Time::ZERO;
         self.ask_at = now + METADATA_BACKOFF;
         self.refresh_at = now + self.max_age;
         if self.view.as_ref().is_none_or(|known| known.version <= view.version) {
@@ -157,6 +166,15 @@ impl Links {
     /// Asks for metadata if it is wanted, gives up what takes too long; when to look again.
     pub(super) fn tick(&mut self, ctx: &mut KafkaCtx<'_>) -> Time {
         let now = ctx.now();
+        if now < self.calm_until {
+            return self.calm_until;
+        }
+        self.look_after(now, ctx);
+        self.calm_until = self.look_at(now);
+        self.calm_until
+    }
+
+    fn look_after(&mut self, now: Time, ctx: &mut KafkaCtx<'_>) {
         for broker in 0..self.links.len() as u16 {
             let link = &self.links[broker as usize];
             if link.conn.is_some() && !link.is_open && now.since(link.begun) >= CONNECT_TIMEOUT {
@@ -175,7 +193,6 @@ impl Links {
         if self.is_wanted && self.asked.is_none() && now >= self.ask_at {
             self.ask(ctx);
         }
-        self.look_at(now)
     }
 
     fn look_at(&self, now: Time) -> Time {
