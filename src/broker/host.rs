@@ -171,7 +171,7 @@ impl<M: Hosted> Host<M> {
         if !self.stopping.is_empty() {
             self.note_stopped();
         }
-        if !self.watches.is_empty() {
+        if !self.watches.is_empty() && self.engine.observations().len() > self.seen {
             self.watch();
         }
         step

@@ -13,6 +13,7 @@
 )]
 
 mod agenda;
+mod by_conn;
 mod chunked;
 mod digest;
 mod disk;
@@ -26,6 +27,7 @@ mod tests;
 mod time;
 
 pub use agenda::{Agenda, Ticket};
+pub use by_conn::ByConn;
 pub use chunked::Chunked;
 pub use digest::Digest;
 pub use disk::{Disk, FileId};

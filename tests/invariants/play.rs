@@ -47,7 +47,15 @@ impl Play {
         let kafka = family("kafka").expect("Kafka is a family");
         let world = kafka.world(&plan, plan.seed);
         let ledger = Ledger::new(Arc::new(Layout::new(kafka, &plan)));
-        Self { plan, world, ledger, confirmed: Vec::new(), observed: Vec::new(), processed: BTreeSet::new(), looked_at: Time::ZERO }
+        Self {
+            plan,
+            world,
+            ledger,
+            confirmed: Vec::new(),
+            observed: Vec::new(),
+            processed: BTreeSet::new(),
+            looked_at: Time::ZERO,
+        }
     }
 
     /// Runs up to a time, or until `enough`, which is asked at every look.

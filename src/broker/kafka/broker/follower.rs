@@ -241,7 +241,7 @@ impl Broker {
             }
             None => {}
         }
-        if let Some((epoch, end)) = part.diverging {
+        if let Some(&(epoch, end)) = part.diverging.as_deref() {
             self.cut_to_agree(partition, EpochEnd { epoch: Some(epoch), end }, shared, ctx);
             return;
         }

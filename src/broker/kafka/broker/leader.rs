@@ -128,7 +128,7 @@ impl Broker {
             self.respond(produce.conn, Packet::ProduceResponse(response), 60, ctx);
         } else if produce.results.iter().any(|(_, error)| error.is_some()) {
             // There is no response to say it with.
-            self.conns.remove(&produce.conn);
+            self.conns.remove(produce.conn);
             ctx.close(produce.conn);
         } else {
             self.done(produce.conn);
@@ -331,8 +331,8 @@ impl Broker {
                 at += 1;
                 continue;
             }
-            let (response, is_due) = self.read(&self.parked[at].request, shared);
-            if is_due {
+            if self.has_news(request, shared) {
+                let response = self.read(request, shared);
                 let parked = self.parked.swap_remove(at);
                 self.answer_fetch(parked.conn, response, shared, ctx);
             } else {
@@ -349,13 +349,14 @@ impl Broker {
         shared: &mut Shared,
         ctx: &mut KafkaCtx<'_>,
     ) {
-        let (response, is_due) = self.read(&request, shared);
+        // Read before the fetch itself moves the high watermark.
+        let response = self.has_news(&request, shared).then(|| self.read(&request, shared));
         if let Some((broker, incarnation)) = request.replica {
             for part in &request.parts {
                 self.follower_fetched(broker, incarnation, part, shared, ctx);
             }
         }
-        if is_due {
+        if let Some(response) = response {
             self.answer_fetch(conn, response, shared, ctx);
             return;
         }
@@ -375,7 +376,7 @@ impl Broker {
         self.parked_look_at = None;
         while let Some(at) = self.parked.iter().position(|parked| parked.until <= now) {
             let parked = self.parked.remove(at);
-            let (response, _) = self.read(&parked.request, shared);
+            let response = self.read(&parked.request, shared);
             self.answer_fetch(parked.conn, response, shared, ctx);
         }
         if let Some(until) = self.parked.iter().map(|parked| parked.until).min() {
@@ -396,17 +397,33 @@ impl Broker {
         self.respond(conn, Packet::FetchResponse(response), bytes, ctx);
     }
 
-    /// What a fetch would be answered with now, and whether that is worth saying at once.
+    /// Whether what a fetch would be answered with now is worth saying at once: anything but empty.
     #[inline]
-    fn read(&self, request: &FetchRequest, shared: &Shared) -> (FetchResponse, bool) {
-        let mut is_due = request.wait_max_ms == 0;
-        let mut parts = SmallVec::new();
-        for part in &request.parts {
-            let answer = self.read_part(request.replica.is_some(), part, shared);
-            is_due |= answer.error.is_some() || answer.diverging.is_some() || !answer.batches.is_empty();
-            parts.push(answer);
-        }
-        (FetchResponse { parts }, is_due)
+    fn has_news(&self, request: &FetchRequest, shared: &Shared) -> bool {
+        let rules = &shared.topology.rules;
+        let is_follower = request.replica.is_some();
+        let is_news = |part: &FetchPart| {
+            let Some(replica) =
+                self.replicas[part.partition as usize].as_deref().filter(|known| known.is_leader())
+            else {
+                return true;
+            };
+            part.offset < readable(replica, is_follower)
+                || part.offset > replica.log.end()
+                || refusal(rules, part.epoch, replica.state.epoch).is_some()
+                || (is_follower
+                    && rules.truncation == Truncation::InFetch
+                    && divergence(replica, part).is_some())
+        };
+        request.wait_max_ms == 0 || request.parts.iter().any(is_news)
+    }
+
+    /// What a fetch would be answered with now.
+    #[inline]
+    fn read(&self, request: &FetchRequest, shared: &Shared) -> FetchResponse {
+        let is_follower = request.replica.is_some();
+        let parts = request.parts.iter().map(|part| self.read_part(is_follower, part, shared)).collect();
+        FetchResponse { parts }
     }
 
     #[inline]
@@ -431,19 +448,19 @@ impl Broker {
             return answer;
         }
         if is_follower && rules.truncation == Truncation::InFetch {
-            answer.diverging = divergence(replica, part);
+            answer.diverging = divergence(replica, part).map(Box::new);
             if answer.diverging.is_some() {
                 return answer;
             }
         }
-        let readable = if is_follower { replica.settled } else { replica.watermark };
         // A consumer may be ahead of a new leader's stale high watermark: it waits.
         if part.offset > replica.log.end() {
             answer.error = Some(Error::OffsetOutOfRange);
             answer.watermark = replica.log.end();
             return answer;
         }
-        answer.batches = replica.log.read(part.offset, readable, FETCH_BYTES_MAX, &shared.content);
+        answer.batches =
+            replica.log.read(part.offset, readable(replica, is_follower), FETCH_BYTES_MAX, &shared.content);
         answer
     }
 
@@ -697,6 +714,12 @@ fn refusal(rules: &Rules, asked: u32, own: u32) -> Option<Error> {
     } else {
         Some(Error::UnknownLeaderEpoch)
     }
+}
+
+/// Up to where a fetch reads: followers whatever an append has returned for, consumers what is committed.
+#[inline]
+fn readable(replica: &Replica, is_follower: bool) -> u64 {
+    if is_follower { replica.settled } else { replica.watermark }
 }
 
 /// Where a follower's log stops agreeing with the leader's, if its last epoch ends earlier here.

@@ -211,7 +211,7 @@ impl Broker {
     pub(super) fn shutdown_asked(&mut self, conn: ConnId, broker: u16, ctx: &mut KafkaCtx<'_>) {
         let Some(office) = &mut self.office else {
             // Not the controller: closing says so.
-            self.conns.remove(&conn);
+            self.conns.remove(conn);
             ctx.close(conn);
             return;
         };
