@@ -22,7 +22,8 @@ impl Cluster {
     /// A healthy cluster of the newest version.
     pub(crate) fn new(messages: u32) -> Self {
         let scenario = Scenario::read("limits", "limits.toml", text(messages).as_bytes());
-        let scenario = scenario.unwrap_or_else(|mistakes| panic!("{}", mistakes.render(mqlab::scenario::Style::Plain)));
+        let scenario =
+            scenario.unwrap_or_else(|mistakes| panic!("{}", mistakes.render(mqlab::scenario::Style::Plain)));
         let plan = scenario.plan(None, &[]).expect("a scenario that was checked has a plan");
         let family = mqlab::broker::family("kafka").expect("the family is built in");
         Self { plan, family, messages }

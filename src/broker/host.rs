@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{Command, Details, Firing, Progress, World};
-use crate::fact::{Down, Fact, MessageId, NodeId, Observation, PlaceId, ProducerId, SubscriptionId};
+use crate::fact::{Down, Fact, MessageId, NodeId, Observation, PlaceId, SubscriptionId};
 use crate::scenario::plan::{FaultPlan, Plan, Target, Trigger, Value, Verb, Which};
 use crate::sim::{Condition, ConditionId, Engine, Frames, LinkConfig, LinkEffect, Model, Status, Step, Time};
 
@@ -33,12 +33,12 @@ pub(super) trait Hosted: Model<Fact = Fact> + Sized {
     fn broken_invariants(engine: &Engine<Self>) -> Vec<String>;
     /// See [`World::missing`].
     fn missing(engine: &Engine<Self>, confirmed: &[MessageId]) -> Vec<MessageId>;
-    /// Whose message it is: the producer and the number.
-    fn origin(engine: &Engine<Self>, message: MessageId) -> (ProducerId, u32);
 }
 
 /// Observations are handed over in slices of about this many.
 const SLICE: usize = 4096;
+/// And after this many events at the latest, so that a world in which time stands still can be stopped.
+const PATIENCE: u64 = 1 << 20;
 
 /// A running world.
 #[derive(Clone)]
@@ -53,8 +53,8 @@ pub(super) struct Host<M: Hosted> {
     open_ends: usize,
     fired: Vec<Firing>,
     known_as: BTreeMap<String, Vec<NodeId>>,
-    /// Nodes that were asked to stop and have not yet.
-    stopping: Vec<NodeId>,
+    /// Nodes that were asked to stop and have not yet; whether they are to start again when they have.
+    stopping: Vec<(NodeId, bool)>,
     /// How many observations the watches have seen.
     seen: usize,
     window_ends: Time,
@@ -216,12 +216,15 @@ impl<M: Hosted> Host<M> {
     fn note_stopped(&mut self) {
         let mut at = 0;
         while at < self.stopping.len() {
-            let node = self.stopping[at];
-            if self.engine.status(node) == Status::Up {
+            let (node, starts_again) = self.stopping[at];
+            if matches!(self.engine.status(node), Status::Up | Status::Frozen) {
                 at += 1;
-            } else {
-                self.stopping.swap_remove(at);
-                self.observe(node, Fact::NodeDown { how: Down::Stopped });
+                continue;
+            }
+            self.stopping.swap_remove(at);
+            self.observe(node, Fact::NodeDown { how: Down::Stopped });
+            if starts_again && self.engine.start(node) {
+                self.observe(node, Fact::NodeUp);
             }
         }
     }
@@ -281,7 +284,7 @@ impl<M: Hosted> Host<M> {
             Verb::PowerOff(target) => self.on_each(target, Engine::power_off, Undo::Start),
             Verb::Stop(target) => {
                 let (hit, undo) = self.on_each(target, Engine::stop, Undo::Start);
-                self.stopping.extend(&hit);
+                self.stopping.extend(hit.iter().map(|&node| (node, false)));
                 (hit, undo)
             }
             Verb::LoseDisk(target) => {
@@ -350,9 +353,8 @@ impl<M: Hosted> Host<M> {
 
     fn report_down(&mut self, verb: &Verb, hit: &[NodeId]) {
         let fact = match verb {
-            Verb::Kill(_) => Fact::NodeDown { how: Down::Killed },
+            Verb::Kill(_) | Verb::LoseDisk(_) => Fact::NodeDown { how: Down::Killed },
             Verb::PowerOff(_) => Fact::NodeDown { how: Down::PowerLost },
-            Verb::LoseDisk(_) => Fact::NodeDown { how: Down::Killed },
             Verb::Start(_) => Fact::NodeUp,
             _ => return,
         };
@@ -365,7 +367,9 @@ impl<M: Hosted> Host<M> {
         let nodes = match &ending.undo {
             Undo::Start(nodes) => {
                 for &node in nodes {
-                    if self.engine.start(node) {
+                    if let Some(stopping) = self.stopping.iter_mut().find(|(stopping, _)| *stopping == node) {
+                        stopping.1 = true;
+                    } else if self.engine.start(node) {
                         self.observe(node, Fact::NodeUp);
                     }
                 }
@@ -424,9 +428,10 @@ where
     M::Timer: Send,
 {
     fn advance(&mut self, until: Time, observations: &mut Vec<Observation>) -> Progress {
+        let events_max = self.engine.events() + PATIENCE;
         loop {
             let step = self.dispatch(until);
-            let is_much = self.engine.observations().len() >= SLICE;
+            let is_much = self.engine.observations().len() >= SLICE || self.engine.events() >= events_max;
             if let Some(progress) = Self::progress(step) {
                 if progress == Progress::Reached {
                     self.engine.rest_until(until);
@@ -490,6 +495,10 @@ where
             if clients.contains(&node) {
                 self.engine.kill(node);
             } else {
+                if self.stopping.iter().any(|&(stopping, _)| stopping == node) {
+                    // It would end later, and nobody would start it again.
+                    self.engine.kill(node);
+                }
                 self.engine.thaw(node);
                 self.engine.start(node);
             }
@@ -527,10 +536,6 @@ where
 
     fn place_name(&self, place: PlaceId) -> String {
         M::place_name(&self.engine, place)
-    }
-
-    fn message_name(&self, message: MessageId) -> (ProducerId, u32) {
-        M::origin(&self.engine, message)
     }
 
     fn broken_invariants(&self) -> Vec<String> {

@@ -1,6 +1,7 @@
 //! Causes, for somebody who does not know the code.
 
 use super::paint::{BAD, FAINT, GOOD, count, head, paint, put, wrap};
+use crate::broker::Link;
 use crate::lab::explain::{Explanation, Group, TrialResult};
 
 /// Names shown of a group's messages.
@@ -35,7 +36,7 @@ pub(super) fn title(group: &Group) -> String {
 /// The chain of the group's first message, a link a line.
 pub(super) fn chain(group: &Group) -> String {
     let mut out = String::new();
-    for (number, link) in group.chain.links.iter().enumerate() {
+    for (number, link) in in_order(&group.chain.links).enumerate() {
         let when = link.at.map_or_else(|| "setting".to_owned(), |at| at.to_string());
         let arrow = if number == 0 { "  " } else { "->" };
         wrap(&mut out, &format!("  {arrow} {when:>10}  "), &link.text);
@@ -44,6 +45,17 @@ pub(super) fn chain(group: &Group) -> String {
         put!(out, "  (times and numbers are those of {})\n", group.messages[0]);
     }
     out
+}
+
+/// Settings first, then what happened in the order of time, then what it comes to.
+fn in_order(links: &[Link]) -> impl Iterator<Item = &Link> {
+    let first = links.iter().position(|link| link.at.is_some()).unwrap_or(links.len());
+    let place = |(index, link): &(usize, &Link)| {
+        link.at.map_or((usize::from(*index > first) * 2, None), |at| (1, Some(at)))
+    };
+    let mut ordered: Vec<_> = links.iter().enumerate().collect();
+    ordered.sort_by_key(place);
+    ordered.into_iter().map(|(_, link)| link)
 }
 
 /// What was tried, and whether it proves the chain.

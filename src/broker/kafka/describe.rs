@@ -1,11 +1,11 @@
 //! What Kafka says about itself: nodes, tables, roles and state paths, and which settings exclude each other.
 //!
-//! Documented at <https://kafka.apache.org/documentation/#configuration>; the conflicts are the ones that real brokers and
-//! clients refuse with a `ConfigException`.
+//! Documented at <https://kafka.apache.org/documentation/#configuration>; the conflicts are the ones that real brokers
+//! and clients refuse with a `ConfigException`.
 //!
 //! Not modelled: several `ZooKeeper` nodes or `KRaft` controllers, brokers that are controllers too, idempotent and
 //! transactional producers, static members, the newer group protocol. Java producers of 3.0.1 and later are idempotent
-//! by default; until that is modelled only a written `enable.idempotence = true` is refused, not the default.
+//! by default: a scenario says `"enable.idempotence" = false` there, or is refused.
 
 use super::settings;
 use crate::broker::{EntityKind, Field, Finding, Kind, NodeRole, Scope};
@@ -90,6 +90,15 @@ pub fn check(plan: &Plan) -> Vec<Finding> {
     }
     for consumer in &plan.consumers {
         check_consumer(consumer, &mut findings);
+        if plan
+            .consumers
+            .iter()
+            .any(|other| other.name < consumer.name && group_of(other) == group_of(consumer))
+        {
+            let message = format!("another consumer is in the group `{}` already", group_of(consumer));
+            let help = "use `instances` for more members; a group of different applications is not modelled";
+            findings.push(finding(&["consumer", &consumer.name], message, help));
+        }
     }
     findings
 }
@@ -172,22 +181,28 @@ fn check_producer(plan: &Plan, producer: &ProducerPlan, findings: &mut Vec<Findi
     let value = |name| settings::effective(scope, plan.version, &producer.config, name);
     let number = |name| settings::number(scope, plan.version, &producer.config, name);
     let written = |name| producer.config.contains_key(name);
+    let acks_all = matches!(value("acks"), Some(Value::Text(acks)) if acks == "all" || acks == "-1");
+    let conflict = if !acks_all {
+        Some("it needs `acks = \"all\"`")
+    } else if number("retries") == Some(0) {
+        Some("it needs `retries` above 0")
+    } else if number("max.in.flight.requests.per.connection").is_some_and(|limit| limit > 5) {
+        Some("it needs `max.in.flight.requests.per.connection` of at most 5")
+    } else {
+        None
+    };
     if producer.config.get("enable.idempotence") == Some(&Value::Bool(true)) {
-        let acks_all = matches!(value("acks"), Some(Value::Text(acks)) if acks == "all" || acks == "-1");
-        let conflict = if !acks_all {
-            Some("it needs `acks = \"all\"`")
-        } else if number("retries") == Some(0) {
-            Some("it needs `retries` above 0")
-        } else if number("max.in.flight.requests.per.connection").is_some_and(|limit| limit > 5) {
-            Some("it needs `max.in.flight.requests.per.connection` of at most 5")
-        } else {
-            None
-        };
         let message = match conflict {
             Some(why) => format!("`enable.idempotence` is refused by the client: {why}"),
             None => "`enable.idempotence = true` is not modelled yet".to_owned(),
         };
         findings.push(finding(&path("enable.idempotence"), message, "use `false`, which is modelled"));
+    } else if value("enable.idempotence") == Some(Value::Bool(true)) && conflict.is_none() {
+        // A default that the other settings exclude is off without a word; this one would be on.
+        let message =
+            format!("this producer is idempotent by default in {}, which is not modelled yet", plan.version);
+        let help = "write `\"enable.idempotence\" = false` into its `config`";
+        findings.push(finding(&["producer", &producer.name], message, help));
     }
     if let (Some(delivery), Some(linger), Some(request)) =
         (number("delivery.timeout.ms"), number("linger.ms"), number("request.timeout.ms"))
@@ -200,7 +215,8 @@ fn check_producer(plan: &Plan, producer: &ProducerPlan, findings: &mut Vec<Findi
             && let Some(name) = names.find(|name| written(name))
         {
             let message = format!(
-                "`delivery.timeout.ms` ({delivery}) is below `linger.ms` ({linger}) + `request.timeout.ms` ({request})"
+                "`delivery.timeout.ms` ({delivery}) is below `linger.ms` ({linger}) + \
+                 `request.timeout.ms` ({request})"
             );
             findings.push(finding(&path(name), message, "the client refuses to start with these"));
         }
@@ -273,7 +289,8 @@ pub fn check_role(plan: &Plan, role: &str) -> Result<(), String> {
         }
     }
     Err("expected a node, a client, a set such as `brokers`, or a role such as `leader of TOPIC/0`, \
-         `a follower of TOPIC/0`, `followers of TOPIC/0`, `members of TOPIC/0`, `controller`, `coordinator of GROUP`"
+         `a follower of TOPIC/0`, `followers of TOPIC/0`, `members of TOPIC/0`, `controller`, \
+         `coordinator of GROUP`"
         .to_owned())
 }
 
@@ -287,7 +304,8 @@ pub fn group_of(consumer: &ConsumerPlan) -> &str {
 
 /// The state that expectations can name.
 pub fn check_state(plan: &Plan, path: &str) -> Result<(), String> {
-    let expected = "expected a measure such as `lost`, or a state such as `TOPIC/0.leader`, `.isr`, `.hw`, `.leo`, \
+    let expected = "expected a measure such as `lost`, or a state such as `TOPIC/0.leader`, `.isr`, `.hw`, \
+                    `.leo`, \
                     `.epoch`, or `broker-1.up`";
     let (owner, field) = path.rsplit_once('.').ok_or(expected)?;
     match field {

@@ -1,15 +1,18 @@
 //! Apache Kafka.
 
 mod broker;
+mod cause;
 mod client;
 mod config;
 mod content;
 mod control;
 pub mod describe;
+mod establish;
 mod kraft;
 mod log;
 mod model;
 mod packet;
+mod promises;
 pub mod settings;
 mod story;
 mod topology;
@@ -83,7 +86,7 @@ impl Family for Kafka {
     fn confirms(&self, _plan: &Plan, producer: &ProducerPlan) -> bool {
         producer.config.get("acks") != Some(&Value::Text("0".to_owned()))
     }
-    fn explain(&self, _case: &Case<'_>) -> Chain {
-        todo!()
+    fn explain(&self, case: &Case<'_>) -> Chain {
+        cause::explain(case)
     }
 }

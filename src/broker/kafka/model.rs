@@ -6,6 +6,7 @@ use super::broker::Broker;
 use super::client::{Consumer, Producer};
 use super::content::Content;
 use super::control::ClusterState;
+use super::establish;
 use super::kraft::Controller;
 use super::packet::Packet;
 use super::topology::{Metadata, Topology};
@@ -82,7 +83,7 @@ pub(super) enum Timer {
 }
 
 impl KafkaModel {
-    /// A healthy cluster with its clients, before anything started.
+    /// A healthy cluster with its clients, its groups stable, before anything started.
     pub(super) fn new(plan: &Plan, seed: u64) -> Self {
         let topology = Arc::new(Topology::new(plan));
         let keys = plan.producers.iter().map(|producer| producer.keys).collect();
@@ -116,7 +117,9 @@ impl KafkaModel {
                 nodes.push(Node::Consumer(Box::new(Consumer::new(plan, id, instance, seed, &shared))));
             }
         }
-        Self { nodes, shared }
+        let mut model = Self { nodes, shared };
+        establish::groups(&mut model, plan);
+        model
     }
 
     pub(super) fn broker(&self, id: u16) -> Option<&Broker> {

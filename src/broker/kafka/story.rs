@@ -57,6 +57,16 @@ pub(super) fn isr_of(told: &FamilyFact) -> Option<u128> {
         .then(|| u128::from(told.numbers[1]) << 64 | u128::from(told.numbers[0]))
 }
 
+/// How many in-sync replicas there were and how many it takes, if a batch was refused for that.
+pub(super) fn refused(told: &FamilyFact) -> Option<(u64, u64)> {
+    (Kind::of(told.kind) == Some(Kind::Refused)).then_some((told.numbers[0], told.numbers[1]))
+}
+
+/// Where reading began for want of a committed offset.
+pub(super) fn reset_at(told: &FamilyFact) -> Option<u64> {
+    (Kind::of(told.kind) == Some(Kind::PositionReset)).then_some(told.numbers[0])
+}
+
 /// One sentence for a fact of this family.
 pub(super) fn tell(told: &FamilyFact, names: &dyn Names) -> Option<String> {
     let place = names.place(PlaceId(told.place));

@@ -5,8 +5,9 @@ use super::client::Consumer;
 use super::config::Reset;
 use super::control::only;
 use super::model::{KafkaModel, Node};
+use super::promises;
 use crate::broker::host::Hosted;
-use crate::fact::{MessageId, NONE, NodeId, PlaceId, ProducerId, SubscriptionId};
+use crate::fact::{MessageId, NONE, NodeId, PlaceId, SubscriptionId};
 use crate::scenario::plan::Value;
 use crate::sim::{Engine, Status};
 
@@ -110,29 +111,7 @@ impl Hosted for KafkaModel {
     }
 
     fn broken_invariants(engine: &World) -> Vec<String> {
-        let topology = &engine.model.shared.topology;
-        let mut broken = Vec::new();
-        for partition in 0..topology.partitions.len() as u32 {
-            let mut leaders = std::collections::BTreeMap::new();
-            for broker in 0..topology.brokers {
-                let Some(known) = replica(engine, broker, partition) else { continue };
-                let name = topology.partition_name(partition);
-                if known.watermark > known.log.end() {
-                    broken.push(format!("{name} on broker-{}: high watermark above its log", broker + 1));
-                }
-                if !known.is_leader() || !is_up(engine, NodeId(broker)) {
-                    continue;
-                }
-                if let Some(other) = leaders.insert(known.state.epoch, broker) {
-                    let epoch = known.state.epoch;
-                    broken.push(format!("{name}: two leaders in epoch {epoch}: {other} and {broker}"));
-                }
-                if let Some(rule) = known.watermark_breach() {
-                    broken.push(format!("{name} on broker-{}: {rule}", broker + 1));
-                }
-            }
-        }
-        broken
+        promises::broken(engine)
     }
 
     fn missing(engine: &World, confirmed: &[MessageId]) -> Vec<MessageId> {
@@ -145,11 +124,6 @@ impl Hosted for KafkaModel {
             }
         }
         confirmed.iter().copied().filter(|message| !found[message.0 as usize]).collect()
-    }
-
-    fn origin(engine: &World, message: MessageId) -> (ProducerId, u32) {
-        let origin = engine.model.shared.catalogue.origin(message);
-        (origin.producer, origin.number)
     }
 }
 

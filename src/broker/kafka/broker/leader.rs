@@ -1,8 +1,8 @@
 //! Leading a partition: appends, the high watermark, who is in sync, and the requests that wait for either.
 //!
 //! A write with `acks=all` is confirmed when the high watermark passes it: append, response to the follower's waiting
-//! fetch, append there, its *next* fetch. The high watermark is the smallest end among the leader and everybody who may
-//! be in sync, never a count of copies.
+//! fetch, append there, its *next* fetch. The high watermark is the smallest end among the leader and everybody who
+//! may be in sync, never a count of copies.
 //!
 //! Source: `Partition`, `DelayedProduce`, `DelayedFetch`, `ReplicaManager`; KAFKA-15583 for the gate.
 
@@ -143,7 +143,7 @@ impl Broker {
         };
         let isr = replica.state.isr.count_ones();
         let Some(leading) = replica.leading() else { return };
-        if leading.is_locked || leading.flushing.is_some() {
+        if leading.is_locked || !leading.flushing.is_empty() {
             leading.appends.push_back((waiter, part));
             return;
         }
@@ -196,7 +196,7 @@ impl Broker {
             if replica.unflushed >= every {
                 replica.unflushed = 0;
                 if let Some(leading) = replica.leading() {
-                    leading.flushing = Some((waiter, end));
+                    leading.flushing.push_back((waiter, end));
                 }
                 ctx.sync(FileId(partition));
                 return;
@@ -214,7 +214,7 @@ impl Broker {
         ctx: &mut KafkaCtx<'_>,
     ) {
         let Some(leading) = self.leading(partition).and_then(Replica::leading) else { return };
-        if let Some((waiter, end)) = leading.flushing.take() {
+        if let Some((waiter, end)) = leading.flushing.pop_front() {
             self.append_settled(partition, waiter, end, shared, ctx);
             self.append_waiting(partition, shared, ctx);
         }
@@ -223,7 +223,7 @@ impl Broker {
     fn append_waiting(&mut self, partition: u32, shared: &mut Shared, ctx: &mut KafkaCtx<'_>) {
         loop {
             let Some(leading) = self.leading(partition).and_then(Replica::leading) else { return };
-            if leading.is_locked || leading.flushing.is_some() {
+            if leading.is_locked || !leading.flushing.is_empty() {
                 return;
             }
             let Some((waiter, part)) = leading.appends.pop_front() else { return };
@@ -544,14 +544,30 @@ impl Broker {
 
     fn propose(&mut self, partition: u32, isr: Brokers, shared: &mut Shared, ctx: &mut KafkaCtx<'_>) {
         let blocks = shared.topology.rules.isr_change_blocks;
-        let Some(leading) = self.leading(partition).and_then(Replica::leading) else { return };
+        let Some(replica) = self.leading(partition) else { return };
+        replica.proposals += 1;
+        let Some(leading) = replica.leading() else { return };
         leading.proposed = Some(isr);
         leading.is_locked = blocks;
         self.send_proposal(partition, ctx);
     }
 
-    /// The controller or ZooKeeper took a proposal, or said what holds instead.
+    /// The controller or ZooKeeper answered a proposal. An answer to an earlier one, which was sent twice because a
+    /// connection broke, says nothing about the one under way.
     pub(super) fn proposal_answered(
+        &mut self,
+        (partition, number): (u32, u32),
+        state: Option<PartitionState>,
+        shared: &mut Shared,
+        ctx: &mut KafkaCtx<'_>,
+    ) {
+        if self.leading(partition).is_some_and(|replica| replica.proposals == number) {
+            self.proposal_over(partition, state, shared, ctx);
+        }
+    }
+
+    /// Nothing is proposed any more; perhaps another state holds.
+    fn proposal_over(
         &mut self,
         partition: u32,
         state: Option<PartitionState>,
@@ -559,7 +575,8 @@ impl Broker {
         ctx: &mut KafkaCtx<'_>,
     ) {
         let Some(replica) = self.leading(partition) else { return };
-        if let Some(state) = state.filter(|state| state.epoch == replica.state.epoch) {
+        let (epoch, version) = (replica.state.epoch, replica.state.version);
+        if let Some(state) = state.filter(|state| state.epoch == epoch && state.version > version) {
             replica.state = state;
         }
         if let Some(leading) = replica.leading() {
@@ -579,7 +596,7 @@ impl Broker {
         ctx: &mut KafkaCtx<'_>,
     ) {
         if self.leading(partition).is_some() {
-            self.proposal_answered(partition, Some(state), shared, ctx);
+            self.proposal_over(partition, Some(state), shared, ctx);
         } else if let Some(replica) = &mut self.replicas[partition as usize] {
             replica.state = state;
         }
@@ -606,7 +623,8 @@ impl Broker {
         let Role::Leader(leading) = std::mem::take(&mut replica.role) else { return };
         let waiting = leading.acks.iter().map(|&(_, waiter)| waiter);
         let appending = leading.appends.iter().map(|&(waiter, _)| waiter);
-        for waiter in waiting.chain(appending).chain(leading.flushing.map(|(waiter, _)| waiter)) {
+        let flushing = leading.flushing.iter().map(|&(waiter, _)| waiter);
+        for waiter in waiting.chain(appending).chain(flushing) {
             match waiter {
                 Waiter::Commit { id } => self.commit_replicated(id, Some(Error::NotCoordinator), ctx),
                 waiter => self.resolve(waiter, partition, Some(Error::NotLeader), ctx),

@@ -1,6 +1,7 @@
 //! Controlled shutdown: leaderships move first, then everything is flushed, then the process ends.
 //!
-//! Source: `KafkaServer.controlledShutdown` (three attempts, 5 s apart), `BrokerLifecycleManager` (KRaft, five minutes).
+//! Source: `KafkaServer.controlledShutdown` (three attempts, 5 s apart), `BrokerLifecycleManager` (KRaft, five
+//! minutes).
 
 use super::super::model::{KafkaCtx, Shared, Timer};
 use super::super::packet::{ControllerRequest, Packet, ZooKeeperRequest};
@@ -120,6 +121,7 @@ impl Broker {
     }
 
     fn exit(&mut self, ctx: &mut KafkaCtx<'_>) {
+        self.is_clean = true;
         self.ask_zookeeper(ZooKeeperRequest::Close, ctx);
         ctx.exit();
     }

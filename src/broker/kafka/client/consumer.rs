@@ -4,7 +4,8 @@
 //! client commits automatically inside `poll`, and only what earlier polls returned and the application therefore
 //! finished; librdkafka commits in the background whatever was handed over, finished or not.
 //!
-//! Source: `KafkaConsumer`, `ConsumerCoordinator`, `Fetcher`; librdkafka `INTRODUCTION.md`, "At-least-once processing".
+//! Source: `KafkaConsumer`, `ConsumerCoordinator`, `Fetcher`; librdkafka `INTRODUCTION.md`, "At-least-once
+//! processing".
 //! Not modelled: `isolation.level=read_committed`, fetching from followers, truncation detection (KIP-320).
 
 use std::collections::VecDeque;
@@ -37,6 +38,8 @@ pub(in super::super) struct Consumer {
     pub(super) polled_at: Time,
     pub(super) commit_at: Time,
     wake_at: Time,
+    /// The member that its first process is, and what it owns.
+    initial: Option<(u64, Vec<u32>)>,
 }
 
 /// A partition that this member owns.
@@ -123,6 +126,7 @@ impl Consumer {
             polled_at: Time::ZERO,
             commit_at: Time::ZERO,
             wake_at: Time::NEVER,
+            initial: None,
             config,
         }
     }
@@ -132,6 +136,11 @@ impl Consumer {
         self.membership.is_stable()
             && self.worker.is_idle()
             && self.assigned.iter().all(|assigned| assigned.position.is_some() && assigned.fetched.is_empty())
+    }
+
+    /// Its first process is this member of a stable group.
+    pub(in super::super) fn establish(&mut self, member: u64, partitions: Vec<u32>) {
+        self.initial = Some((member, partitions));
     }
 
     /// The group it belongs to.
@@ -187,6 +196,13 @@ impl Consumer {
         self.assigned.clear();
         self.fetching.fill(None);
         self.membership.restart();
+        if let Some((member, partitions)) = self.initial.take() {
+            self.membership.resume(member);
+            self.assigned.extend(partitions.into_iter().map(Assigned::new));
+            for assigned in &mut self.assigned {
+                assigned.begin(0);
+            }
+        }
         self.polled_at = ctx.now();
         self.commit_at = ctx.now() + self.config.auto_commit_interval;
         self.wake_at = Time::NEVER;
@@ -249,7 +265,7 @@ impl Consumer {
                 self.links.give_up(broker, ctx);
             }
         }
-        self.membership.expire(self.config.request_timeout, ctx);
+        self.membership.expire(&self.config, ctx);
     }
 
     /// The application asks for the next messages: it has finished the ones before.
@@ -442,6 +458,10 @@ impl Consumer {
             }
             for &id in &part.batches {
                 let batch = shared.content.batch(id);
+                if batch.base > assigned.fetch_at {
+                    // Asked for before the position was set back: `Fetcher` drops what is not at the position.
+                    break;
+                }
                 for (offset, message) in (batch.base..).zip(shared.content.messages(batch)) {
                     if offset >= assigned.fetch_at {
                         assigned.fetched.push_back((offset, message));

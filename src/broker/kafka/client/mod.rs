@@ -8,4 +8,5 @@ mod producer;
 mod waiting;
 
 pub(super) use consumer::Consumer;
+pub(super) use membership::range;
 pub(super) use producer::Producer;

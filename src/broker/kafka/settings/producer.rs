@@ -78,6 +78,13 @@ pub(super) const SETTINGS: &[Setting] = &[
         .defaults(&[(ALWAYS, "2"), (Version(2, 1, 0), "2147483647")]),
     Setting::new(
         RDKAFKA,
+        "enable.idempotence",
+        Kind::Bool,
+        "Whether brokers recognise batches that are sent again.",
+    )
+    .defaults(&[(ALWAYS, "false")]),
+    Setting::new(
+        RDKAFKA,
         "message.timeout.ms",
         POSITIVE,
         "How long a send may take in all, retries included.",
@@ -164,7 +171,6 @@ pub(super) const ABSENT: &[Absent] = &[
     (RDKAFKA, "compression.codec", "The compression of batches."),
     (RDKAFKA, "compression.type", "The compression of batches."),
     (RDKAFKA, "enable.gapless.guarantee", "Whether a gap in an idempotent stream is fatal."),
-    (RDKAFKA, "enable.idempotence", "Whether brokers recognise batches that are sent again."),
     (RDKAFKA, "message.copy.max.bytes", "From which size messages are not copied."),
     (RDKAFKA, "message.max.bytes", "The largest request."),
     (RDKAFKA, "metadata.max.age.ms", "How long the client keeps metadata."),
