@@ -101,6 +101,7 @@ impl Links {
         if self.links[broker as usize].is_open {
             return self.links[broker as usize].conn;
         }
+        self.calm_until = Time::ZERO;
         // While a leader cannot be reached, somebody else may have become one.
         self.calm_until = Time::ZERO;
         let refresh_at = self.answered_at + UNREACHABLE_REFRESH;
