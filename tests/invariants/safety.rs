@@ -66,3 +66,13 @@ fn stats() {
     let t = tally.borrow();
     println!("per case: confirmed {} events {} elections {} failed {} down {} family {} heal events {} end {} ms", t[0]/500, t[1]/500, t[2] as f64/500., t[3]/500, t[4] as f64/500., t[5]/500, t[6]/500, t[7]/500);
 }
+
+#[test]
+#[ignore = "debug"]
+fn replay() {
+    let text = std::fs::read_to_string(std::env::var("CASE").unwrap()).unwrap();
+    let mut play = Play::new(&text);
+    println!("{:?}", play.to_end());
+    for o in &play.observed { println!("{} n{} {:?}", o.at, o.node.0, o.fact); }
+    println!("quiet {} repl {}", play.world.is_quiet(), play.world.is_replicated());
+}
