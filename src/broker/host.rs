@@ -284,7 +284,11 @@ impl<M: Hosted> Host<M> {
             Verb::PowerOff(target) => self.on_each(target, Engine::power_off, Undo::Start),
             Verb::Stop(target) => {
                 let (hit, undo) = self.on_each(target, Engine::stop, Undo::Start);
-                self.stopping.extend(hit.iter().map(|&node| (node, false)));
+                for &node in &hit {
+                    if self.stopping.iter().all(|&(stopping, _)| stopping != node) {
+                        self.stopping.push((node, false));
+                    }
+                }
                 (hit, undo)
             }
             Verb::LoseDisk(target) => {

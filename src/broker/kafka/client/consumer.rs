@@ -180,7 +180,7 @@ impl Consumer {
             Input::Stop => self.stop(ctx),
             Input::Connected(conn) => {
                 if self.membership.conn == Some(conn) {
-                    self.membership.is_open = true;
+                    self.membership.opened();
                 } else {
                     self.links.connected(conn);
                 }
