@@ -320,6 +320,7 @@ impl Broker {
                 None => self.rest(partition, shared, ctx),
             }
         }
+        self.stop_fetching_to_stop(shared);
         self.start_fetching(shared, ctx);
     }
 
