@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{Command, Details, Firing, Progress, World};
-use crate::fact::{Down, Fact, MessageId, NodeId, Observation, PlaceId, ProducerId, SubscriptionId};
+use crate::fact::{Down, Fact, MessageId, NodeId, Observation, PlaceId, SubscriptionId};
 use crate::scenario::plan::{FaultPlan, Plan, Target, Trigger, Value, Verb, Which};
 use crate::sim::{Condition, ConditionId, Engine, Frames, LinkConfig, LinkEffect, Model, Status, Step, Time};
 
@@ -33,12 +33,12 @@ pub(super) trait Hosted: Model<Fact = Fact> + Sized {
     fn broken_invariants(engine: &Engine<Self>) -> Vec<String>;
     /// See [`World::missing`].
     fn missing(engine: &Engine<Self>, confirmed: &[MessageId]) -> Vec<MessageId>;
-    /// Whose message it is: the producer and the number.
-    fn origin(engine: &Engine<Self>, message: MessageId) -> (ProducerId, u32);
 }
 
 /// Observations are handed over in slices of about this many.
 const SLICE: usize = 4096;
+/// And after this many events at the latest, so that a world in which time stands still can be stopped.
+const PATIENCE: u64 = 1 << 20;
 
 /// A running world.
 #[derive(Clone)]
@@ -424,9 +424,10 @@ where
     M::Timer: Send,
 {
     fn advance(&mut self, until: Time, observations: &mut Vec<Observation>) -> Progress {
+        let events_max = self.engine.events() + PATIENCE;
         loop {
             let step = self.dispatch(until);
-            let is_much = self.engine.observations().len() >= SLICE;
+            let is_much = self.engine.observations().len() >= SLICE || self.engine.events() >= events_max;
             if let Some(progress) = Self::progress(step) {
                 if progress == Progress::Reached {
                     self.engine.rest_until(until);
@@ -527,10 +528,6 @@ where
 
     fn place_name(&self, place: PlaceId) -> String {
         M::place_name(&self.engine, place)
-    }
-
-    fn message_name(&self, message: MessageId) -> (ProducerId, u32) {
-        M::origin(&self.engine, message)
     }
 
     fn broken_invariants(&self) -> Vec<String> {

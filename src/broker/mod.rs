@@ -2,7 +2,7 @@
 //!
 //! Adding a family is one new folder and one line in [`FAMILIES`].
 
-use crate::fact::{FamilyFact, MessageId, NodeId, Observation, PlaceId, ProducerId, SubscriptionId};
+use crate::fact::{FamilyFact, MessageId, NodeId, Observation, PlaceId, SubscriptionId};
 use crate::scenario::plan::{Config, ConsumerPlan, Plan, ProducerPlan, Value, Version};
 use crate::sim::Time;
 
@@ -301,9 +301,6 @@ pub trait World: Send {
 
     /// The name of a place.
     fn place_name(&self, place: PlaceId) -> String;
-
-    /// Whose message it is: the producer, and the number within it.
-    fn message_name(&self, message: MessageId) -> (ProducerId, u32);
 
     /// Broken promises of the model itself, in words: two leaders in an epoch, a high watermark above its rule.
     fn broken_invariants(&self) -> Vec<String>;

@@ -25,6 +25,10 @@ pub(super) struct PartitionState {
     pub(super) leader: Option<u16>,
     pub(super) epoch: u32,
     pub(super) isr: Brokers,
+    /// Eligible leader replicas: out of sync, and yet complete.
+    pub(super) elr: Brokers,
+    /// Who led last, if nobody leads.
+    pub(super) last_leader: Option<u16>,
     /// Counts changes: the partition epoch of KRaft, the znode version of ZooKeeper.
     pub(super) version: u32,
 }
@@ -38,7 +42,7 @@ pub(super) struct ClusterState {
     /// Counts changes.
     pub(super) version: u64,
     pub(super) live: Brokers,
-    /// KRaft: the broker epochs, by broker.
+    /// The process that each broker is or was last registered with: what broker epochs tell apart.
     pub(super) incarnations: Vec<u32>,
     pub(super) partitions: Vec<PartitionState>,
 }
@@ -51,13 +55,16 @@ impl ClusterState {
             .iter()
             .map(|partition| PartitionState {
                 leader: partition.replicas.first().copied(),
+                elr: 0,
+                last_leader: None,
                 epoch: 0,
                 isr: partition.replicas.iter().fold(0, |isr, &broker| isr | only(broker)),
                 version: 0,
             })
             .collect();
         let live = (0..topology.brokers).fold(0, |live, broker| live | only(broker));
-        Self { controller_epoch: 0, controller: None, version: 0, live, incarnations: Vec::new(), partitions }
+        let incarnations = vec![1; topology.brokers as usize];
+        Self { controller_epoch: 0, controller: None, version: 0, live, incarnations, partitions }
     }
 
     /// What a broker knows before anybody told it anything.
@@ -73,7 +80,7 @@ impl ClusterState {
         }
     }
 
-    /// The process that a broker is registered with; none: nobody keeps count (ZooKeeper mode).
+    /// The process that a broker is registered with; none: nobody has told yet.
     pub(super) fn incarnation(&self, broker: u16) -> Option<u32> {
         self.incarnations.get(broker as usize).copied()
     }
@@ -85,39 +92,40 @@ impl ClusterState {
     }
 }
 
+/// The rules of one partition's elections.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Electoral<'a> {
+    /// In assignment order.
+    pub(super) replicas: &'a [u16],
+    /// `unclean.leader.election.enable`.
+    pub(super) may_be_unclean: bool,
+    /// With eligible leader replicas: the effective `min.insync.replicas`.
+    pub(super) elr_below: Option<u32>,
+}
+
 /// What should become of a partition, given who is alive; none: it may stay as it is.
 ///
 /// `stopping` are brokers that asked to stop: they lead nothing if anybody else can.
 pub(super) fn reassess(
     state: &PartitionState,
-    replicas: &[u16],
+    rules: Electoral<'_>,
     live: Brokers,
     stopping: Brokers,
-    may_be_unclean: bool,
 ) -> Option<PartitionState> {
     let able = live & !stopping;
     let mut next = *state;
-    for &broker in replicas {
+    for &broker in rules.replicas {
         let is_gone = able & only(broker) == 0;
         let others = next.isr & !only(broker);
+        let is_dead = live & only(broker) == 0;
         // A broker that stops leaves only if another one can take over; a dead one also if others are merely dead too.
-        let may_leave = if live & only(broker) == 0 { others != 0 } else { others & able != 0 };
+        let may_leave = if is_dead { others != 0 || rules.elr_below.is_some() } else { others & able != 0 };
         if is_gone && may_leave {
             next.isr = others;
         }
     }
-    let is_led = next.leader.is_some_and(|leader| live & next.isr & only(leader) != 0);
-    if !is_led {
-        let clean = replicas.iter().copied().find(|&broker| next.isr & able & only(broker) != 0);
-        let stopping_yet = || replicas.iter().copied().find(|&broker| next.isr & live & only(broker) != 0);
-        let unclean = || replicas.iter().copied().find(|&broker| may_be_unclean && able & only(broker) != 0);
-        next.leader = clean.or_else(stopping_yet).or_else(unclean);
-        if let Some(leader) = next.leader
-            && next.isr & only(leader) == 0
-        {
-            next.isr = only(leader);
-        }
-    }
+    next.keep_eligible(state, rules);
+    next.elect(rules, live, able);
     if next.leader != state.leader {
         next.epoch += 1;
     }
@@ -126,6 +134,38 @@ pub(super) fn reassess(
     }
     next.version += 1;
     Some(next)
+}
+
+impl PartitionState {
+    /// Whoever leaves the ISR while it is too small stays eligible; with enough in sync nobody else needs to be.
+    pub(super) fn keep_eligible(&mut self, before: &Self, rules: Electoral<'_>) {
+        let Some(minimum) = rules.elr_below else { return };
+        self.elr = if self.isr.count_ones() < minimum { (before.elr | before.isr) & !self.isr } else { 0 };
+    }
+
+    fn elect(&mut self, rules: Electoral<'_>, live: Brokers, able: Brokers) {
+        if self.leader.is_some_and(|leader| live & self.isr & only(leader) != 0) {
+            return;
+        }
+        let first = |set: Brokers| rules.replicas.iter().copied().find(|&broker| set & only(broker) != 0);
+        let is_hopeless = rules.elr_below.is_some() && self.isr == 0 && self.elr == 0;
+        let last = self.leader.or(self.last_leader);
+        let elected = first(self.isr & able)
+            .or_else(|| first(self.isr & live))
+            .or_else(|| first(self.elr & able))
+            .or_else(|| last.filter(|&last| is_hopeless && able & only(last) != 0))
+            .or_else(|| first(if rules.may_be_unclean { able } else { 0 }));
+        self.last_leader = if elected.is_none() { last } else { None };
+        self.leader = elected;
+        if let Some(leader) = elected
+            && self.isr & only(leader) == 0
+        {
+            // An eligible one leaves the others eligible; an unclean one makes all others worthless.
+            let was_eligible = self.elr & only(leader) != 0;
+            self.elr = if was_eligible { self.elr & !only(leader) } else { 0 };
+            self.isr = only(leader);
+        }
+    }
 }
 
 /// Writes down a change of leader or of in-sync replicas.
@@ -138,7 +178,7 @@ pub(super) fn announce(
     if before.leader != after.leader {
         let leader = after.leader.map(NodeId);
         let place = PlaceId(partition);
-        let is_clean = after.leader.is_none_or(|leader| before.isr & only(leader) != 0);
+        let is_clean = after.leader.is_none_or(|leader| (before.isr | before.elr) & only(leader) != 0);
         let fact = Fact::LeaderElected { place, leader, epoch: after.epoch, is_clean };
         ctx.observe_at(leader.unwrap_or_default(), fact);
     }
@@ -152,12 +192,14 @@ mod tests {
     use super::*;
 
     fn state(leader: Option<u16>, isr: &[u16]) -> PartitionState {
-        PartitionState { leader, epoch: 4, isr: set(isr), version: 7 }
+        PartitionState { leader, epoch: 4, isr: set(isr), version: 7, ..PartitionState::default() }
     }
 
     fn set(brokers: &[u16]) -> Brokers {
         brokers.iter().fold(0, |set, &broker| set | only(broker))
     }
+
+    const RULES: Electoral<'_> = Electoral { replicas: &[0, 1, 2], may_be_unclean: false, elr_below: None };
 
     fn after(
         state: PartitionState,
@@ -165,8 +207,26 @@ mod tests {
         stopping: &[u16],
         unclean: bool,
     ) -> (Option<u16>, Brokers, u32) {
-        let next = reassess(&state, &[0, 1, 2], set(live), set(stopping), unclean).unwrap_or(state);
+        let rules = Electoral { may_be_unclean: unclean, ..RULES };
+        let next = reassess(&state, rules, set(live), set(stopping)).unwrap_or(state);
         (next.leader, next.isr, next.epoch)
+    }
+
+    /// F43: who leaves a small ISR stays eligible, and leads before anybody else does.
+    #[test]
+    fn eligible_replicas_lead_when_nobody_is_in_sync() {
+        let rules = Electoral { elr_below: Some(2), ..RULES };
+        let step =
+            |state: PartitionState, live: &[u16]| reassess(&state, rules, set(live), 0).unwrap_or(state);
+        let alone = step(state(Some(0), &[0, 1]), &[0, 2]);
+        assert_eq!((alone.leader, alone.isr, alone.elr), (Some(0), set(&[0]), set(&[1])));
+        let nobody = step(alone, &[2]);
+        assert_eq!((nobody.leader, nobody.isr, nobody.elr), (None, 0, set(&[0, 1])));
+        let eligible = step(nobody, &[1, 2]);
+        assert_eq!((eligible.leader, eligible.isr, eligible.elr), (Some(1), set(&[1]), set(&[0])));
+        let hopeless = PartitionState { elr: 0, ..nobody };
+        assert_eq!(step(hopeless, &[1, 2]).leader, None, "only the last leader may lead then");
+        assert_eq!(step(hopeless, &[0, 1, 2]).leader, Some(0));
     }
 
     #[test]

@@ -36,8 +36,7 @@ struct Registration {
 
 impl Controller {
     /// A controller that knows every broker's first process.
-    pub(super) fn new(mut state: ClusterState, brokers: u16, session: Span) -> Self {
-        state.incarnations = vec![1; brokers as usize];
+    pub(super) fn new(state: ClusterState, brokers: u16, session: Span) -> Self {
         let first = Registration { incarnation: 1, conn: None, heard: Time::ZERO, is_fenced: false };
         let registrations = (0..brokers).map(|broker| (broker, first.clone())).collect();
         Self { state, registrations, stopping: 0, session, look_at: None }
@@ -80,14 +79,15 @@ impl Controller {
 
     fn request(&mut self, conn: ConnId, request: Request, shared: &mut Shared, ctx: &mut KafkaCtx<'_>) {
         match request {
-            Request::Register { broker, incarnation } => {
-                self.register(conn, broker, incarnation, shared, ctx)
+            Request::Register { broker, incarnation, is_clean } => {
+                self.register(conn, broker, incarnation, is_clean, shared, ctx)
             }
             Request::Heartbeat { broker, incarnation, wants_stop } => {
                 self.heartbeat(conn, broker, incarnation, wants_stop, shared, ctx);
             }
-            Request::ChangeIsr { broker, partition, epoch, expected, isr } => {
-                self.change_isr(conn, broker, (partition, epoch, expected), isr, ctx);
+            Request::ChangeIsr { broker, partition, number, epoch, expected, isr } => {
+                let is_accepted = self.change_isr(broker, (partition, epoch, expected), isr, shared, ctx);
+                reply(conn, Response::IsrChanged { partition, number, is_accepted }, ctx);
             }
             Request::Shutdown { .. } | Request::Update(_) => {}
         }
@@ -98,6 +98,7 @@ impl Controller {
         conn: ConnId,
         broker: u16,
         incarnation: u32,
+        is_clean: bool,
         shared: &mut Shared,
         ctx: &mut KafkaCtx<'_>,
     ) {
@@ -119,9 +120,24 @@ impl Controller {
         if is_fenced && !is_same {
             // A new process is fenced until its first heartbeat: whatever the old one led or was in sync with is over.
             self.state.live &= !only(broker);
+            if !is_clean {
+                self.distrust(broker, shared);
+            }
             self.reassess_all(shared, ctx);
         }
         self.arm(ctx);
+    }
+
+    /// A broker that did not stop cleanly may have lost what it had: it is neither in sync nor eligible any more.
+    fn distrust(&mut self, broker: u16, shared: &Shared) {
+        for (partition, state) in self.state.partitions.iter_mut().enumerate() {
+            let has_elr = shared.topology.electoral(partition as u32).elr_below.is_some();
+            if has_elr && (state.isr | state.elr) & only(broker) != 0 {
+                state.isr &= !only(broker);
+                state.elr &= !only(broker);
+                state.version += 1;
+            }
+        }
     }
 
     fn heartbeat(
@@ -166,12 +182,12 @@ impl Controller {
     /// `AlterPartition`: a compare-and-set by leader epoch and partition epoch; only unfenced brokers may join.
     fn change_isr(
         &mut self,
-        conn: ConnId,
         broker: u16,
         (partition, epoch, expected): (u32, u32, u32),
         isr: Brokers,
+        shared: &Shared,
         ctx: &mut KafkaCtx<'_>,
-    ) {
+    ) -> bool {
         let state = &mut self.state.partitions[partition as usize];
         let is_current = state.leader == Some(broker) && state.epoch == epoch && state.version == expected;
         let joining = isr & !state.isr;
@@ -179,11 +195,12 @@ impl Controller {
         if is_accepted {
             let before = *state;
             state.isr = isr;
+            state.keep_eligible(&before, shared.topology.electoral(partition));
             state.version += 1;
             announce(partition, &before, state, ctx);
             self.publish(ctx);
         }
-        reply(conn, Response::IsrChanged { partition, is_accepted }, ctx);
+        is_accepted
     }
 
     fn fence_silent(&mut self, shared: &mut Shared, ctx: &mut KafkaCtx<'_>) {
@@ -203,10 +220,10 @@ impl Controller {
     }
 
     fn reassess_all(&mut self, shared: &mut Shared, ctx: &mut KafkaCtx<'_>) {
-        for (partition, known) in shared.topology.partitions.iter().enumerate() {
+        for partition in 0..shared.topology.partitions.len() {
             let state = &mut self.state.partitions[partition];
-            let unclean = known.config.may_be_unclean;
-            if let Some(next) = reassess(state, &known.replicas, self.state.live, self.stopping, unclean) {
+            let rules = shared.topology.electoral(partition as u32);
+            if let Some(next) = reassess(state, rules, self.state.live, self.stopping) {
                 announce(partition as u32, state, &next, ctx);
                 *state = next;
             }

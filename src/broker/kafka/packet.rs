@@ -227,14 +227,18 @@ pub(super) enum ZooKeeperRequest {
         session: Option<u64>,
     },
     Ping,
-    /// The ephemeral node of a broker.
-    Register,
+    /// The ephemeral node of a broker's process.
+    Register {
+        incarnation: u32,
+    },
     /// The ephemeral node of the controller.
     Campaign,
     Read,
     /// A leader changes the ISR of its partition, if nobody else changed anything.
     ChangeIsr {
         partition: u32,
+        /// The leader's own number of the proposal: the answer names it.
+        number: u32,
         expected: u32,
         isr: Brokers,
     },
@@ -266,6 +270,7 @@ pub(super) enum ZooKeeperResponse {
     State(Arc<ClusterState>),
     IsrChanged {
         partition: u32,
+        number: u32,
         result: Result<PartitionState, PartitionState>,
     },
     Changed {
@@ -280,12 +285,12 @@ pub(super) enum ZooKeeperResponse {
 /// What brokers ask of a controller: the KRaft node, or the broker in office.
 #[derive(Clone, Debug)]
 pub(super) enum ControllerRequest {
-    /// KRaft: a process registers.
-    Register { broker: u16, incarnation: u32 },
+    /// KRaft: a process registers; the one before it stopped cleanly, or did not.
+    Register { broker: u16, incarnation: u32, is_clean: bool },
     /// KRaft: a registered process lives, and perhaps wants to stop.
     Heartbeat { broker: u16, incarnation: u32, wants_stop: bool },
     /// KRaft: a leader changes the ISR.
-    ChangeIsr { broker: u16, partition: u32, epoch: u32, expected: u32, isr: Brokers },
+    ChangeIsr { broker: u16, partition: u32, number: u32, epoch: u32, expected: u32, isr: Brokers },
     /// ZooKeeper: a broker wants to stop.
     Shutdown { broker: u16 },
     /// From a controller in office to a broker: `LeaderAndIsr` and `UpdateMetadata`.
@@ -304,6 +309,7 @@ pub(super) enum ControllerResponse {
     },
     IsrChanged {
         partition: u32,
+        number: u32,
         is_accepted: bool,
     },
     /// How many partitions the stopping broker still leads.

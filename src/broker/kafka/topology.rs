@@ -3,6 +3,7 @@
 use smallvec::SmallVec;
 
 use super::config::{BrokerConfig, TopicConfig};
+use super::control::Electoral;
 use crate::fact::NodeId;
 use crate::scenario::plan::{Plan, Value, Version};
 
@@ -82,6 +83,8 @@ pub(super) struct Rules {
     pub(super) isr_change_blocks: bool,
     /// A follower is admitted to the ISR only as the incarnation that the controller knows (KAFKA-15221, 3.7).
     pub(super) checks_broker_epoch: bool,
+    /// Eligible leader replicas (KIP-966): on by default in new clusters from 4.1.
+    pub(super) has_elr: bool,
 }
 
 impl Rules {
@@ -99,6 +102,7 @@ impl Rules {
             gates_watermark: version >= Version(3, 7, 0),
             isr_change_blocks: metadata == Metadata::ZooKeeper && version < Version(2, 7, 0),
             checks_broker_epoch: version >= Version(3, 7, 0),
+            has_elr: metadata == Metadata::KRaft && version >= Version(4, 1, 0),
         }
     }
 }
@@ -162,6 +166,17 @@ impl Topology {
     /// The group of that name.
     pub(super) fn group(&self, name: &str) -> Option<u16> {
         self.groups.iter().position(|group| group.name == name).map(|at| at as u16)
+    }
+
+    /// The rules of a partition's elections.
+    pub(super) fn electoral(&self, partition: u32) -> Electoral<'_> {
+        let known = &self.partitions[partition as usize];
+        let minimum = known.config.min_insync.min(known.replicas.len() as u32);
+        Electoral {
+            replicas: &known.replicas,
+            may_be_unclean: known.config.may_be_unclean,
+            elr_below: self.rules.has_elr.then_some(minimum),
+        }
     }
 
     /// Spreads replicas over brokers: each topic starts one broker further on, each partition too.

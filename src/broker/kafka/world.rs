@@ -6,7 +6,7 @@ use super::config::Reset;
 use super::control::only;
 use super::model::{KafkaModel, Node};
 use crate::broker::host::Hosted;
-use crate::fact::{MessageId, NONE, NodeId, PlaceId, ProducerId, SubscriptionId};
+use crate::fact::{MessageId, NONE, NodeId, PlaceId, SubscriptionId};
 use crate::scenario::plan::Value;
 use crate::sim::{Engine, Status};
 
@@ -145,11 +145,6 @@ impl Hosted for KafkaModel {
             }
         }
         confirmed.iter().copied().filter(|message| !found[message.0 as usize]).collect()
-    }
-
-    fn origin(engine: &World, message: MessageId) -> (ProducerId, u32) {
-        let origin = engine.model.shared.catalogue.origin(message);
-        (origin.producer, origin.number)
     }
 }
 

@@ -97,12 +97,12 @@ impl ZooKeeper {
         match request {
             Request::Connect { .. } => {}
             Request::Ping => reply(conn, Response::Pong, ctx),
-            Request::Register => self.register(conn, broker, id, ctx),
+            Request::Register { incarnation } => self.register(conn, broker, id, incarnation, ctx),
             Request::Campaign => self.campaign(conn, id, broker, ctx),
             Request::Read => reply(conn, Response::State(Arc::new(self.state.clone())), ctx),
-            Request::ChangeIsr { partition, expected, isr } => {
+            Request::ChangeIsr { partition, number, expected, isr } => {
                 let result = self.change_isr(partition, expected, isr, ctx);
-                reply(conn, Response::IsrChanged { partition, result }, ctx);
+                reply(conn, Response::IsrChanged { partition, number, result }, ctx);
                 if result.is_ok() {
                     self.tell_controller(Response::IsrsChanged, ctx);
                 }
@@ -134,13 +134,21 @@ impl ZooKeeper {
         self.arm(ctx);
     }
 
-    fn register(&mut self, conn: ConnId, broker: u16, session: u64, ctx: &mut KafkaCtx<'_>) {
+    fn register(
+        &mut self,
+        conn: ConnId,
+        broker: u16,
+        session: u64,
+        incarnation: u32,
+        ctx: &mut KafkaCtx<'_>,
+    ) {
         if self.registered.get(&broker).is_some_and(|&owner| owner != session) {
             reply(conn, Response::Exists, ctx);
             return;
         }
         let is_new = self.registered.insert(broker, session).is_none() && self.state.live & only(broker) == 0;
         self.state.live |= only(broker);
+        self.state.incarnations[broker as usize] = incarnation;
         reply(conn, Response::Registered, ctx);
         if is_new {
             self.state.version += 1;
@@ -205,7 +213,10 @@ impl ZooKeeper {
             .map(|(&id, _)| id)
             .collect();
         for id in ended {
-            if let Some(session) = self.sessions.get(&id) {
+            // A session that never got as far as the broker's node is nobody's.
+            if let Some(session) = self.sessions.get(&id)
+                && self.registered.get(&session.broker) == Some(&id)
+            {
                 ctx.observe_at(NodeId(session.broker), Fact::DetectedDown);
             }
             self.end_session(id, ctx);

@@ -24,8 +24,6 @@ pub(super) struct Fetcher {
     /// When the request under way was sent.
     asked_at: Option<Time>,
     parts: Vec<Part>,
-    /// Followers whose append waits for its flush: the next fetch waits with them.
-    flushing: u32,
     retry_at: Time,
     look_at: Option<Time>,
 }
@@ -35,6 +33,19 @@ struct Part {
     partition: u32,
     is_truncating: bool,
     retry_at: Time,
+    /// What the request under way asked for; an answer to anything else comes from an earlier epoch and says nothing
+    /// (`AbstractFetcherThread.processFetchRequest` compares both).
+    asked: Option<Asked>,
+    /// Flushes under way inside appends: the next fetch waits for them.
+    flushing: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Asked {
+    /// The end of the last epoch.
+    EpochEnd,
+    /// What comes after this offset.
+    After(u64),
 }
 
 impl Broker {
@@ -62,7 +73,7 @@ impl Broker {
             Truncation::InFetch => false,
         };
         let fetcher = self.fetchers.entry(leader).or_default();
-        fetcher.parts.push(Part { partition, is_truncating, retry_at: Time::ZERO });
+        fetcher.parts.push(Part { partition, is_truncating, retry_at: Time::ZERO, asked: None, flushing: 0 });
     }
 
     /// No longer fetches this partition from anybody.
@@ -98,7 +109,6 @@ impl Broker {
             fetcher.conn = None;
             fetcher.is_open = false;
             fetcher.asked_at = None;
-            fetcher.flushing = 0;
             fetcher.retry_at = ctx.now() + backoff;
         }
         self.wake_fetcher_at(leader, ctx.now() + backoff, ctx);
@@ -139,7 +149,8 @@ impl Broker {
         let now = ctx.now();
         let config = &shared.topology.config;
         let Some(fetcher) = self.fetchers.get_mut(&leader) else { return };
-        if fetcher.parts.is_empty() || fetcher.asked_at.is_some() || fetcher.flushing > 0 {
+        let is_flushing = fetcher.parts.iter().any(|part| part.flushing > 0);
+        if fetcher.parts.is_empty() || fetcher.asked_at.is_some() || is_flushing {
             return;
         }
         let Some(conn) = fetcher.conn.filter(|_| fetcher.is_open) else {
@@ -156,20 +167,21 @@ impl Broker {
         let mut truncating = Vec::new();
         let mut parts: SmallVec<[FetchPart; 1]> = SmallVec::new();
         let mut retry_at = Time::NEVER;
-        for part in &fetcher.parts {
+        let is_truncating = fetcher.parts.iter().any(|part| part.is_truncating && part.retry_at <= now);
+        for part in &mut fetcher.parts {
             let Some(replica) = &self.replicas[part.partition as usize] else { continue };
+            let (partition, epoch, last_epoch) =
+                (part.partition, replica.state.epoch, replica.log.last_epoch());
+            part.asked = None;
             if part.retry_at > now {
                 retry_at = retry_at.min(part.retry_at);
             } else if part.is_truncating {
-                truncating.push((part.partition, replica.state.epoch, replica.log.last_epoch()));
-            } else {
-                let (epoch, last_epoch) = (replica.state.epoch, replica.log.last_epoch());
-                parts.push(FetchPart {
-                    partition: part.partition,
-                    epoch,
-                    last_epoch,
-                    offset: replica.log.end(),
-                });
+                part.asked = Some(Asked::EpochEnd);
+                truncating.push((partition, epoch, last_epoch));
+            } else if !is_truncating {
+                let offset = replica.log.end();
+                part.asked = Some(Asked::After(offset));
+                parts.push(FetchPart { partition, epoch, last_epoch, offset });
             }
         }
         if truncating.is_empty() && parts.is_empty() {
@@ -215,6 +227,9 @@ impl Broker {
             return;
         };
         let Some(replica) = &mut self.replicas[partition as usize] else { return };
+        if fetching.asked.take() != Some(Asked::After(replica.log.end())) {
+            return;
+        }
         match part.error {
             Some(Error::OffsetOutOfRange) => {
                 self.cut(partition, part.watermark, shared, ctx);
@@ -250,7 +265,7 @@ impl Broker {
             replica.unflushed += unflushed;
             if replica.unflushed >= every {
                 replica.unflushed = 0;
-                fetcher.flushing += 1;
+                fetching.flushing += 1;
                 ctx.sync(FileId(partition));
             }
         }
@@ -259,13 +274,16 @@ impl Broker {
     /// The flush inside a follower's append is done: it may fetch on.
     pub(super) fn follower_flushed(
         &mut self,
-        _partition: u32,
+        partition: u32,
         leader: u16,
         shared: &mut Shared,
         ctx: &mut KafkaCtx<'_>,
     ) {
-        if let Some(fetcher) = self.fetchers.get_mut(&leader) {
-            fetcher.flushing = fetcher.flushing.saturating_sub(1);
+        let fetcher = self.fetchers.get_mut(&leader);
+        let part =
+            fetcher.and_then(|fetcher| fetcher.parts.iter_mut().find(|part| part.partition == partition));
+        if let Some(part) = part {
+            part.flushing = part.flushing.saturating_sub(1);
         }
         self.ask(leader, shared, ctx);
     }
@@ -316,6 +334,9 @@ impl Broker {
             let Some(part) = fetcher.parts.iter_mut().find(|part| part.partition == partition) else {
                 continue;
             };
+            if part.asked.take() != Some(Asked::EpochEnd) {
+                continue;
+            }
             match answer {
                 Err(_) => part.retry_at = retry_at,
                 Ok(end) => {
@@ -342,11 +363,13 @@ impl Broker {
         ctx: &mut KafkaCtx<'_>,
     ) -> bool {
         let Some(replica) = &self.replicas[partition as usize] else { return true };
-        let own = leader.epoch.and_then(|epoch| replica.log.epoch_end(epoch));
+        let own = leader.epoch.map(|epoch| replica.log.epoch_end(epoch));
         let (to, agrees) = match (leader.epoch, own) {
-            (Some(asked), Some((epoch, end))) if epoch != asked => (end, false),
-            (Some(_), Some((_, end))) => (end.min(leader.end), true),
-            _ => (leader.end, true),
+            (Some(asked), Some(Some((epoch, end)))) if epoch != asked => (end, false),
+            (Some(_), Some(Some((_, end)))) => (end.min(leader.end), true),
+            // Every epoch here is newer than the leader's: nothing agrees.
+            (Some(_), _) => (0, true),
+            (None, _) => (leader.end, true),
         };
         self.cut(partition, to, shared, ctx);
         agrees

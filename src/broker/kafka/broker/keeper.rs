@@ -72,7 +72,7 @@ impl Broker {
                 self.register(ctx);
             }
         } else if self.keeper.is_ready {
-            self.ask_zookeeper(ZooKeeperRequest::Register, ctx);
+            self.ask_zookeeper(ZooKeeperRequest::Register { incarnation: self.incarnation }, ctx);
         }
     }
 
@@ -107,8 +107,8 @@ impl Broker {
     }
 
     fn register(&mut self, ctx: &mut KafkaCtx<'_>) {
-        let (broker, incarnation) = (self.id, self.incarnation);
-        self.ask_controller(ControllerRequest::Register { broker, incarnation }, ctx);
+        let (broker, incarnation, is_clean) = (self.id, self.incarnation, self.was_clean);
+        self.ask_controller(ControllerRequest::Register { broker, incarnation, is_clean }, ctx);
     }
 
     pub(super) fn ask_zookeeper(&mut self, request: ZooKeeperRequest, ctx: &mut KafkaCtx<'_>) {
@@ -130,17 +130,15 @@ impl Broker {
         }
         let broker = self.id;
         let Some(replica) = self.leading(partition) else { return };
-        let (epoch, expected) = (replica.state.epoch, replica.state.version);
+        let (number, epoch, expected) = (replica.proposals, replica.state.epoch, replica.state.version);
         let Some(isr) = replica.leading().and_then(|leading| leading.proposed) else { return };
         match self.keeper.metadata {
             Some(Metadata::ZooKeeper) => {
-                self.ask_zookeeper(ZooKeeperRequest::ChangeIsr { partition, expected, isr }, ctx);
+                self.ask_zookeeper(ZooKeeperRequest::ChangeIsr { partition, number, expected, isr }, ctx);
             }
             _ => {
-                self.ask_controller(
-                    ControllerRequest::ChangeIsr { broker, partition, epoch, expected, isr },
-                    ctx,
-                );
+                let change = ControllerRequest::ChangeIsr { broker, partition, number, epoch, expected, isr };
+                self.ask_controller(change, ctx);
             }
         }
     }
@@ -160,15 +158,12 @@ impl Broker {
         self.keeper.heard = ctx.now();
         match response {
             ZooKeeperResponse::Connected { session } => {
-                let is_new = self.keeper.session.replace(session) != Some(session);
+                self.keeper.session = Some(session);
                 self.keeper.is_ready = true;
-                if is_new {
-                    self.ask_zookeeper(ZooKeeperRequest::Register, ctx);
-                } else {
-                    // What was asked or told while the connection was away may be lost: ask who the controller is.
-                    self.ask_zookeeper(ZooKeeperRequest::Campaign, ctx);
-                    self.office_reads(ctx);
-                }
+                // What was asked or told while the connection was away may be lost: register, or register again,
+                // which leads to asking who the controller is.
+                self.ask_zookeeper(ZooKeeperRequest::Register { incarnation: self.incarnation }, ctx);
+                self.office_reconnected(ctx);
                 self.send_proposals(ctx);
             }
             ZooKeeperResponse::Expired => {
@@ -189,9 +184,11 @@ impl Broker {
             ZooKeeperResponse::BrokersChanged | ZooKeeperResponse::IsrsChanged => self.office_reads(ctx),
             ZooKeeperResponse::State(state) => self.office_read(&state, shared, ctx),
             ZooKeeperResponse::Changed { all } => self.office_changed(all, shared, ctx),
-            ZooKeeperResponse::IsrChanged { partition, result } => {
-                // A refusal means that somebody else changed the state: the controller will tell.
-                self.proposal_answered(partition, result.ok(), shared, ctx);
+            ZooKeeperResponse::IsrChanged { partition, number, result } => {
+                // A refusal means that the state changed: by this very proposal, if it was sent twice
+                // (`ReplicationUtils.checkLeaderAndIsrZkData`), or by the controller in the same epoch.
+                let (Ok(state) | Err(state)) = result;
+                self.proposal_answered((partition, number), Some(state), shared, ctx);
             }
         }
     }
@@ -223,9 +220,9 @@ impl Broker {
                     self.flush_and_exit(shared, ctx);
                 }
             }
-            ControllerResponse::IsrChanged { partition, is_accepted } => {
+            ControllerResponse::IsrChanged { partition, number, is_accepted } => {
                 if !is_accepted {
-                    self.proposal_answered(partition, None, shared, ctx);
+                    self.proposal_answered((partition, number), None, shared, ctx);
                 }
             }
             ControllerResponse::Shutdown { remaining } => self.shutdown_answered(remaining, shared, ctx),

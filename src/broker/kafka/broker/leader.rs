@@ -528,14 +528,30 @@ impl Broker {
 
     fn propose(&mut self, partition: u32, isr: Brokers, shared: &mut Shared, ctx: &mut KafkaCtx<'_>) {
         let blocks = shared.topology.rules.isr_change_blocks;
-        let Some(leading) = self.leading(partition).and_then(Replica::leading) else { return };
+        let Some(replica) = self.leading(partition) else { return };
+        replica.proposals += 1;
+        let Some(leading) = replica.leading() else { return };
         leading.proposed = Some(isr);
         leading.is_locked = blocks;
         self.send_proposal(partition, ctx);
     }
 
-    /// The controller or ZooKeeper took a proposal, or said what holds instead.
+    /// The controller or ZooKeeper answered a proposal. An answer to an earlier one, which was sent twice because a
+    /// connection broke, says nothing about the one under way.
     pub(super) fn proposal_answered(
+        &mut self,
+        (partition, number): (u32, u32),
+        state: Option<PartitionState>,
+        shared: &mut Shared,
+        ctx: &mut KafkaCtx<'_>,
+    ) {
+        if self.leading(partition).is_some_and(|replica| replica.proposals == number) {
+            self.proposal_over(partition, state, shared, ctx);
+        }
+    }
+
+    /// Nothing is proposed any more; perhaps another state holds.
+    fn proposal_over(
         &mut self,
         partition: u32,
         state: Option<PartitionState>,
@@ -543,7 +559,8 @@ impl Broker {
         ctx: &mut KafkaCtx<'_>,
     ) {
         let Some(replica) = self.leading(partition) else { return };
-        if let Some(state) = state.filter(|state| state.epoch == replica.state.epoch) {
+        let (epoch, version) = (replica.state.epoch, replica.state.version);
+        if let Some(state) = state.filter(|state| state.epoch == epoch && state.version > version) {
             replica.state = state;
         }
         if let Some(leading) = replica.leading() {
@@ -563,7 +580,7 @@ impl Broker {
         ctx: &mut KafkaCtx<'_>,
     ) {
         if self.leading(partition).is_some() {
-            self.proposal_answered(partition, Some(state), shared, ctx);
+            self.proposal_over(partition, Some(state), shared, ctx);
         } else if let Some(replica) = &mut self.replicas[partition as usize] {
             replica.state = state;
         }

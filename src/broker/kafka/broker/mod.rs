@@ -36,6 +36,9 @@ pub(super) struct Broker {
     pub(super) id: u16,
     /// Counts its processes.
     incarnation: u32,
+    /// The process before this one stopped cleanly; and this one has, so far as its disk says.
+    was_clean: bool,
+    is_clean: bool,
     /// By partition; none: it is no replica of that one.
     pub(super) replicas: Vec<Option<Box<Replica>>>,
     /// The cluster as this broker knows it.
@@ -73,6 +76,8 @@ impl Broker {
         Self {
             id,
             incarnation: 0,
+            was_clean: true,
+            is_clean: true,
             replicas,
             view: Arc::clone(state),
             conns: BTreeMap::new(),
@@ -127,6 +132,7 @@ impl Broker {
 
     fn start(&mut self, shared: &mut Shared, ctx: &mut KafkaCtx<'_>) {
         self.incarnation += 1;
+        self.was_clean = std::mem::take(&mut self.is_clean);
         self.conns.clear();
         self.ready.clear();
         self.parked.clear();
@@ -190,7 +196,11 @@ impl Broker {
             Packet::Controller(request) => match *request {
                 ControllerRequest::Update(state) => {
                     self.done(conn);
-                    self.adopt_if_newer(&state, shared, ctx);
+                    // A controller that does not know yet that the process before this one died talks to that one:
+                    // KIP-380.
+                    if state.incarnation(self.id) == Some(self.incarnation) {
+                        self.adopt_if_newer(&state, shared, ctx);
+                    }
                 }
                 ControllerRequest::Shutdown { broker } => self.shutdown_asked(conn, broker, ctx),
                 _ => self.done(conn),

@@ -29,6 +29,9 @@ pub(super) struct Office {
     /// Something changed while it was at work.
     is_stale: bool,
     latest: Option<Arc<ClusterState>>,
+    /// The processes of the brokers that it has dealt with. Another process of a live broker means that the broker died
+    /// in between, unnoticed (KIP-380).
+    processes: Vec<u32>,
     links: BTreeMap<u16, (ConnId, bool)>,
     pub(super) stopping: Brokers,
     /// Who waits for the leaderships of a stopping broker to be moved.
@@ -52,16 +55,29 @@ impl Broker {
         if self.office.as_ref().is_some_and(|office| office.epoch == epoch) {
             return;
         }
+        let mut processes = self.view.incarnations.clone();
+        if let Some(own) = processes.get_mut(self.id as usize) {
+            *own = self.incarnation;
+        }
         self.office = Some(Office {
             epoch,
             work: Work::None,
             is_stale: false,
             latest: None,
+            processes,
             links: BTreeMap::new(),
             stopping: 0,
             asked_to_stop: Vec::new(),
         });
         ctx.observe(story::fact(Kind::ControllerElected, 0, [u64::from(epoch), 0]));
+        self.office_reads(ctx);
+    }
+
+    /// The connection to ZooKeeper is a new one: nobody will answer what was under way on the old one.
+    pub(super) fn office_reconnected(&mut self, ctx: &mut KafkaCtx<'_>) {
+        if let Some(office) = &mut self.office {
+            office.work = Work::None;
+        }
         self.office_reads(ctx);
     }
 
@@ -88,17 +104,22 @@ impl Broker {
             self.office = None;
             return;
         }
+        let bounced = bounced(&office.processes, state, self.id);
+        let live = state.live & !bounced;
         let mut next = ClusterState::clone(state);
         let mut changes: Vec<(u32, PartitionState)> = Vec::new();
-        for (partition, known) in shared.topology.partitions.iter().enumerate() {
-            let before = &state.partitions[partition];
-            let unclean = known.config.may_be_unclean;
-            if let Some(after) = reassess(before, &known.replicas, state.live, office.stopping, unclean) {
+        for (partition, before) in state.partitions.iter().enumerate() {
+            let rules = shared.topology.electoral(partition as u32);
+            if let Some(after) = reassess(before, rules, live, office.stopping) {
                 changes.push((partition as u32, after));
                 next.partitions[partition] = after;
             }
         }
+        // Those are to be found alive next.
+        office.is_stale |= bounced != 0;
+        office.stopping &= live;
         if changes.is_empty() {
+            office.processes.clone_from(&state.incarnations);
             self.publish(state, shared, ctx);
             self.office_done(shared, ctx);
             return;
@@ -113,6 +134,7 @@ impl Broker {
         let Some(office) = &mut self.office else { return };
         if let Work::Writing(state) = std::mem::replace(&mut office.work, Work::None) {
             if all {
+                office.processes.clone_from(&state.incarnations);
                 self.publish(&state, shared, ctx);
             } else {
                 office.is_stale = true;
@@ -201,6 +223,16 @@ impl Broker {
         office.asked_to_stop.push((conn, broker));
         self.office_reads(ctx);
     }
+}
+
+/// The live brokers whose process is not the one that was dealt with. A controller that has just started itself and was
+/// told nothing yet knows that only of itself.
+fn bounced(dealt_with: &[u32], state: &ClusterState, own: u16) -> Brokers {
+    if dealt_with.is_empty() {
+        return state.live & only(own);
+    }
+    let others = dealt_with.iter().zip(&state.incarnations).enumerate().filter(|(_, (old, new))| old != new);
+    others.fold(0, |bounced, (broker, _)| bounced | only(broker as u16)) & state.live
 }
 
 fn send_update(conn: ConnId, state: &Arc<ClusterState>, ctx: &mut KafkaCtx<'_>) {

@@ -27,6 +27,8 @@ pub(in super::super) struct Replica {
     pub(in super::super) role: Role,
     /// Records appended since the last flush.
     pub(super) unflushed: u64,
+    /// Counts the ISR changes that it proposed, in whichever epoch.
+    pub(super) proposals: u32,
 }
 
 /// What a replica is.

@@ -134,6 +134,7 @@ impl Broker {
     }
 
     fn exit(&mut self, ctx: &mut KafkaCtx<'_>) {
+        self.is_clean = true;
         self.ask_zookeeper(ZooKeeperRequest::Close, ctx);
         ctx.exit();
     }

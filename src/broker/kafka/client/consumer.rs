@@ -259,7 +259,7 @@ impl Consumer {
                 self.links.give_up(broker, ctx);
             }
         }
-        self.membership.expire(self.config.request_timeout, ctx);
+        self.membership.expire(&self.config, ctx);
     }
 
     /// The application asks for the next messages: it has finished the ones before.

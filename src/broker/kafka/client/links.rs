@@ -18,6 +18,9 @@ use crate::sim::{ConnId, Span, Time};
 
 /// How long a connection attempt may take: `socket.connection.setup.timeout.ms`.
 const CONNECT_TIMEOUT: Span = Span::from_secs(10);
+/// How often a client asks who leads while it cannot reach the leader it knows: with every failed connection attempt
+/// (Java), with every scan of its topics (librdkafka).
+const UNREACHABLE_REFRESH: Span = Span::from_secs(1);
 
 /// Connections by broker, and the metadata.
 #[derive(Clone, Debug)]
@@ -31,6 +34,7 @@ pub(super) struct Links {
     is_wanted: bool,
     ask_at: Time,
     refresh_at: Time,
+    answered_at: Time,
     max_age: Span,
     timeout: Span,
     backoff: (Span, Span),
@@ -61,6 +65,7 @@ impl Links {
             is_wanted: true,
             ask_at: Time::ZERO,
             refresh_at: Time::NEVER,
+            answered_at: Time::ZERO,
             max_age,
             timeout,
             backoff,
@@ -89,10 +94,17 @@ impl Links {
     /// The open connection to a broker; if there is none yet, an attempt begins.
     #[inline]
     pub(super) fn open(&mut self, broker: u16, ctx: &mut KafkaCtx<'_>) -> Option<ConnId> {
-        let link = &mut self.links[broker as usize];
-        if link.is_open {
-            return link.conn;
+        if self.links[broker as usize].is_open {
+            return self.links[broker as usize].conn;
         }
+        // While a leader cannot be reached, somebody else may have become one.
+        let refresh_at = self.answered_at + UNREACHABLE_REFRESH;
+        if refresh_at > ctx.now() {
+            self.refresh_at = self.refresh_at.min(refresh_at);
+        } else {
+            self.is_wanted = true;
+        }
+        let link = &mut self.links[broker as usize];
         if link.conn.is_none() && link.retry_at <= ctx.now() {
             link.conn = Some(ctx.connect(NodeId(broker)));
             link.begun = ctx.now();
@@ -148,6 +160,7 @@ impl Links {
         self.asked = None;
         self.is_wanted = false;
         self.ask_at = now + METADATA_BACKOFF;
+        self.answered_at = now;
         self.refresh_at = now + self.max_age;
         if self.view.as_ref().is_none_or(|known| known.version <= view.version) {
             self.view = Some(view);
@@ -170,7 +183,9 @@ impl Links {
             self.give_up(broker, ctx);
         }
         if now >= self.refresh_at {
+            // Wanted until an answer comes, and the answer says when it will be old.
             self.is_wanted = true;
+            self.refresh_at = Time::NEVER;
         }
         if self.is_wanted && self.asked.is_none() && now >= self.ask_at {
             self.ask(ctx);

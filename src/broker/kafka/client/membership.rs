@@ -7,12 +7,16 @@
 
 use std::collections::BTreeMap;
 
+use super::super::config::ConsumerConfig;
 use super::super::establish::GENERATION;
 use super::super::model::{KafkaCtx, METADATA_BACKOFF, Timer};
 use super::super::packet::{Error, GroupAnswer, GroupAsk, GroupRequest, GroupResponse, GroupVerb, Packet};
 use super::consumer::{Assigned, Consumer, Progress};
 use crate::fact::{Fact, NodeId};
 use crate::sim::{ConnId, Span, Time};
+
+/// How much longer than the slowest member a join may take.
+const JOIN_GRACE: Span = Span::from_secs(5);
 
 /// What a member knows of its group.
 #[derive(Clone, Debug)]
@@ -96,11 +100,21 @@ impl Membership {
         }
     }
 
+    /// When the answer that is awaited is overdue. A join may take as long as the slowest member, and five seconds
+    /// more (`JoinGroupRequest`'s own time-out in `AbstractCoordinator`).
+    fn overdue_at(&self, config: &ConsumerConfig) -> Time {
+        let patience = match self.phase {
+            Phase::Joining if self.is_open => {
+                config.request_timeout.max(config.max_poll_interval + JOIN_GRACE)
+            }
+            _ => config.request_timeout,
+        };
+        self.asked_at.map_or(Time::NEVER, |at| at + patience)
+    }
+
     /// An answer that does not come means that the coordinator is gone.
-    pub(super) fn expire(&mut self, timeout: Span, ctx: &mut KafkaCtx<'_>) {
-        let is_late = self.asked_at.is_some_and(|at| at + timeout <= ctx.now());
-        if is_late
-            && self.phase != Phase::Joining
+    pub(super) fn expire(&mut self, config: &ConsumerConfig, ctx: &mut KafkaCtx<'_>) {
+        if self.overdue_at(config) <= ctx.now()
             && let Some(conn) = self.conn
         {
             ctx.close(conn);
@@ -153,7 +167,7 @@ impl Consumer {
             }
             _ => {}
         }
-        self.membership.asked_at.map_or(Time::NEVER, |at| at + self.config.request_timeout)
+        self.membership.overdue_at(&self.config)
     }
 
     fn join(&mut self, ctx: &mut KafkaCtx<'_>) {

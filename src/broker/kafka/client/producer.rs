@@ -420,6 +420,10 @@ impl Producer {
             self.links.want_metadata();
         }
         let now = ctx.now();
+        if error == Error::NotLeader && self.config.client == Client::Librdkafka {
+            // Refused for stale metadata: librdkafka tries again without counting it.
+            batch.tries -= 1;
+        }
         let is_over = self.config.delivery_timeout.is_some_and(|timeout| batch.created + timeout <= now);
         if batch.tries > self.config.retries || is_over {
             let error =
@@ -427,7 +431,7 @@ impl Producer {
             self.give_up(&batch, error, shared, ctx);
             return;
         }
-        let doubled = Span(self.config.retry_backoff.0 << (batch.tries - 1).min(20));
+        let doubled = Span(self.config.retry_backoff.0 << batch.tries.saturating_sub(1).min(20));
         let backoff = doubled.min(self.config.retry_backoff_max);
         batch.not_before = now + backoff;
         self.queues[number as usize].batches.push_front(batch);
