@@ -257,6 +257,7 @@ impl Broker {
             Timer::KeeperRetry => self.keeper_retry(shared, ctx),
             Timer::Office => self.office_tick(ctx),
             Timer::Group(group) => self.group_timer(group, shared, ctx),
+            Timer::Commit(id) => self.commit_timer(id, ctx),
             Timer::Shutdown => self.shutdown_retry(shared, ctx),
             _ => {}
         }
