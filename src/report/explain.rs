@@ -18,19 +18,21 @@ pub fn explanation(explanation: &Explanation) -> String {
         put!(out, "once. {sent} were sent.\n");
     }
     for group in &explanation.groups {
-        head(&mut out, &title(group));
+        heading(&mut out, "", group);
         out.push_str(&chain(group));
         out.push_str(&proof(group));
     }
     out
 }
 
-/// `3 messages lost at billing: checkout#17, checkout#18, checkout#19`.
-pub(super) fn title(group: &Group) -> String {
+/// `Why: 3 messages lost at billing`, and below it the names of some of them.
+pub(super) fn heading(out: &mut String, why: &str, group: &Group) {
     let names = group.messages.iter().take(NAMES_MAX).cloned().collect::<Vec<_>>().join(", ");
     let more = if group.messages.len() > NAMES_MAX { ", …" } else { "" };
     let messages = count(group.messages.len() as u64, "message");
-    format!("{messages} {} at {}: {names}{more}", group.fate.name().replace('_', "-"), group.subscription)
+    let fate = group.fate.name().replace('_', "-");
+    head(out, &format!("{why}{messages} {fate} at {}", group.subscription));
+    wrap(out, "  ", &format!("{names}{more}"));
 }
 
 /// The chain of the group's first message, a link a line.

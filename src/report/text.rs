@@ -81,7 +81,7 @@ impl Lesson<'_> {
 
     fn why(&self, out: &mut String) {
         for group in &self.explanation.groups {
-            head(out, &format!("Why: {}", explain::title(group)));
+            explain::heading(out, "Why: ", group);
             out.push_str(&explain::chain(group));
             out.push_str(&explain::proof(group));
         }

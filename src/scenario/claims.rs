@@ -144,6 +144,9 @@ fn subject(family: &dyn Family, plan: &Plan, path: &str) -> Result<Subject, Refu
             return if fits { Ok(Subject::Measure(measure)) } else { Err(refusal) };
         }
     }
+    if let Some(message) = path.strip_suffix(".fate").filter(|message| message.contains('#')) {
+        return one_message(plan, message).map(|()| Subject::State);
+    }
     let last = path.rsplit('.').next().unwrap_or(path);
     if NOT_YET.iter().any(|name| *name == path || path.starts_with(&format!("{name}.")) || *name == last) {
         let message = format!("`{}` is not modelled yet", shown(path));
@@ -155,6 +158,22 @@ fn subject(family: &dyn Family, plan: &Plan, path: &str) -> Result<Subject, Refu
             let help = nearest_path(plan, path).map(|near| format!("did you mean `{near}`?"));
             Err((format!("nothing is known as `{}`", shown(path)), why, help))
         }
+    }
+}
+
+/// `checkout#17`: a producer, and the number of one of its messages.
+fn one_message(plan: &Plan, message: &str) -> Result<(), Refusal> {
+    let (owner, number) = message.split_once('#').unwrap_or((message, ""));
+    let unknown = format!("there is no message `{}`", shown(message));
+    let Some(producer) = plan.producers.iter().find(|one| one.name == owner) else {
+        let help = nearest(owner, plan.producers.iter().map(|one| one.name.as_str()))
+            .map(|near| format!("did you mean `{near}#{number}`?"));
+        return Err((unknown, format!("`{}` is no producer", shown(owner)), help));
+    };
+    let last = producer.messages.unwrap_or(u32::MAX);
+    match number.parse::<u32>() {
+        Ok(number) if (1..=last).contains(&number) => Ok(()),
+        _ => Err((unknown, format!("`{owner}` sends the messages 1 to {last}"), None)),
     }
 }
 

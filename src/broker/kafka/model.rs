@@ -64,6 +64,8 @@ pub(super) enum Timer {
     Office,
     /// Broker: the clock of a group.
     Group(u16),
+    /// Broker: a commit of that number has waited long enough.
+    Commit(u64),
     Shutdown,
     /// ZooKeeper, controller: look for sessions that ended.
     Sessions,
@@ -187,6 +189,7 @@ impl Model for KafkaModel {
             Timer::Processed => 15,
             Timer::Heartbeat => 16,
             Timer::AutoCommit => 17,
+            Timer::Commit(id) => id.rotate_left(8) ^ 18,
         }
     }
 }

@@ -14,6 +14,9 @@ use super::Broker;
 use super::leader::Waiter;
 use crate::sim::{ConnId, Span, Time};
 
+/// How long a commit may wait for replicas: `offsets.commit.timeout.ms`.
+const COMMIT_TIMEOUT: Span = Span::from_secs(5);
+
 /// A group that this broker coordinates.
 #[derive(Clone, Debug, Default)]
 pub(in super::super) struct Group {
@@ -268,7 +271,15 @@ impl Broker {
         let make = |shared: &mut Shared, base, epoch| shared.content.add_committed(base, epoch, committed);
         if !self.append_own(home, Waiter::Commit { id }, make, shared, ctx) {
             self.commit_replicated(id, Some(Error::NotCoordinator), ctx);
+            return;
         }
+        ctx.timer(COMMIT_TIMEOUT, Timer::Commit(id));
+    }
+
+    /// A commit that is not replicated by now is answered as failed; replicated later, it stays in the log and counts
+    /// only for the next coordinator.
+    pub(super) fn commit_timer(&mut self, id: u64, ctx: &mut KafkaCtx<'_>) {
+        self.commit_replicated(id, Some(Error::RequestTimedOut), ctx);
     }
 
     /// A commit is replicated, or never will be.

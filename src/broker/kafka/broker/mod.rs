@@ -258,6 +258,7 @@ impl Broker {
             Timer::KeeperRetry => self.keeper_retry(shared, ctx),
             Timer::Office => self.office_tick(ctx),
             Timer::Group(group) => self.group_timer(group, shared, ctx),
+            Timer::Commit(id) => self.commit_timer(id, ctx),
             Timer::Shutdown => self.shutdown_retry(shared, ctx),
             _ => {}
         }
@@ -331,6 +332,7 @@ impl Broker {
                 None => self.rest(partition, shared, ctx),
             }
         }
+        self.stop_fetching_to_stop(shared);
         self.start_fetching(shared, ctx);
     }
 

@@ -3,6 +3,7 @@
 //! Source: `KafkaServer.controlledShutdown` (three attempts, 5 s apart), `BrokerLifecycleManager` (KRaft, five
 //! minutes).
 
+use super::super::control::only;
 use super::super::model::{KafkaCtx, Shared, Timer};
 use super::super::packet::{ControllerRequest, Packet, ZooKeeperRequest};
 use super::super::topology::Metadata;
@@ -85,6 +86,19 @@ impl Broker {
             self.flush_and_exit(shared, ctx);
         } else {
             self.ask_to_stop(shared, ctx);
+        }
+    }
+
+    /// In ZooKeeper mode the controller tells a broker that it took out of the in-sync replicas to fetch no more
+    /// (`StopReplica`); else its leader would admit it again.
+    pub(super) fn stop_fetching_to_stop(&mut self, shared: &Shared) {
+        if self.shutdown.is_none() || shared.topology.rules.metadata != Metadata::ZooKeeper {
+            return;
+        }
+        for partition in 0..self.replicas.len() as u32 {
+            if self.view.partitions[partition as usize].isr & only(self.id) == 0 {
+                self.stop_following(partition);
+            }
         }
     }
 

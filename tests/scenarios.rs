@@ -1,0 +1,173 @@
+//! What the built-in scenarios promise: their claims hold and bind, their runs are pinned, and what they refer to is here.
+//!
+//! `MQLAB_REWRITE=1 cargo test --test scenarios` writes `tests/digests.txt` anew; commit a difference only if the change
+//! of behaviour that caused it is wanted.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::path::PathBuf;
+use std::sync::LazyLock;
+use std::{env, fs};
+
+use mqlab::broker;
+use mqlab::lab::check::claims;
+use mqlab::lab::run::{Outcome, Run};
+use mqlab::ledger::expectation::paths;
+use mqlab::scenario::plan::Plan;
+use mqlab::scenario::{Scenario, Style, catalog};
+use rayon::prelude::*;
+
+/// A scenario and the runs of all its variants with its own seed.
+struct Played {
+    scenario: Scenario,
+    outcomes: Vec<Outcome>,
+}
+
+/// Every built-in scenario, played once for all tests.
+static ALL: LazyLock<Vec<Played>> = LazyLock::new(|| {
+    let scenarios: Vec<Scenario> =
+        catalog::all().iter().map(|one| one.read().expect("a built-in scenario has no mistakes")).collect();
+    scenarios.into_par_iter().map(play).collect()
+});
+
+fn plan(scenario: &Scenario, variant: Option<&str>, sets: &[String]) -> Plan {
+    scenario.plan(variant, sets).unwrap_or_else(|mistakes| panic!("{}", mistakes.render(Style::Plain)))
+}
+
+fn play(scenario: Scenario) -> Played {
+    let plans: Vec<Plan> = match scenario.variants.len() {
+        0 => vec![plan(&scenario, None, &[])],
+        _ => scenario.variants.iter().map(|name| plan(&scenario, Some(name), &[])).collect(),
+    };
+    let states = states(&plans);
+    let outcomes = plans.par_iter().map(|plan| outcome(plan, &states)).collect();
+    Played { scenario, outcomes }
+}
+
+/// The state that any variant's claims read, so that every run can be held against every variant's claims.
+fn states(plans: &[Plan]) -> Vec<String> {
+    plans.iter().flat_map(|plan| &plan.expectations).flat_map(paths).map(str::to_owned).collect()
+}
+
+fn outcome(plan: &Plan, states: &[String]) -> Outcome {
+    let family = broker::family(plan.family).expect("a plan names its family");
+    Run::new(family, plan, plan.seed).outcome(states)
+}
+
+fn title(outcome: &Outcome) -> String {
+    format!("{} {}", outcome.plan.scenario, outcome.plan.variant.as_deref().unwrap_or("-"))
+}
+
+#[test]
+fn every_claim_holds_and_every_run_establishes_something() {
+    let mut wrong = String::new();
+    for played in ALL.iter() {
+        for outcome in &played.outcomes {
+            let checked = claims(outcome, &played.outcomes);
+            assert!(!checked.is_empty(), "{} claims nothing", title(outcome));
+            assert_eq!(outcome.never_fired(), Vec::<&str>::new(), "{}", title(outcome));
+            assert_eq!(outcome.bound, None, "{}", title(outcome));
+            for checked in checked.iter().filter(|checked| !checked.holds) {
+                writeln!(wrong, "{}: {}, observed {:?}", title(outcome), checked.text, checked.observed)
+                    .expect("a string takes any text");
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "\n{wrong}");
+}
+
+/// A claim that no other setting of the file breaks would hold whatever the settings do.
+#[test]
+fn every_variants_claims_are_broken_by_another_setting() {
+    for played in ALL.iter() {
+        for own in &played.outcomes {
+            let holds_under = |other: &Outcome| {
+                let mut crossed = other.clone();
+                crossed.plan.expectations.clone_from(&own.plan.expectations);
+                claims(&crossed, &played.outcomes).iter().all(|checked| checked.holds)
+            };
+            let is_broken = match played.outcomes.len() {
+                1 => {
+                    let line = played.scenario.decisive.clone();
+                    let line = line.unwrap_or_else(|| panic!("{}: nothing is decisive", title(own)));
+                    let other = plan(&played.scenario, own.plan.variant.as_deref(), &[line]);
+                    !holds_under(&outcome(&other, &states(std::slice::from_ref(&own.plan))))
+                }
+                _ => played.outcomes.iter().any(|other| !holds_under(other)),
+            };
+            assert!(is_broken, "{}: no other variant breaks what it claims", title(own));
+        }
+    }
+}
+
+#[test]
+fn runs_are_pinned() {
+    let path = root("tests/digests.txt");
+    let mut found = String::from(
+        "# Scenario, variant, seed, digest; tests/scenarios.rs says how to rewrite this file.\n",
+    );
+    for outcome in ALL.iter().flat_map(|played| &played.outcomes) {
+        let variant = outcome.plan.variant.as_deref().unwrap_or("-");
+        let name = &outcome.plan.scenario;
+        writeln!(found, "{name:<32}{variant:<36}{:<6}{:016x}", outcome.seed, outcome.digest)
+            .expect("a string takes any text");
+    }
+    if env::var_os("MQLAB_REWRITE").is_some() {
+        fs::write(&path, &found).expect("the file can be written");
+    }
+    let expected = fs::read_to_string(&path).unwrap_or_default();
+    let differing: Vec<&str> =
+        found.lines().filter(|line| !expected.lines().any(|old| old == *line)).collect();
+    assert!(found == expected, "runs differ from tests/digests.txt:\n{}", differing.join("\n"));
+}
+
+#[test]
+fn a_lesson_is_complete() {
+    for Played { scenario, outcomes } in ALL.iter() {
+        let words = &scenario.words;
+        let texts = [&words.question, &words.story, &words.lesson];
+        for text in texts {
+            assert!(text.as_deref().is_some_and(|text| text.len() > 20), "{} is silent", scenario.name);
+        }
+        assert!(!scenario.facts.is_empty() && !scenario.claims.is_empty(), "{}", scenario.name);
+        let source = catalog::find(&scenario.name).expect("it is built in").text;
+        assert!(source.starts_with("#:schema ../../assets/scenario.schema.json\n"), "{}", scenario.name);
+        for key in ["\nversion ", "\nsources ", "\nseed "] {
+            assert!(source.contains(key), "{} has no{key}", scenario.name);
+        }
+        let seeds: BTreeSet<u64> = outcomes.iter().map(|outcome| outcome.seed).collect();
+        assert_eq!(seeds.len(), 1, "{}: variants are compared on one seed", scenario.name);
+    }
+}
+
+#[test]
+fn what_scenarios_refer_to_stands_in_the_project() {
+    let facts = reference("docs/facts.toml");
+    let known = reference("docs/claims.toml");
+    for Played { scenario, .. } in ALL.iter() {
+        for (ids, table, file) in
+            [(&scenario.facts, &facts, "docs/facts.toml"), (&scenario.claims, &known, "docs/claims.toml")]
+        {
+            for id in ids {
+                assert!(table.contains_key(id), "{} names {id}, which is not in {file}", scenario.name);
+            }
+        }
+    }
+    let text = |entry: &toml::Value, key: &str| entry.get(key)?.as_str().map(str::to_owned);
+    for (id, entry) in facts.iter().chain(&known) {
+        assert!(text(entry, "text").is_some_and(|text| text.ends_with('.')), "{id} says nothing");
+        let sources = entry.get("sources").and_then(toml::Value::as_array).into_iter().flatten();
+        let sources: Vec<&str> = sources.filter_map(toml::Value::as_str).collect();
+        let is_public = !sources.is_empty() && sources.iter().all(|source| source.starts_with("https://"));
+        assert!(is_public || text(entry, "shown").is_some(), "{id}: where is it from?");
+    }
+}
+
+fn reference(path: &str) -> toml::Table {
+    let text = fs::read_to_string(root(path)).expect("the file can be read");
+    text.parse().expect("the file is TOML")
+}
+
+fn root(path: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(path)
+}
