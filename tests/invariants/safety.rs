@@ -88,6 +88,8 @@ fn replay() {
     let text = std::fs::read_to_string(std::env::var("CASE").unwrap()).unwrap();
     let mut play = Play::new(&text);
     println!("{:?}", play.to_end());
-    for o in &play.observed { println!("{} n{} {:?}", o.at, o.node.0, o.fact); }
+    for o in &play.observed {
+        println!("{} n{} {:?}", o.at, o.node.0, o.fact);
+    }
     println!("quiet {} repl {}", play.world.is_quiet(), play.world.is_replicated());
 }
