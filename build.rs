@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
 fn main() -> io::Result<()> {
-    let root = PathBuf::from(env::var("CARGO_MANIFEST_DIR").map_err(io::Error::other)?);
+    let root = folder_of("CARGO_MANIFEST_DIR")?;
     let folder = root.join("scenarios");
     println!("cargo:rerun-if-changed=build.rs");
     let mut files = Vec::new();
@@ -30,8 +30,13 @@ fn main() -> io::Result<()> {
         writeln!(table, "    {line}").map_err(io::Error::other)?;
     }
     table.push_str("];\n");
-    let out = PathBuf::from(env::var("OUT_DIR").map_err(io::Error::other)?);
+    let out = folder_of("OUT_DIR")?;
     fs::write(out.join("catalog.rs"), table)
+}
+
+/// A folder that Cargo names.
+fn folder_of(variable: &str) -> io::Result<PathBuf> {
+    env::var_os(variable).map(PathBuf::from).ok_or_else(|| io::Error::other(variable.to_owned()))
 }
 
 /// Every folder is watched, so that new files are noticed; every file is watched by being included.

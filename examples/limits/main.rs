@@ -4,18 +4,28 @@
 //! so that a busy neighbour does not decide. The program ends with status 1 if a gate does not hold.
 //!
 //! `limits --measure-memory MESSAGES SUBJECT` prints the peak memory of one run: the program calls itself that way.
-//! `limits --run EVENTS engine|by-hand` runs one side of W1 alone: `valgrind --tool=callgrind` counts instructions.
+//! `limits --run N SUBJECT` runs one contestant alone, so that `valgrind --tool=callgrind` can count instructions:
+//! `engine` and `by-hand` (N events of W1), `kafka`, `kafka-world`, `kafka-recorded` and `cluster-by-hand` (N messages).
 
 use std::process::ExitCode;
 
 mod by_hand;
+mod cluster;
 mod contest;
 mod heap;
 mod ping_pong;
 
 use by_hand::{BareCluster, BarePingPong};
-use contest::{Contest, Target, memory_per_message, peak_memory, size, start_time, table};
+use cluster::Cluster;
+use contest::{
+    Contest, Target, memory_per_message, peak_memory, quantile, size, start_time, table, wall_time,
+};
+use mqlab::lab::record::Position;
+use mqlab::sim::draw::{self, Purpose};
 use ping_pong::PingPong;
+
+/// So many messages go through a cluster in one round.
+const MESSAGES: u32 = 200_000;
 
 fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
@@ -30,8 +40,9 @@ fn main() -> ExitCode {
         return run_alone(events.parse().unwrap_or(0), subject);
     }
     let mut contests = vec![engine_contest()];
-    contests.push(kafka_contest());
-    contests.push(memory_contest());
+    contests.extend(kafka_contests());
+    contests.extend(memory_contests());
+    contests.extend(seek_contests());
     contests.extend(program_contests());
     print!("{}", table(&contests));
     if contests.iter().all(Contest::holds) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
@@ -54,32 +65,63 @@ fn engine_contest() -> Contest {
     Contest::in_turn("engine: one event (W1)", Target { goal: 1.5, gate: 1.9 }, 11, ours, limit)
 }
 
-/// W2: one event of a cluster.
-//
-// TO BE FILLED with the Kafka world: three brokers, 200,000 messages, faults armed that do not fire. `ours` returns
-// the world's events, `limit` is `cluster_by_hand`, the target `{ goal: 2.0, gate: 3.0 }`. Until then the yardstick itself is
-// compared with the bare loop of W1: both should cost about the same for each event.
-fn kafka_contest() -> Contest {
-    let mut bare = BarePingPong::new(1);
-    let limit = || {
-        std::hint::black_box(bare.run(2_000_000));
-        2_000_000
-    };
-    Contest::in_turn("by hand: one event (W2)", Target { goal: 1.5, gate: 2.0 }, 7, cluster_by_hand, limit)
+/// W2: one event of a Kafka cluster, as every run is made, against one of a cluster written by hand. Both do more or
+/// less the same for a message; how much that is for each event is printed beside the table.
+fn kafka_contests() -> Vec<Contest> {
+    let cluster = Cluster::new(MESSAGES);
+    let target = Target { goal: 2.0, gate: 3.0 };
+    let world =
+        Contest::in_turn("Kafka: one event, world alone", target, 5, || cluster.world(), cluster_by_hand);
+    let run = Contest::in_turn("Kafka: one event (W2)", target, 7, || cluster.run(), cluster_by_hand);
+    let per_message = cluster.run() as f64 / f64::from(MESSAGES);
+    let by_hand = cluster_by_hand() as f64 / f64::from(MESSAGES);
+    println!(
+        "a message through Kafka: {per_message:.1} events, {:.0} a second; by hand: {by_hand:.1} events, {:.0} a second",
+        1e9 / (run.ours * per_message),
+        run.limit.map_or(f64::NAN, |limit| 1e9 / (limit * by_hand)),
+    );
+    let target = Target { goal: 1.35, gate: 1.6 };
+    let recorded =
+        Contest::in_turn("Kafka: one event, recorded", target, 7, || cluster.record(), || cluster.run());
+    vec![world, run, recorded]
 }
 
 /// The yardstick of W2: the same story in a hand-written loop; returns its events.
 fn cluster_by_hand() -> u64 {
     let mut cluster = BareCluster::new(1);
-    let events = cluster.run(200_000);
+    let events = cluster.run(MESSAGES);
     assert!(cluster.is_complete(), "every message is confirmed and delivered");
     events
 }
 
-/// Bytes that a run keeps for each message: here of the loop written by hand.
-fn memory_contest() -> Contest {
-    let target = Target { goal: 128.0, gate: 192.0 };
-    Contest::of("by hand: memory a message", "B", target, memory_per_message("by-hand"))
+/// Bytes that a run keeps for each message, and a recorded run.
+fn memory_contests() -> Vec<Contest> {
+    let kept = |name, subject, goal, gate| {
+        Contest::of(name, "B", Target { goal, gate }, memory_per_message(subject))
+    };
+    vec![
+        kept("Kafka: memory a message", "kafka", 128.0, 192.0),
+        kept("Kafka: memory a message, recorded", "kafka-recorded", 260.0, 420.0),
+    ]
+}
+
+/// How long one waits for another instant of a recorded run of a million events.
+fn seek_contests() -> Vec<Contest> {
+    let mut recording = Cluster::new(100_000).recording();
+    let events = recording.head().events();
+    assert!(events > 1_000_000, "{events} events are no million");
+    let mut random = draw::stream(1, Purpose::Test, 0, 0);
+    let (mut seeks, mut steps) = (Vec::new(), Vec::new());
+    for _ in 0..200 {
+        let to = Position::Event(draw::below(draw::next(&mut random), events) + 1);
+        seeks.push(wall_time(|| recording.seek(to)));
+        steps.push(wall_time(|| drop(recording.step_back())));
+    }
+    let waited = |name, target, times| Contest::of(name, "ms", target, quantile(times, 0.99));
+    vec![
+        waited("recording: seek, p99", Target { goal: 16.0, gate: 50.0 }, seeks),
+        waited("recording: one step back, p99", Target { goal: 3.0, gate: 16.0 }, steps),
+    ]
 }
 
 /// How soon the program is there, and how large it is. Nothing, if it was not built: `cargo build --release`.
@@ -100,18 +142,24 @@ fn program_contests() -> Vec<Contest> {
 /// The child of [`memory_per_message`]: runs the subject and prints its peak memory in bytes.
 fn measure_memory(messages: u32, subject: &str) -> ExitCode {
     match subject {
-        "by-hand" => std::hint::black_box(BareCluster::new(1).run(messages)),
+        "by-hand" => drop(std::hint::black_box(BareCluster::new(1).run(messages))),
+        "kafka" => drop(Cluster::new(messages).run()),
+        "kafka-recorded" => drop(Cluster::new(messages).record()),
         _ => return ExitCode::FAILURE,
     };
     println!("{}", peak_memory());
     ExitCode::SUCCESS
 }
 
-/// One side of W1, for counting instructions.
+/// One contestant, for counting instructions.
 fn run_alone(events: u64, subject: &str) -> ExitCode {
     match subject {
         "engine" => ping_pong::run(&mut PingPong::world(1), events),
         "by-hand" => drop(std::hint::black_box(BarePingPong::new(1).run(events))),
+        "kafka" => println!("{}", Cluster::new(events as u32).run()),
+        "kafka-world" => println!("{}", Cluster::new(events as u32).world()),
+        "kafka-recorded" => println!("{}", Cluster::new(events as u32).record()),
+        "cluster-by-hand" => println!("{}", BareCluster::new(1).run(events as u32)),
         _ => return ExitCode::FAILURE,
     }
     ExitCode::SUCCESS

@@ -53,8 +53,8 @@ pub(super) struct Host<M: Hosted> {
     open_ends: usize,
     fired: Vec<Firing>,
     known_as: BTreeMap<String, Vec<NodeId>>,
-    /// Nodes that were asked to stop and have not yet.
-    stopping: Vec<NodeId>,
+    /// Nodes that were asked to stop and have not yet; whether they are to start again when they have.
+    stopping: Vec<(NodeId, bool)>,
     /// How many observations the watches have seen.
     seen: usize,
     window_ends: Time,
@@ -171,7 +171,7 @@ impl<M: Hosted> Host<M> {
         if !self.stopping.is_empty() {
             self.note_stopped();
         }
-        if !self.watches.is_empty() {
+        if !self.watches.is_empty() && self.engine.observations().len() > self.seen {
             self.watch();
         }
         step
@@ -216,12 +216,15 @@ impl<M: Hosted> Host<M> {
     fn note_stopped(&mut self) {
         let mut at = 0;
         while at < self.stopping.len() {
-            let node = self.stopping[at];
-            if self.engine.status(node) == Status::Up {
+            let (node, starts_again) = self.stopping[at];
+            if matches!(self.engine.status(node), Status::Up | Status::Frozen) {
                 at += 1;
-            } else {
-                self.stopping.swap_remove(at);
-                self.observe(node, Fact::NodeDown { how: Down::Stopped });
+                continue;
+            }
+            self.stopping.swap_remove(at);
+            self.observe(node, Fact::NodeDown { how: Down::Stopped });
+            if starts_again && self.engine.start(node) {
+                self.observe(node, Fact::NodeUp);
             }
         }
     }
@@ -281,7 +284,11 @@ impl<M: Hosted> Host<M> {
             Verb::PowerOff(target) => self.on_each(target, Engine::power_off, Undo::Start),
             Verb::Stop(target) => {
                 let (hit, undo) = self.on_each(target, Engine::stop, Undo::Start);
-                self.stopping.extend(&hit);
+                for &node in &hit {
+                    if self.stopping.iter().all(|&(stopping, _)| stopping != node) {
+                        self.stopping.push((node, false));
+                    }
+                }
                 (hit, undo)
             }
             Verb::LoseDisk(target) => {
@@ -350,9 +357,8 @@ impl<M: Hosted> Host<M> {
 
     fn report_down(&mut self, verb: &Verb, hit: &[NodeId]) {
         let fact = match verb {
-            Verb::Kill(_) => Fact::NodeDown { how: Down::Killed },
+            Verb::Kill(_) | Verb::LoseDisk(_) => Fact::NodeDown { how: Down::Killed },
             Verb::PowerOff(_) => Fact::NodeDown { how: Down::PowerLost },
-            Verb::LoseDisk(_) => Fact::NodeDown { how: Down::Killed },
             Verb::Start(_) => Fact::NodeUp,
             _ => return,
         };
@@ -365,7 +371,9 @@ impl<M: Hosted> Host<M> {
         let nodes = match &ending.undo {
             Undo::Start(nodes) => {
                 for &node in nodes {
-                    if self.engine.start(node) {
+                    if let Some(stopping) = self.stopping.iter_mut().find(|(stopping, _)| *stopping == node) {
+                        stopping.1 = true;
+                    } else if self.engine.start(node) {
                         self.observe(node, Fact::NodeUp);
                     }
                 }
@@ -491,6 +499,10 @@ where
             if clients.contains(&node) {
                 self.engine.kill(node);
             } else {
+                if self.stopping.iter().any(|&(stopping, _)| stopping == node) {
+                    // It would end later, and nobody would start it again.
+                    self.engine.kill(node);
+                }
                 self.engine.thaw(node);
                 self.engine.start(node);
             }

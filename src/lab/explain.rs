@@ -1,8 +1,8 @@
 //! Explain: why messages have the fates they have, and the proof.
 //!
-//! The run is done again with details on, the family says for each message what its fate depended on, equal chains make
-//! a group, and each remedy that a chain names is tried: all faults pinned to the node and time at which they fired, one
-//! thing changed. A chain is confirmed if one of its remedies saves every message of its group from it.
+//! The run is done again with details on, the family says for each message what its fate depended on, equal chains
+//! make a group, and each remedy that a chain names is tried: all faults pinned to the node and time at which they
+//! fired, one thing changed. A chain is confirmed if one of its remedies saves every message of its group from it.
 
 use std::collections::{BTreeMap, BTreeSet};
 

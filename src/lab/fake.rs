@@ -1,5 +1,6 @@
-//! A tiny, real, deterministic simulator for tests: one broker that may die, messages that are confirmed after a random
-//! 1 to 3 ms, and copied 5 ms later. With `acks = "1"` what was confirmed and not yet copied dies with the broker.
+//! A tiny, real, deterministic simulator for tests: one broker that may die, messages that are confirmed after a
+//! random 1 to 3 ms, and copied 5 ms later. With `acks = "1"` what was confirmed and not yet copied dies with the
+//! broker.
 
 use std::collections::{BTreeMap, BTreeSet};
 

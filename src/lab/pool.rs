@@ -1,7 +1,7 @@
 //! Work on several threads, results in order.
 //!
-//! Runs share nothing, so each thread takes the next number and works on it alone. A result is handed on as soon as all
-//! results before it were: whoever prints them prints the same with any number of threads.
+//! Runs share nothing, so each thread takes the next number and works on it alone. A result is handed on as soon as
+//! all results before it were: whoever prints them prints the same with any number of threads.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

@@ -4,8 +4,8 @@ use crate::sim::{Span, Time};
 
 /// One producer instance's waiting for confirms.
 ///
-/// The clock runs while at least one of its messages is due and unanswered; every confirm sets it back, and so does the
-/// moment at which nothing is unanswered any more. The longest reading is what the contract calls `unavailable`.
+/// The clock runs while at least one of its messages is due and unanswered; every confirm sets it back, and so does
+/// the moment at which nothing is unanswered any more. The longest reading is what the contract calls `unavailable`.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Availability {
     unanswered: u32,

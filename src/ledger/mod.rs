@@ -1,7 +1,7 @@
 //! The ledger: a fold over observations that says what became of every message.
 //!
-//! It reads observations in order and nothing else; at the end it is told which copies still wait, and judges. It knows
-//! the words of the contract and no broker.
+//! It reads observations in order and nothing else; at the end it is told which copies still wait, and judges. It
+//! knows the words of the contract and no broker.
 //!
 //! Invariant: the fates at a subscription add up to the messages addressed to it.
 //! Invariant: a message costs 32 bytes and 8 more for each subscription; nothing moves when the ledger grows.

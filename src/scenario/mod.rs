@@ -1,7 +1,8 @@
 //! The scenario language: TOML in, a checked [`plan::Plan`] or all mistakes out.
 //!
-//! One file tells one story: a cluster, who sends and who reads, what goes wrong, and what is claimed about it. A variant
-//! is an overlay: its tables merge key by key, its values replace whole ones, and `NAME = false` removes a named table.
+//! One file tells one story: a cluster, who sends and who reads, what goes wrong, and what is claimed about it. A
+//! variant is an overlay: its tables merge key by key, its values replace whole ones, and `NAME = false` removes a
+//! named table.
 //!
 //! ```
 //! use mqlab::scenario::Scenario;
@@ -41,16 +42,17 @@
 //! assert_eq!(plan.expect("no mistakes").producers[0].messages, Some(500));
 //! ```
 //!
-//! Reading goes through [`tree`] (values with their places), `overlay` (variants), `compile` with `faults`, `settings` and
-//! `claims` (every mistake, then the plan), [`diagnostic`] (mistakes for people). Every key is declared once in [`keys`],
-//! every measure once in [`measure`], every setting once by its family.
+//! Reading goes through [`tree`] (values with their places), `overlay` (variants), `compile` with `faults`, `settings`
+//! and
+//! `claims` (every mistake, then the plan), [`diagnostic`] (mistakes for people). Every key is declared once in
+//! [`keys`], every measure once in [`measure`], every setting once by its family.
 //!
-//! Invariant: what is accepted is carried out. What belongs to the language or to the real system and is not modelled is
-//! refused by name.
+//! Invariant: what is accepted is carried out. What belongs to the language or to the real system and is not modelled
+//! is refused by name.
 //!
-//! Not modelled: scripts (`[[step]]`), services, phases of rates, exact messages, clients that start or stop by schedule,
-//! failing and pooled consumers, faults on requests, torn disks, clock jumps, triggers on states, expectations over many
-//! seeds, and every family but Kafka.
+//! Not modelled: scripts (`[[step]]`), services, phases of rates, exact messages, clients that start or stop by
+//! schedule, failing and pooled consumers, faults on requests, torn disks, clock jumps, triggers on states,
+//! expectations over many seeds, and every family but Kafka.
 
 pub mod catalog;
 mod claims;

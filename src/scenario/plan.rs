@@ -1,7 +1,7 @@
 //! What a checked scenario asks for, under one variant: everything a world needs, nothing about the file it came from.
 //!
-//! Times are spans from the start of the run. Settings are the vendor's own, as the author wrote them; the family turns
-//! them, with its defaults by version, into its typed configuration.
+//! Times are spans from the start of the run. Settings are the vendor's own, as the author wrote them; the family
+//! turns them, with its defaults by version, into its typed configuration.
 
 use std::collections::BTreeMap;
 

@@ -1,5 +1,5 @@
-//! Reading tables leniently: each accessor reports what is wrong with its key and goes on, so that one pass finds every
-//! mistake.
+//! Reading tables leniently: each accessor reports what is wrong with its key and goes on, so that one pass finds
+//! every mistake.
 
 use crate::broker::Family;
 use crate::scenario::plan::Version;

@@ -111,8 +111,8 @@ fn the_example_becomes_a_plan() {
 
 #[test]
 fn what_is_left_out_has_a_default() {
-    let text =
-        "family = \"kafka\"\n[topic.t]\n[producer.p]\nsend_to = \"t\"\n[consumer.c]\nread_from = \"t\"\n";
+    let text = "family = \"kafka\"\n[topic.t]\n[producer.p]\nsend_to = \"t\"\nclient = \"librdkafka\"\n\
+                [consumer.c]\nread_from = \"t\"\n";
     let plan =
         read(text).and_then(|file| file.plan(None, &[]).map_err(|_| String::new())).expect("no mistakes");
     assert_eq!((plan.seed, plan.run_for, plan.drain_for), (1, Span::from_secs(30), Span::from_secs(60)));
@@ -201,7 +201,8 @@ fn every_verb_reads_its_keys() {
             Verb::SlowDisk { target: name("broker-2"), factor: 10 },
         ),
         (
-            "cut = 'leader of orders/0'\nfrom = ['brokers', 'zookeeper-1']\none_way = true\nheal_after = '1s'",
+            "cut = 'leader of orders/0'\nfrom = ['brokers', 'zookeeper-1']\none_way = true\n\
+             heal_after = '1s'",
             Verb::Cut {
                 target: name("leader of orders/0"),
                 from: Some(Target::All(vec![name("brokers"), name("zookeeper-1")])),
@@ -252,7 +253,8 @@ fn frames_drop_and_double() {
 #[test]
 fn faults_wait_for_moments_and_repeat() {
     let more = "[fault.f]\nwhen = { observed = 'confirmed', by = 'checkout', nth = 100 }\nafter = '1ms'\n\
-                stop = 'each of brokers'\nrestart_after = '1s'\nevery = '10s'\ntimes = 4\nas = 'old leader'\noptional = true\n\
+                stop = 'each of brokers'\nrestart_after = '1s'\nevery = '10s'\ntimes = 4\nas = 'old leader'\n\
+                optional = true\n\
                 [fault.g]\nat = '29s'\nstart = 'old leader'";
     let plan = plan_with(more).expect("no mistakes");
     let rounds: Vec<_> = plan.faults.iter().filter(|fault| fault.name.starts_with('f')).collect();
@@ -488,7 +490,12 @@ proptest! {
 
     /// Whatever is cut out of a good file or written into it: mistakes or a plan, never a panic.
     #[test]
-    fn mutated_files_never_panic(at in 0..ORDERS.len(), cut in 0usize..40, piece in ".{0,12}", style in any::<bool>()) {
+    fn mutated_files_never_panic(
+        at in 0..ORDERS.len(),
+        cut in 0usize..40,
+        piece in ".{0,12}",
+        style in any::<bool>(),
+    ) {
         let mut bytes = ORDERS.as_bytes().to_vec();
         let end = (at + cut).min(bytes.len());
         bytes.splice(at..end, piece.into_bytes());

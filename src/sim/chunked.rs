@@ -1,10 +1,14 @@
 //! A vector for what grows during a run: logs, ledger columns, stores.
 //!
-//! Clones share their chunks until one of them writes, so that a snapshot costs one pointer per 1024 items, and a kept
-//! snapshot costs only the chunks that changed since. Growing never moves what is already there.
+//! Clones share their full chunks until one of them writes there, so that a snapshot costs one pointer per 1024 items
+//! and a copy of the last chunk, and a kept snapshot costs only the chunks that changed since. The last chunk belongs
+//! to its vector alone: almost everything is written there, and nobody has to be asked whether it is shared. Growing
+//! never moves what is already there.
 //!
-//! Invariant: every chunk but the last holds exactly [`CHUNK`] items; no chunk is empty.
+//! Invariant: every full chunk holds exactly [`CHUNK`] items, the last one at most as many; it is empty only if the
+//! whole vector is.
 
+use std::mem;
 use std::ops::{Index, IndexMut};
 use std::sync::Arc;
 
@@ -14,13 +18,13 @@ const CHUNK: usize = 1024;
 /// A vector whose clones share their chunks.
 #[derive(Clone, Debug)]
 pub struct Chunked<T> {
-    chunks: Vec<Arc<Vec<T>>>,
-    len: usize,
+    full: Vec<Arc<Vec<T>>>,
+    last: Vec<T>,
 }
 
 impl<T> Default for Chunked<T> {
     fn default() -> Self {
-        Self { chunks: Vec::new(), len: 0 }
+        Self { full: Vec::new(), last: Vec::new() }
     }
 }
 
@@ -31,93 +35,127 @@ impl<T> Chunked<T> {
     }
 
     /// How many items there are.
+    #[inline]
     pub fn len(&self) -> usize {
-        self.len
+        self.full.len() * CHUNK + self.last.len()
     }
 
     /// Whether there is no item.
     pub fn is_empty(&self) -> bool {
-        self.len == 0
+        self.last.is_empty()
     }
 
     /// The item at this index.
+    #[inline]
     pub fn get(&self, index: usize) -> Option<&T> {
-        self.chunks.get(index / CHUNK)?.get(index % CHUNK)
+        self.chunk(index / CHUNK)?.get(index % CHUNK)
     }
 
     /// The last item.
     pub fn last(&self) -> Option<&T> {
-        self.chunks.last()?.last()
+        self.last.last()
     }
 
     /// All items in order.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = &T> {
-        self.chunks.iter().flat_map(|chunk| chunk.iter())
+        self.full.iter().flat_map(|chunk| chunk.iter()).chain(&self.last)
     }
 
     /// The items from this index on, in order.
+    #[inline]
     pub fn iter_from(&self, index: usize) -> impl Iterator<Item = &T> {
         let (first, skip) = (index / CHUNK, index % CHUNK);
-        self.chunks.iter().skip(first).flat_map(|chunk| chunk.iter()).skip(skip)
+        let full = self.full.get(first..).unwrap_or_default();
+        let of_last = if first < self.full.len() { 0 } else { index - self.full.len() * CHUNK };
+        let skip = if full.is_empty() { 0 } else { skip };
+        let of_full = full.iter().flat_map(|chunk| chunk.iter()).skip(skip);
+        of_full.chain(self.last.get(of_last..).unwrap_or_default())
+    }
+
+    #[inline]
+    fn chunk(&self, number: usize) -> Option<&Vec<T>> {
+        match self.full.get(number) {
+            Some(chunk) => Some(chunk),
+            None => (number == self.full.len()).then_some(&self.last),
+        }
+    }
+
+    /// Makes room for one more item in the last chunk.
+    #[cold]
+    fn grow(&mut self) {
+        if self.last.len() == CHUNK {
+            let chunk = mem::replace(&mut self.last, Vec::with_capacity(CHUNK));
+            self.full.push(Arc::new(chunk));
+            return;
+        }
+        // A short vector stays small; a long one gets whole chunks at once.
+        let len = self.last.len();
+        let room = if self.full.is_empty() { (len * 2).clamp(4, CHUNK) } else { CHUNK };
+        self.last.reserve_exact(room - len);
     }
 }
 
 impl<T: Clone> Chunked<T> {
     /// Appends an item.
+    #[inline]
     pub fn push(&mut self, item: T) {
-        if self.len.is_multiple_of(CHUNK) {
-            self.chunks.push(Arc::default());
+        if self.last.len() == self.last.capacity() || self.last.len() == CHUNK {
+            self.grow();
         }
-        let is_only = self.chunks.len() == 1;
-        let chunk = self.chunks.last_mut().expect("a chunk with room was just ensured");
-        let chunk = Arc::make_mut(chunk);
-        if chunk.len() == chunk.capacity() {
-            // A short vector stays small; a long one gets whole chunks at once.
-            let room = if is_only { (chunk.len() * 2).clamp(4, CHUNK) } else { CHUNK };
-            chunk.reserve_exact(room - chunk.len());
-        }
-        chunk.push(item);
-        self.len += 1;
+        self.last.push(item);
     }
 
     /// Drops all items from this length on.
     pub fn truncate(&mut self, len: usize) {
-        if len >= self.len {
+        if len >= self.len() {
             return;
         }
-        self.chunks.truncate(len.div_ceil(CHUNK));
-        if !len.is_multiple_of(CHUNK) {
-            let chunk = self.chunks.last_mut().expect("a cut inside a chunk leaves that chunk");
-            Arc::make_mut(chunk).truncate(len % CHUNK);
+        let whole = len.saturating_sub(1) / CHUNK;
+        if whole < self.full.len() {
+            let chunk = self.full.swap_remove(whole);
+            self.full.truncate(whole);
+            self.last = Arc::try_unwrap(chunk).unwrap_or_else(|chunk| Vec::clone(&chunk));
         }
-        self.len = len;
+        self.last.truncate(len - whole * CHUNK);
     }
 
     /// The item at this index, to be changed.
+    #[inline]
     pub fn get_mut(&mut self, index: usize) -> Option<&mut T> {
-        if index >= self.len {
-            return None;
+        let number = index / CHUNK;
+        if number < self.full.len() {
+            return Arc::make_mut(&mut self.full[number]).get_mut(index % CHUNK);
         }
-        Arc::make_mut(self.chunks.get_mut(index / CHUNK)?).get_mut(index % CHUNK)
+        self.last.get_mut(index - self.full.len() * CHUNK)
     }
 }
 
 impl<T> Index<usize> for Chunked<T> {
     type Output = T;
+    #[inline]
     fn index(&self, index: usize) -> &T {
-        &self.chunks[index / CHUNK][index % CHUNK]
+        let number = index / CHUNK;
+        if number < self.full.len() {
+            return &self.full[number][index % CHUNK];
+        }
+        &self.last[index - self.full.len() * CHUNK]
     }
 }
 
 impl<T: Clone> IndexMut<usize> for Chunked<T> {
+    #[inline]
     fn index_mut(&mut self, index: usize) -> &mut T {
-        &mut Arc::make_mut(&mut self.chunks[index / CHUNK])[index % CHUNK]
+        let len = self.len();
+        match self.get_mut(index) {
+            Some(item) => item,
+            None => panic!("index {index} of {len} items"),
+        }
     }
 }
 
 impl<T: PartialEq> PartialEq for Chunked<T> {
     fn eq(&self, other: &Self) -> bool {
-        self.len == other.len && self.iter().eq(other.iter())
+        self.len() == other.len() && self.iter().eq(other.iter())
     }
 }
 
@@ -156,13 +194,13 @@ mod tests {
     #[test]
     fn untouched_chunks_are_shared_and_unshared_ones_are_not_copied() {
         let mut log: Chunked<u32> = (0..3000).collect();
-        let address = log.chunks[1].as_ptr();
+        let address = log.full[1].as_ptr();
         log[1500] = 1;
-        assert_eq!(log.chunks[1].as_ptr(), address, "nobody shares it: written in place");
+        assert_eq!(log.full[1].as_ptr(), address, "nobody shares it: written in place");
         let copy = log.clone();
         log[1500] = 2;
-        assert!(Arc::ptr_eq(&log.chunks[0], &copy.chunks[0]));
-        assert!(!Arc::ptr_eq(&log.chunks[1], &copy.chunks[1]));
+        assert!(Arc::ptr_eq(&log.full[0], &copy.full[0]));
+        assert!(!Arc::ptr_eq(&log.full[1], &copy.full[1]));
     }
 
     #[test]
@@ -170,7 +208,8 @@ mod tests {
         let mut log: Chunked<u8> = (0..1500).map(|_| 0).collect();
         let copy = log.clone();
         log.extend((0..700).map(|_| 1));
-        assert!(log.chunks.iter().all(|chunk| chunk.capacity() <= CHUNK));
+        assert!(log.full.iter().all(|chunk| chunk.capacity() <= CHUNK));
+        assert!(log.last.capacity() <= CHUNK);
         assert_eq!((copy.len(), log.len()), (1500, 2200));
     }
 

@@ -1,4 +1,5 @@
-//! What lies beneath the nodes: clock, agenda, network, disks, processes; and [`Ctx`], through which a node acts on it.
+//! What lies beneath the nodes: clock, agenda, network, disks, processes; and [`Ctx`], through which a node acts on
+//! it.
 
 use std::collections::VecDeque;
 

@@ -1,7 +1,8 @@
 //! The engine: time, pending events, random draws, network, disk, processes. It knows nothing of queues or brokers.
 //!
 //! A world is an [`Engine`] of a [`Model`]: nodes as state machines that are handed inputs one at a time and act on
-//! what lies beneath them through a [`Ctx`]. One seed decides everything; a clone of a world does the same as the original.
+//! what lies beneath them through a [`Ctx`]. One seed decides everything; a clone of a world does the same as the
+//! original.
 //!
 //! Invariant: ties in time are broken by the order of scheduling, no order depends on a float, a hash map or the
 //! machine's clock, and a timer or a reply never outlives the process it was meant for.
@@ -12,6 +13,7 @@
 )]
 
 mod agenda;
+mod by_conn;
 mod chunked;
 mod digest;
 mod disk;
@@ -25,6 +27,7 @@ mod tests;
 mod time;
 
 pub use agenda::{Agenda, Ticket};
+pub use by_conn::ByConn;
 pub use chunked::Chunked;
 pub use digest::Digest;
 pub use disk::{Disk, FileId};

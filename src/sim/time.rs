@@ -50,6 +50,7 @@ impl Span {
     }
 
     /// Half of it.
+    #[must_use]
     pub const fn half(self) -> Self {
         Self(self.0 / 2)
     }

@@ -39,6 +39,7 @@ pub(crate) struct Shape {
     pub(crate) partitions: u8,
     pub(crate) rate: u32,
     pub(crate) run_ms: u32,
+    pub(crate) drain_ms: u32,
     pub(crate) latency: &'static str,
     pub(crate) flush_each: bool,
 }
@@ -121,11 +122,12 @@ fn shape() -> impl Strategy<Value = Shape> {
     let version =
         select(vec!["2.1", "2.3", "2.5", "2.6", "2.7", "2.8", "3.0", "3.3", "3.6", "3.7", "3.9", "4.0"]);
     let sizes = (3u8..=4, 1u8..=3, select(vec![10u32, 30, 80]), 3_000u32..12_000);
+    let drain = prop_oneof![1u32..3_000, 3_000u32..20_000];
     let latency = select(vec!["0.5ms", "0.3ms..0.8ms", "exp(2ms)", "1ms..40ms"]);
-    (version, any::<bool>(), sizes, latency, prop::bool::weighted(0.15)).prop_map(
-        |(version, kraft, (brokers, partitions, rate, run_ms), latency, flush_each)| {
+    (version, any::<bool>(), sizes, drain, latency, prop::bool::weighted(0.15)).prop_map(
+        |(version, kraft, (brokers, partitions, rate, run_ms), drain_ms, latency, flush_each)| {
             let is_kraft = version >= "4.0" || (version >= "2.8" && kraft);
-            Shape { version, is_kraft, brokers, partitions, rate, run_ms, latency, flush_each }
+            Shape { version, is_kraft, brokers, partitions, rate, run_ms, drain_ms, latency, flush_each }
         },
     )
 }
@@ -158,9 +160,19 @@ fn client() -> impl Strategy<Value = ClientSettings> {
 
 /// A fault with one of these verbs, within a run of at most twelve seconds.
 pub(crate) fn fault(verbs: &'static [Verb]) -> impl Strategy<Value = Fault> {
-    let whom = (select(verbs), select(TARGETS), select(TARGETS));
+    fault_of(verbs, TARGETS)
+}
+
+/// A fault that hits one of these.
+pub(crate) fn fault_of(
+    verbs: &'static [Verb],
+    targets: &'static [&'static str],
+) -> impl Strategy<Value = Fault> {
+    let whom = (select(verbs), select(targets), select(TARGETS));
     let lasts = prop_oneof![50u32..1_500, 1_000u32..6_000, 5_000u32..30_000];
-    (whom, 100u32..9_000, lasts).prop_map(|((verb, target, other), at_ms, for_ms)| Fault {
+    // Often close together, so that one meets another.
+    let at = prop_oneof![100u32..9_000, 2_000u32..3_000, 2_000u32..2_050];
+    (whom, at, lasts).prop_map(|((verb, target, other), at_ms, for_ms)| Fault {
         at_ms,
         for_ms,
         verb,
@@ -189,13 +201,14 @@ pub(crate) fn case(
 impl Case {
     /// The scenario file.
     pub(crate) fn text(&self) -> String {
-        let Shape { version, is_kraft, brokers, partitions, rate, run_ms, latency, flush_each } = &self.shape;
+        let Shape { version, is_kraft, brokers, partitions, rate, run_ms, drain_ms, latency, flush_each } =
+            &self.shape;
         let BrokerSettings { lag, socket, backoff, checkpoint, session } = &self.broker;
         let keeper = if *is_kraft { "controllers" } else { "zookeeper" };
         let mode = if *is_kraft { "kraft" } else { "zookeeper" };
         let mut text = format!(
             "title = \"A property\"\nfamily = \"kafka\"\nversion = \"{version}\"\nseed = {}\n\
-             run_for = \"{run_ms}ms\"\ndrain_for = \"10s\"\n\n\
+             run_for = \"{run_ms}ms\"\ndrain_for = \"{drain_ms}ms\"\n\n\
              [cluster]\nbrokers = {brokers}\n{keeper} = 1\nmetadata = \"{mode}\"\n[cluster.config]\n\
              \"replica.lag.time.max.ms\" = {lag}\n\"replica.socket.timeout.ms\" = {socket}\n\
              \"replica.fetch.backoff.ms\" = {backoff}\n\
@@ -225,7 +238,8 @@ impl Case {
                 "\n[consumer.billing]\nread_from = \"orders\"\ninstances = {}\nprocess = \"1ms\"\n\
                  idempotency = \"none\"\n[consumer.billing.config]\n\"auto.offset.reset\" = \"earliest\"\n\
                  \"enable.auto.commit\" = false\n\"session.timeout.ms\" = 6000\n\
-                 \"heartbeat.interval.ms\" = 1000\n",
+                 \"heartbeat.interval.ms\" = 1000\n\"request.timeout.ms\" = 7000\n\
+                 \"metadata.max.age.ms\" = 2000\n",
                 self.consumers
             );
         }
@@ -243,7 +257,8 @@ impl ClientSettings {
         let _ = write!(
             text,
             "\n[producer.checkout]\nsend_to = \"orders\"\nrate = \"{rate}/s\"\nkeys = 7\n\
-             [producer.checkout.config]\nacks = \"all\"\n\"request.timeout.ms\" = {request}\n\
+             [producer.checkout.config]\nacks = \"all\"\n\
+             \"enable.idempotence\" = false\n\"request.timeout.ms\" = {request}\n\
              \"delivery.timeout.ms\" = {delivery}\n\"metadata.max.age.ms\" = {metadata_age}\n\
              \"linger.ms\" = {linger}\n\"max.in.flight.requests.per.connection\" = {in_flight}\n"
         );

@@ -1,5 +1,6 @@
 //! Playing a scenario: step by step, with the promises looked at again and again.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use mqlab::broker::{Progress, World, family};
@@ -12,7 +13,7 @@ use mqlab::sim::{Span, Time};
 /// How often the promises are looked at.
 const LOOK_EVERY: Span = Span::from_millis(250);
 /// A small world that dispatches more than this goes round in circles.
-const EVENTS_MAX: u64 = 3_000_000;
+const EVENTS_MAX: u64 = 500_000;
 /// How long a healed world may replicate: longer than the longest pause between two retransmissions of TCP.
 const HEAL_FOR: Span = Span::from_secs(200);
 
@@ -23,6 +24,8 @@ pub(crate) struct Play {
     pub(crate) ledger: Ledger,
     pub(crate) confirmed: Vec<MessageId>,
     pub(crate) observed: Vec<Observation>,
+    /// Messages that a consumer processed.
+    pub(crate) processed: BTreeSet<MessageId>,
     looked_at: Time,
 }
 
@@ -44,7 +47,15 @@ impl Play {
         let kafka = family("kafka").expect("Kafka is a family");
         let world = kafka.world(&plan, plan.seed);
         let ledger = Ledger::new(Arc::new(Layout::new(kafka, &plan)));
-        Self { plan, world, ledger, confirmed: Vec::new(), observed: Vec::new(), looked_at: Time::ZERO }
+        Self {
+            plan,
+            world,
+            ledger,
+            confirmed: Vec::new(),
+            observed: Vec::new(),
+            processed: BTreeSet::new(),
+            looked_at: Time::ZERO,
+        }
     }
 
     /// Runs up to a time, or until `enough`, which is asked at every look.
@@ -58,7 +69,10 @@ impl Play {
                 for observation in slice.drain(..) {
                     match observation.fact {
                         Fact::Confirmed { message, .. } => self.confirmed.push(message),
-                        Fact::Due { .. } | Fact::Effect { .. } | Fact::Delivered { .. } => {}
+                        Fact::Effect { message, .. } => {
+                            self.processed.insert(message);
+                        }
+                        Fact::Due { .. } | Fact::Delivered { .. } => {}
                         _ => self.observed.push(observation),
                     }
                 }

@@ -113,7 +113,8 @@ impl<'a> Reading<'a> {
             }
             Acks::All => {
                 if !flushes {
-                    let text = "flush.messages is unset: brokers confirm from the page cache, before the disk has it";
+                    let text =
+                        "flush.messages is unset: brokers confirm from the page cache, not from the disk";
                     self.setting("flush.messages unset", text);
                 }
                 let text = format!("confirmed by all in-sync replicas, with copies on {holders}");

@@ -1,7 +1,7 @@
 //! What Kafka says about itself: nodes, tables, roles and state paths, and which settings exclude each other.
 //!
-//! Documented at <https://kafka.apache.org/documentation/#configuration>; the conflicts are the ones that real brokers and
-//! clients refuse with a `ConfigException`.
+//! Documented at <https://kafka.apache.org/documentation/#configuration>; the conflicts are the ones that real brokers
+//! and clients refuse with a `ConfigException`.
 //!
 //! Not modelled: several `ZooKeeper` nodes or `KRaft` controllers, brokers that are controllers too, idempotent and
 //! transactional producers, static members, the newer group protocol. Java producers of 3.0.1 and later are idempotent
@@ -215,7 +215,8 @@ fn check_producer(plan: &Plan, producer: &ProducerPlan, findings: &mut Vec<Findi
             && let Some(name) = names.find(|name| written(name))
         {
             let message = format!(
-                "`delivery.timeout.ms` ({delivery}) is below `linger.ms` ({linger}) + `request.timeout.ms` ({request})"
+                "`delivery.timeout.ms` ({delivery}) is below `linger.ms` ({linger}) + \
+                 `request.timeout.ms` ({request})"
             );
             findings.push(finding(&path(name), message, "the client refuses to start with these"));
         }
@@ -288,7 +289,8 @@ pub fn check_role(plan: &Plan, role: &str) -> Result<(), String> {
         }
     }
     Err("expected a node, a client, a set such as `brokers`, or a role such as `leader of TOPIC/0`, \
-         `a follower of TOPIC/0`, `followers of TOPIC/0`, `members of TOPIC/0`, `controller`, `coordinator of GROUP`"
+         `a follower of TOPIC/0`, `followers of TOPIC/0`, `members of TOPIC/0`, `controller`, \
+         `coordinator of GROUP`"
         .to_owned())
 }
 
@@ -302,7 +304,8 @@ pub fn group_of(consumer: &ConsumerPlan) -> &str {
 
 /// The state that expectations can name.
 pub fn check_state(plan: &Plan, path: &str) -> Result<(), String> {
-    let expected = "expected a measure such as `lost`, or a state such as `TOPIC/0.leader`, `.isr`, `.hw`, `.leo`, \
+    let expected = "expected a measure such as `lost`, or a state such as `TOPIC/0.leader`, `.isr`, `.hw`, \
+                    `.leo`, \
                     `.epoch`, or `broker-1.up`";
     let (owner, field) = path.rsplit_once('.').ok_or(expected)?;
     match field {

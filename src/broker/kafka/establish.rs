@@ -1,5 +1,5 @@
-//! The state that a run begins in: every group is stable, owns its partitions, and has committed offset 0 of each, as if
-//! it had been there before the first message. What that takes is in the coordinator's log, like anything else.
+//! The state that a run begins in: every group is stable, owns its partitions, and has committed offset 0 of each, as
+//! if it had been there before the first message. What that takes is in the coordinator's log, like anything else.
 
 use std::collections::BTreeMap;
 

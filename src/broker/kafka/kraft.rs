@@ -157,7 +157,10 @@ impl Controller {
             return;
         };
         known.heard = now;
-        known.conn = Some(conn);
+        if known.conn.replace(conn) != Some(conn) {
+            // What was published while the broker had no connection, or another one, it has not heard.
+            reply(conn, Response::Metadata(Arc::new(self.state.clone())), ctx);
+        }
         if known.is_fenced && !wants_stop {
             known.is_fenced = false;
             self.state.live |= only(broker);

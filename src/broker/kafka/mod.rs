@@ -12,6 +12,7 @@ mod kraft;
 mod log;
 mod model;
 mod packet;
+mod promises;
 pub mod settings;
 mod story;
 mod topology;

@@ -94,7 +94,7 @@ pub(super) struct FetchedPart {
     pub(super) watermark: u64,
     pub(super) batches: SmallVec<[BatchId; 4]>,
     /// The logs disagree: the largest epoch not above the asker's last, and its end.
-    pub(super) diverging: Option<(u32, u64)>,
+    pub(super) diverging: Option<Box<(u32, u64)>>,
 }
 
 /// The answer to `OffsetsForLeaderEpoch`.

@@ -1,8 +1,8 @@
 //! Kafka's settings: brokers, topics, and the producers and consumers of the Java client and of librdkafka.
 //!
 //! Names, units and defaults by release are the vendor's: <https://kafka.apache.org/documentation/#configuration> and
-//! librdkafka's `CONFIGURATION.md`. librdkafka has releases of its own; its defaults here are those of the librdkafka that
-//! was current when the Kafka release named came out.
+//! librdkafka's `CONFIGURATION.md`. librdkafka has releases of its own; its defaults here are those of the librdkafka
+//! that was current when the Kafka release named came out.
 //!
 //! Invariant: a setting marked modelled changes behaviour; every other one is refused by name.
 

@@ -5,6 +5,7 @@ use super::client::Consumer;
 use super::config::Reset;
 use super::control::only;
 use super::model::{KafkaModel, Node};
+use super::promises;
 use crate::broker::host::Hosted;
 use crate::fact::{MessageId, NONE, NodeId, PlaceId, SubscriptionId};
 use crate::scenario::plan::Value;
@@ -110,29 +111,7 @@ impl Hosted for KafkaModel {
     }
 
     fn broken_invariants(engine: &World) -> Vec<String> {
-        let topology = &engine.model.shared.topology;
-        let mut broken = Vec::new();
-        for partition in 0..topology.partitions.len() as u32 {
-            let mut leaders = std::collections::BTreeMap::new();
-            for broker in 0..topology.brokers {
-                let Some(known) = replica(engine, broker, partition) else { continue };
-                let name = topology.partition_name(partition);
-                if known.watermark > known.log.end() {
-                    broken.push(format!("{name} on broker-{}: high watermark above its log", broker + 1));
-                }
-                if !known.is_leader() || !is_up(engine, NodeId(broker)) {
-                    continue;
-                }
-                if let Some(other) = leaders.insert(known.state.epoch, broker) {
-                    let epoch = known.state.epoch;
-                    broken.push(format!("{name}: two leaders in epoch {epoch}: {other} and {broker}"));
-                }
-                if let Some(rule) = known.watermark_breach() {
-                    broken.push(format!("{name} on broker-{}: {rule}", broker + 1));
-                }
-            }
-        }
-        broken
+        promises::broken(engine)
     }
 
     fn missing(engine: &World, confirmed: &[MessageId]) -> Vec<MessageId> {

@@ -7,6 +7,7 @@
 
 use smallvec::SmallVec;
 
+use super::super::control::only;
 use super::super::model::{KafkaCtx, Shared, Timer};
 use super::super::packet::{EpochEnd, Error, FetchPart, FetchRequest, FetchResponse, FetchedPart, Packet};
 use super::super::story::{self, Kind};
@@ -167,12 +168,17 @@ impl Broker {
         let mut truncating = Vec::new();
         let mut parts: SmallVec<[FetchPart; 1]> = SmallVec::new();
         let mut retry_at = Time::NEVER;
+        let stops = self.shutdown.is_some();
         let is_truncating = fetcher.parts.iter().any(|part| part.is_truncating && part.retry_at <= now);
         for part in &mut fetcher.parts {
             let Some(replica) = &self.replicas[part.partition as usize] else { continue };
             let (partition, epoch, last_epoch) =
                 (part.partition, replica.state.epoch, replica.log.last_epoch());
             part.asked = None;
+            if stops && replica.state.isr & only(self.id) == 0 {
+                // Controlled shutdown took it out of the ISR (`StopReplica`); fetching on would bring it back.
+                continue;
+            }
             if part.retry_at > now {
                 retry_at = retry_at.min(part.retry_at);
             } else if part.is_truncating {
@@ -241,7 +247,7 @@ impl Broker {
             }
             None => {}
         }
-        if let Some((epoch, end)) = part.diverging {
+        if let Some(&(epoch, end)) = part.diverging.as_deref() {
             self.cut_to_agree(partition, EpochEnd { epoch: Some(epoch), end }, shared, ctx);
             return;
         }

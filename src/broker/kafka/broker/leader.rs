@@ -1,8 +1,8 @@
 //! Leading a partition: appends, the high watermark, who is in sync, and the requests that wait for either.
 //!
 //! A write with `acks=all` is confirmed when the high watermark passes it: append, response to the follower's waiting
-//! fetch, append there, its *next* fetch. The high watermark is the smallest end among the leader and everybody who may
-//! be in sync, never a count of copies.
+//! fetch, append there, its *next* fetch. The high watermark is the smallest end among the leader and everybody who
+//! may be in sync, never a count of copies.
 //!
 //! Source: `Partition`, `DelayedProduce`, `DelayedFetch`, `ReplicaManager`; KAFKA-15583 for the gate.
 
@@ -128,7 +128,7 @@ impl Broker {
             self.respond(produce.conn, Packet::ProduceResponse(response), 60, ctx);
         } else if produce.results.iter().any(|(_, error)| error.is_some()) {
             // There is no response to say it with.
-            self.conns.remove(&produce.conn);
+            self.conns.remove(produce.conn);
             ctx.close(produce.conn);
         } else {
             self.done(produce.conn);
@@ -143,7 +143,7 @@ impl Broker {
         };
         let isr = replica.state.isr.count_ones();
         let Some(leading) = replica.leading() else { return };
-        if leading.is_locked || leading.flushing.is_some() {
+        if leading.is_locked || !leading.flushing.is_empty() {
             leading.appends.push_back((waiter, part));
             return;
         }
@@ -196,7 +196,7 @@ impl Broker {
             if replica.unflushed >= every {
                 replica.unflushed = 0;
                 if let Some(leading) = replica.leading() {
-                    leading.flushing = Some((waiter, end));
+                    leading.flushing.push_back((waiter, end));
                 }
                 ctx.sync(FileId(partition));
                 return;
@@ -214,7 +214,7 @@ impl Broker {
         ctx: &mut KafkaCtx<'_>,
     ) {
         let Some(leading) = self.leading(partition).and_then(Replica::leading) else { return };
-        if let Some((waiter, end)) = leading.flushing.take() {
+        if let Some((waiter, end)) = leading.flushing.pop_front() {
             self.append_settled(partition, waiter, end, shared, ctx);
             self.append_waiting(partition, shared, ctx);
         }
@@ -223,7 +223,7 @@ impl Broker {
     fn append_waiting(&mut self, partition: u32, shared: &mut Shared, ctx: &mut KafkaCtx<'_>) {
         loop {
             let Some(leading) = self.leading(partition).and_then(Replica::leading) else { return };
-            if leading.is_locked || leading.flushing.is_some() {
+            if leading.is_locked || !leading.flushing.is_empty() {
                 return;
             }
             let Some((waiter, part)) = leading.appends.pop_front() else { return };
@@ -331,8 +331,8 @@ impl Broker {
                 at += 1;
                 continue;
             }
-            let (response, is_due) = self.read(&self.parked[at].request, shared);
-            if is_due {
+            if self.has_news(request, shared) {
+                let response = self.read(request, shared);
                 let parked = self.parked.swap_remove(at);
                 self.answer_fetch(parked.conn, response, shared, ctx);
             } else {
@@ -349,13 +349,14 @@ impl Broker {
         shared: &mut Shared,
         ctx: &mut KafkaCtx<'_>,
     ) {
-        let (response, is_due) = self.read(&request, shared);
+        // Read before the fetch itself moves the high watermark.
+        let response = self.has_news(&request, shared).then(|| self.read(&request, shared));
         if let Some((broker, incarnation)) = request.replica {
             for part in &request.parts {
                 self.follower_fetched(broker, incarnation, part, shared, ctx);
             }
         }
-        if is_due {
+        if let Some(response) = response {
             self.answer_fetch(conn, response, shared, ctx);
             return;
         }
@@ -375,7 +376,7 @@ impl Broker {
         self.parked_look_at = None;
         while let Some(at) = self.parked.iter().position(|parked| parked.until <= now) {
             let parked = self.parked.remove(at);
-            let (response, _) = self.read(&parked.request, shared);
+            let response = self.read(&parked.request, shared);
             self.answer_fetch(parked.conn, response, shared, ctx);
         }
         if let Some(until) = self.parked.iter().map(|parked| parked.until).min() {
@@ -396,17 +397,33 @@ impl Broker {
         self.respond(conn, Packet::FetchResponse(response), bytes, ctx);
     }
 
-    /// What a fetch would be answered with now, and whether that is worth saying at once.
+    /// Whether what a fetch would be answered with now is worth saying at once: anything but empty.
     #[inline]
-    fn read(&self, request: &FetchRequest, shared: &Shared) -> (FetchResponse, bool) {
-        let mut is_due = request.wait_max_ms == 0;
-        let mut parts = SmallVec::new();
-        for part in &request.parts {
-            let answer = self.read_part(request.replica.is_some(), part, shared);
-            is_due |= answer.error.is_some() || answer.diverging.is_some() || !answer.batches.is_empty();
-            parts.push(answer);
-        }
-        (FetchResponse { parts }, is_due)
+    fn has_news(&self, request: &FetchRequest, shared: &Shared) -> bool {
+        let rules = &shared.topology.rules;
+        let is_follower = request.replica.is_some();
+        let is_news = |part: &FetchPart| {
+            let Some(replica) =
+                self.replicas[part.partition as usize].as_deref().filter(|known| known.is_leader())
+            else {
+                return true;
+            };
+            part.offset < readable(replica, is_follower)
+                || part.offset > replica.log.end()
+                || refusal(rules, part.epoch, replica.state.epoch).is_some()
+                || (is_follower
+                    && rules.truncation == Truncation::InFetch
+                    && divergence(replica, part).is_some())
+        };
+        request.wait_max_ms == 0 || request.parts.iter().any(is_news)
+    }
+
+    /// What a fetch would be answered with now.
+    #[inline]
+    fn read(&self, request: &FetchRequest, shared: &Shared) -> FetchResponse {
+        let is_follower = request.replica.is_some();
+        let parts = request.parts.iter().map(|part| self.read_part(is_follower, part, shared)).collect();
+        FetchResponse { parts }
     }
 
     #[inline]
@@ -431,19 +448,19 @@ impl Broker {
             return answer;
         }
         if is_follower && rules.truncation == Truncation::InFetch {
-            answer.diverging = divergence(replica, part);
+            answer.diverging = divergence(replica, part).map(Box::new);
             if answer.diverging.is_some() {
                 return answer;
             }
         }
-        let readable = if is_follower { replica.settled } else { replica.watermark };
         // A consumer may be ahead of a new leader's stale high watermark: it waits.
         if part.offset > replica.log.end() {
             answer.error = Some(Error::OffsetOutOfRange);
             answer.watermark = replica.log.end();
             return answer;
         }
-        answer.batches = replica.log.read(part.offset, readable, FETCH_BYTES_MAX, &shared.content);
+        answer.batches =
+            replica.log.read(part.offset, readable(replica, is_follower), FETCH_BYTES_MAX, &shared.content);
         answer
     }
 
@@ -607,7 +624,8 @@ impl Broker {
         let Role::Leader(leading) = std::mem::take(&mut replica.role) else { return };
         let waiting = leading.acks.iter().map(|&(_, waiter)| waiter);
         let appending = leading.appends.iter().map(|&(waiter, _)| waiter);
-        for waiter in waiting.chain(appending).chain(leading.flushing.map(|(waiter, _)| waiter)) {
+        let flushing = leading.flushing.iter().map(|&(waiter, _)| waiter);
+        for waiter in waiting.chain(appending).chain(flushing) {
             match waiter {
                 Waiter::Commit { id } => self.commit_replicated(id, Some(Error::NotCoordinator), ctx),
                 waiter => self.resolve(waiter, partition, Some(Error::NotLeader), ctx),
@@ -696,6 +714,12 @@ fn refusal(rules: &Rules, asked: u32, own: u32) -> Option<Error> {
     } else {
         Some(Error::UnknownLeaderEpoch)
     }
+}
+
+/// Up to where a fetch reads: followers whatever an append has returned for, consumers what is committed.
+#[inline]
+fn readable(replica: &Replica, is_follower: bool) -> u64 {
+    if is_follower { replica.settled } else { replica.watermark }
 }
 
 /// Where a follower's log stops agreeing with the leader's, if its last epoch ends earlier here.

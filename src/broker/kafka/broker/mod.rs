@@ -28,7 +28,7 @@ use super::control::ClusterState;
 use super::model::{KafkaCtx, Shared, Timer};
 use super::packet::{ControllerRequest, Packet};
 use crate::fact::{Fact, PlaceId, Rule};
-use crate::sim::{ConnId, FileId, Input, Loss, Time};
+use crate::sim::{ByConn, ConnId, FileId, Input, Loss, Time};
 
 /// A broker.
 #[derive(Clone, Debug)]
@@ -43,7 +43,7 @@ pub(super) struct Broker {
     pub(super) replicas: Vec<Option<Box<Replica>>>,
     /// The cluster as this broker knows it.
     pub(super) view: Arc<ClusterState>,
-    conns: BTreeMap<ConnId, Inbound>,
+    conns: ByConn<Inbound>,
     /// Connections whose next request may be processed.
     ready: Vec<ConnId>,
     parked: Vec<Parked>,
@@ -80,7 +80,7 @@ impl Broker {
             is_clean: true,
             replicas,
             view: Arc::clone(state),
-            conns: BTreeMap::new(),
+            conns: ByConn::default(),
             ready: Vec::new(),
             parked: Vec::new(),
             parked_look_at: None,
@@ -123,6 +123,7 @@ impl Broker {
             let Some(replica) = &mut self.replicas[partition as usize] else { continue };
             let removed = replica.log.recover(ctx.file_len(FileId(partition)), &shared.content);
             ctx.truncate(FileId(partition), replica.log.bytes());
+            replica.has_lost |= !removed.is_empty();
             if loss == Loss::Disk {
                 replica.checkpoint = 0;
             }
@@ -163,7 +164,7 @@ impl Broker {
     }
 
     fn packet(&mut self, conn: ConnId, packet: Packet, shared: &mut Shared, ctx: &mut KafkaCtx<'_>) {
-        if let Some(inbound) = self.conns.get_mut(&conn) {
+        if let Some(inbound) = self.conns.get_mut(conn) {
             if inbound.is_busy {
                 inbound.queue.push_back(packet);
             } else {
@@ -219,7 +220,7 @@ impl Broker {
     /// A connection's request is over.
     #[inline]
     fn done(&mut self, conn: ConnId) {
-        if let Some(inbound) = self.conns.get_mut(&conn) {
+        if let Some(inbound) = self.conns.get_mut(conn) {
             inbound.is_busy = false;
             if !inbound.queue.is_empty() {
                 self.ready.push(conn);
@@ -228,7 +229,7 @@ impl Broker {
     }
 
     fn next_request(&mut self, conn: ConnId, shared: &mut Shared, ctx: &mut KafkaCtx<'_>) {
-        let Some(inbound) = self.conns.get_mut(&conn) else { return };
+        let Some(inbound) = self.conns.get_mut(conn) else { return };
         if inbound.is_busy {
             return;
         }
@@ -274,7 +275,7 @@ impl Broker {
     }
 
     fn closed(&mut self, conn: ConnId, shared: &mut Shared, ctx: &mut KafkaCtx<'_>) {
-        if self.conns.remove(&conn).is_some() {
+        if self.conns.remove(conn).is_some() {
             self.parked.retain(|parked| parked.conn != conn);
             self.group_conn_closed(conn);
         } else if self.keeper.conn == Some(conn) {

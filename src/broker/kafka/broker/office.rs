@@ -29,8 +29,8 @@ pub(super) struct Office {
     /// Something changed while it was at work.
     is_stale: bool,
     latest: Option<Arc<ClusterState>>,
-    /// The processes of the brokers that it has dealt with. Another process of a live broker means that the broker died
-    /// in between, unnoticed (KIP-380).
+    /// The processes of the brokers that it has dealt with. Another process of a live broker means that the broker
+    /// died in between, unnoticed (KIP-380).
     processes: Vec<u32>,
     links: BTreeMap<u16, (ConnId, bool)>,
     pub(super) stopping: Brokers,
@@ -215,7 +215,7 @@ impl Broker {
     pub(super) fn shutdown_asked(&mut self, conn: ConnId, broker: u16, ctx: &mut KafkaCtx<'_>) {
         let Some(office) = &mut self.office else {
             // Not the controller: closing says so.
-            self.conns.remove(&conn);
+            self.conns.remove(conn);
             ctx.close(conn);
             return;
         };
@@ -225,8 +225,8 @@ impl Broker {
     }
 }
 
-/// The live brokers whose process is not the one that was dealt with. A controller that has just started itself and was
-/// told nothing yet knows that only of itself.
+/// The live brokers whose process is not the one that was dealt with. A controller that has just started itself and
+/// was told nothing yet knows that only of itself.
 fn bounced(dealt_with: &[u32], state: &ClusterState, own: u16) -> Brokers {
     if dealt_with.is_empty() {
         return state.live & only(own);

@@ -27,6 +27,8 @@ pub(in super::super) struct Replica {
     pub(in super::super) role: Role,
     /// Records appended since the last flush.
     pub(super) unflushed: u64,
+    /// Its disk lost something once.
+    pub(in super::super) has_lost: bool,
     /// Counts the ISR changes that it proposed, in whichever epoch.
     pub(super) proposals: u32,
 }
@@ -54,8 +56,8 @@ pub(in super::super) struct Leading {
     pub(super) acks: VecDeque<(u64, Waiter)>,
     /// Appends that wait for a flush or for ZooKeeper.
     pub(super) appends: VecDeque<(Waiter, ProducePart)>,
-    /// The append whose flush is under way, and its end.
-    pub(super) flushing: Option<(Waiter, u64)>,
+    /// Appends whose flush is under way, and their ends, in order.
+    pub(super) flushing: VecDeque<(Waiter, u64)>,
     /// The thread that changes the ISR holds the partition's lock (before 2.7).
     pub(super) is_locked: bool,
 }
@@ -91,19 +93,6 @@ impl Replica {
     #[inline]
     pub(in super::super) fn is_leader(&self) -> bool {
         matches!(self.role, Role::Leader(_))
-    }
-
-    /// How the high watermark breaks its rule, if it does: nobody who may be in sync ends below it, as far as the leader
-    /// has heard.
-    pub(in super::super) fn watermark_breach(&self) -> Option<String> {
-        let Role::Leader(leading) = &self.role else { return None };
-        let isr = self.state.isr;
-        let short =
-            leading.remotes.iter().filter(|remote| isr & only(remote.broker) != 0).find(|remote| {
-                remote.end.is_some_and(|end| end < self.watermark && end >= leading.epoch_start)
-            })?;
-        let (broker, watermark) = (short.broker + 1, self.watermark);
-        Some(format!("high watermark {watermark} above the end of broker-{broker}, which is in sync"))
     }
 
     #[inline]
@@ -143,7 +132,7 @@ impl Leading {
             remotes,
             acks: VecDeque::new(),
             appends: VecDeque::new(),
-            flushing: None,
+            flushing: VecDeque::new(),
             is_locked: false,
         }
     }

@@ -1,6 +1,7 @@
 //! Controlled shutdown: leaderships move first, then everything is flushed, then the process ends.
 //!
-//! Source: `KafkaServer.controlledShutdown` (three attempts, 5 s apart), `BrokerLifecycleManager` (KRaft, five minutes).
+//! Source: `KafkaServer.controlledShutdown` (three attempts, 5 s apart), `BrokerLifecycleManager` (KRaft, five
+//! minutes).
 
 use super::super::control::only;
 use super::super::model::{KafkaCtx, Shared, Timer};

@@ -4,7 +4,8 @@
 //! client commits automatically inside `poll`, and only what earlier polls returned and the application therefore
 //! finished; librdkafka commits in the background whatever was handed over, finished or not.
 //!
-//! Source: `KafkaConsumer`, `ConsumerCoordinator`, `Fetcher`; librdkafka `INTRODUCTION.md`, "At-least-once processing".
+//! Source: `KafkaConsumer`, `ConsumerCoordinator`, `Fetcher`; librdkafka `INTRODUCTION.md`, "At-least-once
+//! processing".
 //! Not modelled: `isolation.level=read_committed`, fetching from followers, truncation detection (KIP-320).
 
 use std::collections::VecDeque;
@@ -165,6 +166,7 @@ impl Consumer {
         shared: &mut Shared,
         ctx: &mut KafkaCtx<'_>,
     ) {
+        let is_processed = matches!(input, Input::Timer(Timer::Processed));
         match input {
             Input::Packet(conn, Packet::FetchResponse(response)) => self.fetched(conn, response, shared),
             Input::Timer(Timer::Processed) => self.processed(shared, ctx),
@@ -178,7 +180,7 @@ impl Consumer {
             Input::Stop => self.stop(ctx),
             Input::Connected(conn) => {
                 if self.membership.conn == Some(conn) {
-                    self.membership.is_open = true;
+                    self.membership.opened();
                 } else {
                     self.links.connected(conn);
                 }
@@ -186,7 +188,7 @@ impl Consumer {
             Input::Closed(conn) => self.closed(conn, ctx),
             _ => {}
         }
-        self.go_on(shared, ctx);
+        self.go_on(is_processed, shared, ctx);
     }
 
     fn start(&mut self, ctx: &mut KafkaCtx<'_>) {
@@ -230,14 +232,18 @@ impl Consumer {
     }
 
     /// Whatever can be done now: find the coordinator, join, fetch, hand over.
-    fn go_on(&mut self, shared: &mut Shared, ctx: &mut KafkaCtx<'_>) {
+    fn go_on(&mut self, is_processed: bool, shared: &mut Shared, ctx: &mut KafkaCtx<'_>) {
         let mut look_at = self.links.tick(ctx);
         look_at = look_at.min(self.keep_membership(ctx));
-        if self.worker.is_idle() {
+        // Processing on its own makes no room for a fetch; taking the next messages does.
+        let is_polled = self.worker.is_idle();
+        if is_polled {
             self.poll(ctx);
         }
         self.work(shared, ctx);
-        self.fetch(ctx);
+        if is_polled || !is_processed {
+            self.fetch(ctx);
+        }
         let fetches = self.fetching.iter().flatten().map(|&sent| sent + self.config.request_timeout);
         look_at = fetches.fold(look_at, Time::min);
         if look_at < self.wake_at {
@@ -452,6 +458,10 @@ impl Consumer {
             }
             for &id in &part.batches {
                 let batch = shared.content.batch(id);
+                if batch.base > assigned.fetch_at {
+                    // Asked for before the position was set back: `Fetcher` drops what is not at the position.
+                    break;
+                }
                 for (offset, message) in (batch.base..).zip(shared.content.messages(batch)) {
                     if offset >= assigned.fetch_at {
                         assigned.fetched.push_back((offset, message));

@@ -35,6 +35,8 @@ pub(super) struct Links {
     ask_at: Time,
     refresh_at: Time,
     answered_at: Time,
+    /// Until then, or until anything changes, there is nothing to do.
+    calm_until: Time,
     max_age: Span,
     timeout: Span,
     backoff: (Span, Span),
@@ -66,6 +68,7 @@ impl Links {
             ask_at: Time::ZERO,
             refresh_at: Time::NEVER,
             answered_at: Time::ZERO,
+            calm_until: Time::ZERO,
             max_age,
             timeout,
             backoff,
@@ -82,6 +85,7 @@ impl Links {
         self.asked = None;
         self.is_wanted = true;
         self.ask_at = ctx.now();
+        self.calm_until = Time::ZERO;
         self.tick(ctx);
     }
 
@@ -97,7 +101,9 @@ impl Links {
         if self.links[broker as usize].is_open {
             return self.links[broker as usize].conn;
         }
+        self.calm_until = Time::ZERO;
         // While a leader cannot be reached, somebody else may have become one.
+        self.calm_until = Time::ZERO;
         let refresh_at = self.answered_at + UNREACHABLE_REFRESH;
         if refresh_at > ctx.now() {
             self.refresh_at = self.refresh_at.min(refresh_at);
@@ -127,6 +133,7 @@ impl Links {
         let link = &mut self.links[broker as usize];
         link.is_open = true;
         link.failures = 0;
+        self.calm_until = Time::ZERO;
         Some(broker)
     }
 
@@ -140,6 +147,7 @@ impl Links {
             self.asked = None;
         }
         self.is_wanted = true;
+        self.calm_until = Time::ZERO;
         Some(broker)
     }
 
@@ -154,11 +162,13 @@ impl Links {
     /// The metadata proved wrong: ask as soon as the back-off allows.
     pub(super) fn want_metadata(&mut self) {
         self.is_wanted = true;
+        self.calm_until = Time::ZERO;
     }
 
     pub(super) fn answered(&mut self, view: Arc<ClusterState>, now: Time) {
         self.asked = None;
         self.is_wanted = false;
+        self.calm_until = Time::ZERO;
         self.ask_at = now + METADATA_BACKOFF;
         self.answered_at = now;
         self.refresh_at = now + self.max_age;
@@ -170,6 +180,15 @@ impl Links {
     /// Asks for metadata if it is wanted, gives up what takes too long; when to look again.
     pub(super) fn tick(&mut self, ctx: &mut KafkaCtx<'_>) -> Time {
         let now = ctx.now();
+        if now < self.calm_until {
+            return self.calm_until;
+        }
+        self.look_after(now, ctx);
+        self.calm_until = self.look_at(now);
+        self.calm_until
+    }
+
+    fn look_after(&mut self, now: Time, ctx: &mut KafkaCtx<'_>) {
         for broker in 0..self.links.len() as u16 {
             let link = &self.links[broker as usize];
             if link.conn.is_some() && !link.is_open && now.since(link.begun) >= CONNECT_TIMEOUT {
@@ -190,11 +209,11 @@ impl Links {
         if self.is_wanted && self.asked.is_none() && now >= self.ask_at {
             self.ask(ctx);
         }
-        self.look_at(now)
     }
 
     fn look_at(&self, now: Time) -> Time {
-        let mut at = self.refresh_at;
+        // Once it has passed, the refresh is wanted, and what follows says when to look after it.
+        let mut at = if self.refresh_at > now { self.refresh_at } else { Time::NEVER };
         for link in &self.links {
             if link.conn.is_some() && !link.is_open {
                 at = at.min(link.begun + CONNECT_TIMEOUT);

@@ -87,6 +87,12 @@ impl Membership {
         !self.committing.is_empty()
     }
 
+    /// The connection to the coordinator is there, and nothing was asked on it yet.
+    pub(super) fn opened(&mut self) {
+        self.is_open = true;
+        self.asked_at = None;
+    }
+
     /// The connection to the coordinator is gone; what was asked on it is not answered.
     pub(super) fn lost(&mut self, now: Time) {
         self.conn = None;

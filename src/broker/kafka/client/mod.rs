@@ -5,6 +5,7 @@ mod links;
 mod membership;
 mod partitioner;
 mod producer;
+mod waiting;
 
 pub(super) use consumer::Consumer;
 pub(super) use membership::range;

@@ -1,7 +1,7 @@
 //! A producing client: batches by partition, requests by broker, retries, time-outs; and the application that uses it.
 //!
-//! A batch is the unit of sending, of retrying and of loss. With several requests in flight and retries on, a batch that
-//! failed is sent again after later ones have landed.
+//! A batch is the unit of sending, of retrying and of loss. With several requests in flight and retries on, a batch
+//! that failed is sent again after later ones have landed.
 //!
 //! Source: `KafkaProducer`, `RecordAccumulator`, `Sender`; librdkafka `INTRODUCTION.md`, `CONFIGURATION.md`.
 //! Not modelled: idempotence, transactions, compression.
@@ -12,10 +12,12 @@ use smallvec::SmallVec;
 
 use super::super::config::{Acks, Client, ProducerConfig};
 use super::super::content::batch_bytes;
+use super::super::control::{Brokers, only};
 use super::super::model::{KafkaCtx, METADATA_BACKOFF, Shared, Timer};
 use super::super::packet::{Error, Packet, ProducePart, ProduceRequest, ProduceResponse};
 use super::links::Links;
 use super::partitioner::Placement;
+use super::waiting::Waiting;
 use crate::app::{Answer, Doubt, Origin, Sender};
 use crate::fact::{Fact, MessageId, ProducerId};
 use crate::scenario::plan::Plan;
@@ -33,6 +35,8 @@ pub(in super::super) struct Producer {
     links: Links,
     /// By partition of the topic.
     queues: Vec<Queue>,
+    /// The queues that may hold something.
+    waiting: Waiting,
     /// By broker, oldest first.
     requests: Vec<VecDeque<Request>>,
     request_next: u32,
@@ -92,6 +96,7 @@ impl Producer {
             placement: Placement::new(config.partitioner, count, seed),
             links,
             queues: vec![Queue::default(); count as usize],
+            waiting: Waiting::new(count),
             requests: vec![VecDeque::new(); topology.brokers as usize],
             request_next: 0,
             blocked: VecDeque::new(),
@@ -223,6 +228,7 @@ impl Producer {
         }
         let messages = SmallVec::from_slice(&[message]);
         let now = ctx.now();
+        self.waiting.insert(number);
         queue.batches.push_back(Batch { messages, created: now, tries: 0, not_before: now });
     }
 
@@ -236,8 +242,9 @@ impl Producer {
         let now = ctx.now();
         let mut look_at = self.links.tick(ctx);
         let is_pressed = !self.blocked.is_empty();
-        for broker in 0..self.requests.len() as u16 {
-            loop {
+        let leaders = self.leaders_waited_for(now, &mut look_at);
+        for broker in (0..self.requests.len() as u16).filter(|&broker| leaders & only(broker) != 0) {
+            while !self.waiting.is_empty() {
                 let is_full = self.requests[broker as usize].len() >= self.config.in_flight_max as usize;
                 let parts = self.collect(broker, is_full, is_pressed, now, &mut look_at);
                 if parts.is_empty() {
@@ -263,6 +270,26 @@ impl Producer {
         }
     }
 
+    /// The brokers that lead what waits. What nobody leads makes the client ask who does.
+    fn leaders_waited_for(&mut self, now: Time, look_at: &mut Time) -> Brokers {
+        let mut leaders = 0;
+        let mut from = 0;
+        while let Some(number) = self.waiting.next(from) {
+            from = number + 1;
+            let Some(batch) = self.queues[number as usize].batches.front() else {
+                self.waiting.remove(number);
+                continue;
+            };
+            if let Some(leader) = self.links.leader(self.first + number) {
+                leaders |= only(leader);
+            } else {
+                self.links.want_metadata();
+                *look_at = (*look_at).min(now + METADATA_BACKOFF).min(batch.created + self.expiry());
+            }
+        }
+        leaders
+    }
+
     /// Takes the batches that one request to this broker may carry now.
     fn collect(
         &mut self,
@@ -273,14 +300,11 @@ impl Producer {
         look_at: &mut Time,
     ) -> SmallVec<[(u32, Batch); 1]> {
         let mut parts = SmallVec::new();
-        for number in 0..self.queues.len() as u32 {
+        let mut from = 0;
+        while let Some(number) = self.waiting.next(from) {
+            from = number + 1;
             let Some(batch) = self.queues[number as usize].batches.front() else { continue };
-            let leader = self.links.leader(self.first + number);
-            if leader.is_none() && broker == 0 {
-                self.links.want_metadata();
-                *look_at = (*look_at).min(now + METADATA_BACKOFF).min(batch.created + self.expiry());
-            }
-            if leader != Some(broker) {
+            if self.links.leader(self.first + number) != Some(broker) {
                 continue;
             }
             *look_at = (*look_at).min(batch.created + self.expiry());
@@ -296,8 +320,11 @@ impl Producer {
             let queue = &mut self.queues[number as usize];
             if let Some(batch) = queue.batches.pop_front() {
                 queue.in_flight += 1;
-                if batch.tries == 0 && queue.batches.is_empty() {
-                    self.placement.batch_closed();
+                if queue.batches.is_empty() {
+                    self.waiting.remove(number);
+                    if batch.tries == 0 {
+                        self.placement.batch_closed();
+                    }
                 }
                 parts.push((number, batch));
             }
@@ -329,6 +356,7 @@ impl Producer {
             let queue = &mut self.queues[number as usize];
             queue.in_flight -= 1;
             queue.batches.push_front(batch);
+            self.waiting.insert(number);
         }
     }
 
@@ -435,6 +463,7 @@ impl Producer {
         let backoff = doubled.min(self.config.retry_backoff_max);
         batch.not_before = now + backoff;
         self.queues[number as usize].batches.push_front(batch);
+        self.waiting.insert(number);
     }
 
     fn give_up(&mut self, batch: &Batch, error: Error, _shared: &mut Shared, ctx: &mut KafkaCtx<'_>) {
