@@ -163,6 +163,6 @@ mod tests {
         );
         assert!(message("no/such.toml").starts_with("error: cannot read no/such.toml: "));
         assert!(names("src").unwrap_err().to_string().contains("no scenario"));
-        assert_eq!(names("scenarios").unwrap()[0], "scenarios/kafka/acks-one.toml");
+        assert_eq!(names("scenarios").unwrap()[0], "scenarios/kafka/acks-all.toml");
     }
 }

@@ -140,8 +140,8 @@ impl Fate {
         match self {
             Self::Duplicated => "changed the store more than once",
             Self::Processed => "confirmed and processed exactly once",
-            Self::Phantom => "processed, though the sender was never told that it succeeded",
-            Self::Rejected => "the sender was told that it failed, and nothing happened",
+            Self::Phantom => "processed, although the sender heard of no success",
+            Self::Rejected => "the sender heard that it failed; nothing happened",
             Self::Unsent => "the sender was told nothing, and nothing happened",
             Self::Backlogged => "confirmed and still waiting to be processed",
             Self::DeadLettered => "confirmed, and set aside in a dead-letter destination",
@@ -149,7 +149,7 @@ impl Fate {
             Self::Overflowed => "confirmed, and removed because there was no room",
             Self::Unroutable => "confirmed, and led nowhere",
             Self::Discarded => "confirmed, and given up by the consumer",
-            Self::Stranded => "confirmed, and out of reach until somebody repairs the cluster",
+            Self::Stranded => "confirmed, out of reach until the cluster is repaired",
             Self::Lost => "confirmed, then gone without a word",
         }
     }
