@@ -134,7 +134,8 @@ fn shape() -> impl Strategy<Value = Shape> {
 
 fn broker() -> impl Strategy<Value = BrokerSettings> {
     let times = (select(vec![800u32, 2_000, 10_000]), select(vec![1_000u32, 5_000, 30_000]));
-    let others = (select(vec![100u32, 1_000]), select(vec![300u32, 5_000]), select(vec![900u32, 2_000, 6_000]));
+    let others =
+        (select(vec![100u32, 1_000]), select(vec![300u32, 5_000]), select(vec![900u32, 2_000, 6_000]));
     (times, others).prop_map(|((lag, socket), (backoff, checkpoint, session))| BrokerSettings {
         lag,
         socket,

@@ -9,8 +9,16 @@ use crate::case::{Case, Verb, case, fault_of, runner};
 use crate::play::Play;
 
 /// Faults of members and of their coordinator that end by themselves.
-const VERBS: &[Verb] =
-    &[Verb::Kill, Verb::Stop, Verb::Freeze, Verb::Disconnect, Verb::CutAll, Verb::CutOneWay, Verb::CutFrom, Verb::Delay];
+const VERBS: &[Verb] = &[
+    Verb::Kill,
+    Verb::Stop,
+    Verb::Freeze,
+    Verb::Disconnect,
+    Verb::CutAll,
+    Verb::CutOneWay,
+    Verb::CutFrom,
+    Verb::Delay,
+];
 const TARGETS: &[&str] = &[
     "billing",
     "billing/1",
@@ -33,8 +41,12 @@ fn everything_is_processed(case: &Case) -> Result<(), TestCaseError> {
         .map_err(TestCaseError::fail)?;
     let lost = play.verdict().fate(Fate::Lost);
     prop_assert!(lost == 0, "{lost} lost");
-    let left: Vec<_> =
-        play.confirmed.iter().filter(|&message| !play.processed.contains(message)).map(|&message| play.ledger.name(message)).collect();
+    let left: Vec<_> = play
+        .confirmed
+        .iter()
+        .filter(|&message| !play.processed.contains(message))
+        .map(|&message| play.ledger.name(message))
+        .collect();
     prop_assert!(left.is_empty(), "confirmed and not processed by {}: {left:?}", play.world.now());
     prop_assert!(play.world.is_quiet(), "never quiet");
     Ok(())

@@ -49,7 +49,16 @@ impl Play {
         let kafka = family("kafka").expect("Kafka is a family");
         let world = kafka.world(&plan, plan.seed);
         let ledger = Ledger::new(Arc::new(Layout::new(kafka, &plan)));
-        Self { plan, world, ledger, confirmed: Vec::new(), confirmed_at: Vec::new(), observed: Vec::new(), processed: BTreeSet::new(), looked_at: Time::ZERO }
+        Self {
+            plan,
+            world,
+            ledger,
+            confirmed: Vec::new(),
+            confirmed_at: Vec::new(),
+            observed: Vec::new(),
+            processed: BTreeSet::new(),
+            looked_at: Time::ZERO,
+        }
     }
 
     /// Runs up to a time, or until `enough`, which is asked at every look.
@@ -94,7 +103,11 @@ impl Play {
     /// The model's own promises.
     pub(crate) fn look(&self) -> Result<(), String> {
         let broken = self.world.broken_invariants();
-        if broken.is_empty() { Ok(()) } else { Err(format!("at {}: {}", self.world.now(), broken.join("; "))) }
+        if broken.is_empty() {
+            Ok(())
+        } else {
+            Err(format!("at {}: {}", self.world.now(), broken.join("; ")))
+        }
     }
 
     /// Runs to the end of the scenario, whether or not everything is quiet before.

@@ -37,42 +37,7 @@ fn confirmed_messages_survive_one_power_loss() {
         fault.for_ms += 6_000;
         vec![fault]
     });
-    runner(300).run(&case(faults, Just(0u8)), |case| nothing_is_missing(&case)).unwrap_or_else(|why| panic!("{why}"));
-}
-
-#[test]
-#[ignore = "statistics"]
-fn stats() {
-    use mqlab::fact::Fact;
-    let tally = std::cell::RefCell::new([0u64; 8]);
-    let faults = prop::collection::vec(fault(HARMLESS), 1..6);
-    let cases = case(faults, prop_oneof![4 => Just(0u8), 1 => 1u8..=2]);
-    runner(500).run(&cases, |case| {
-        let mut play = Play::new(&case.text());
-        play.to_end().map_err(TestCaseError::fail)?;
-        let t = &mut *tally.borrow_mut();
-        t[0] += play.confirmed.len() as u64;
-        t[1] += play.world.events();
-        t[2] += play.observed.iter().filter(|o| matches!(o.fact, Fact::LeaderElected{..})).count() as u64;
-        t[3] += play.observed.iter().filter(|o| matches!(o.fact, Fact::Failed{..})).count() as u64;
-        t[4] += play.observed.iter().filter(|o| matches!(o.fact, Fact::DetectedDown)).count() as u64;
-        t[5] += play.observed.iter().filter(|o| matches!(o.fact, Fact::Family(_))).count() as u64;
-        let e = play.world.events();
-        play.heal().map_err(TestCaseError::fail)?;
-        t[6] += play.world.events() - e;
-        t[7] += play.world.now().0 / 1_000_000;
-        Ok(())
-    }).unwrap();
-    let t = tally.borrow();
-    println!("per case: confirmed {} events {} elections {} failed {} down {} family {} heal events {} end {} ms", t[0]/500, t[1]/500, t[2] as f64/500., t[3]/500, t[4] as f64/500., t[5]/500, t[6]/500, t[7]/500);
-}
-
-#[test]
-#[ignore = "debug"]
-fn replay() {
-    let text = std::fs::read_to_string(std::env::var("CASE").unwrap()).unwrap();
-    let mut play = Play::new(&text);
-    println!("{:?}", play.to_end());
-    for o in &play.observed { println!("{} n{} {:?}", o.at, o.node.0, o.fact); }
-    println!("quiet {} repl {}", play.world.is_quiet(), play.world.is_replicated());
+    runner(300)
+        .run(&case(faults, Just(0u8)), |case| nothing_is_missing(&case))
+        .unwrap_or_else(|why| panic!("{why}"));
 }

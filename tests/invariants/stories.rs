@@ -142,7 +142,15 @@ fn f12_an_isolated_leader_stops_acking_at_its_isr_check_before_2_7_only() {
             keeper(mode)
         );
         let broker = "\"replica.lag.time.max.ms\" = 10000";
-        let story = Story { version, mode, broker, min_insync: 1, producer: "acks = \"1\"", run: "150s", more: &more };
+        let story = Story {
+            version,
+            mode,
+            broker,
+            min_insync: 1,
+            producer: "acks = \"1\"",
+            run: "150s",
+            more: &more,
+        };
         let mut play = story.begin();
         play.to(120_000).expect("no promise is broken");
         assert_ne!(play.leader(0), "broker-1", "{version}: the others have elected somebody");
@@ -150,13 +158,20 @@ fn f12_an_isolated_leader_stops_acking_at_its_isr_check_before_2_7_only() {
     };
     let old = isolated("2.6", "zookeeper");
     assert!(old.confirmed_between(20_000, 30_000) > 150, "until the check it goes on");
-    assert_eq!(old.confirmed_between(35_500, 59_000), 0, "then the append waits for ZooKeeper, and the client with it");
+    assert_eq!(
+        old.confirmed_between(35_500, 59_000),
+        0,
+        "then the append waits for ZooKeeper, and the client with it"
+    );
     assert!(old.confirmed_between(80_000, 120_000) > 0, "the client found the new leader");
     for (version, mode) in [("3.5", "kraft"), ("2.8", "zookeeper")] {
         let new = isolated(version, mode);
         for second in 20..119 {
             let from = second * 1_000;
-            assert!(new.confirmed_between(from, from + 1_000) >= 15, "{version}, {mode}: silent at {second} s");
+            assert!(
+                new.confirmed_between(from, from + 1_000) >= 15,
+                "{version}, {mode}: silent at {second} s"
+            );
         }
         let mut new = new;
         new.to_end().expect("no promise is broken");
@@ -203,8 +218,7 @@ fn f40_a_follower_cut_off_for_five_minutes_costs_nothing() {
 fn f34_the_high_watermark_is_gated_from_3_7() {
     let more = "[fault.dies]\nat = \"10s\"\nkill = \"broker-3\"\nrestart_after = \"30s\"\n";
     let watermarks = |version: &str| {
-        let mut play =
-            Story { version, min_insync: 3, producer: "acks = \"1\"", more, ..STORY }.begin();
+        let mut play = Story { version, min_insync: 3, producer: "acks = \"1\"", more, ..STORY }.begin();
         play.to(25_000).expect("no promise is broken");
         assert_eq!(play.isr(0), [1, 2]);
         let before = play.number("hw");
@@ -227,7 +241,8 @@ fn f34_the_high_watermark_is_gated_from_3_7() {
 fn f36_too_few_in_sync_replicas_before_and_after_the_append() {
     let more = "[fault.die]\nat = \"10s\"\nkill = \"followers of orders/0\"\nrestart_after = \"40s\"\n";
     let short = |version: &str| {
-        let producer = "acks = \"all\", retries = 0, \"request.timeout.ms\" = 15000, \"delivery.timeout.ms\" = 16000";
+        let producer =
+            "acks = \"all\", retries = 0, \"request.timeout.ms\" = 15000, \"delivery.timeout.ms\" = 16000";
         let mut play = Story { version, producer, more, ..STORY }.begin();
         play.to(25_000).expect("no promise is broken");
         assert_eq!(play.isr(0), [1]);
@@ -257,8 +272,11 @@ fn f17_five_deaths_of_the_leader_lose_nothing() {
         );
         let mut play = Story { more: &more, run: "210s", ..story }.begin();
         play.to_end().expect("no promise is broken");
-        let elections =
-            play.observed.iter().filter(|one| matches!(one.fact, Fact::LeaderElected { leader: Some(_), .. })).count();
+        let elections = play
+            .observed
+            .iter()
+            .filter(|one| matches!(one.fact, Fact::LeaderElected { leader: Some(_), .. }))
+            .count();
         assert!(elections >= 5, "{verb}: {elections} elections");
         let unread = play.confirmed.iter().filter(|&message| !play.processed.contains(message)).count();
         assert_eq!(unread, 0, "{verb}: confirmed and not consumed");

@@ -74,13 +74,7 @@ impl Broker {
             Truncation::InFetch => false,
         };
         let fetcher = self.fetchers.entry(leader).or_default();
-        fetcher.parts.push(Part {
-            partition,
-            is_truncating,
-            retry_at: Time::ZERO,
-            asked: None,
-            flushing: 0,
-        });
+        fetcher.parts.push(Part { partition, is_truncating, retry_at: Time::ZERO, asked: None, flushing: 0 });
     }
 
     /// No longer fetches this partition from anybody.
@@ -292,8 +286,8 @@ impl Broker {
         ctx: &mut KafkaCtx<'_>,
     ) {
         let fetcher = self.fetchers.get_mut(&leader);
-        let part = fetcher
-            .and_then(|fetcher| fetcher.parts.iter_mut().find(|part| part.partition == partition));
+        let part =
+            fetcher.and_then(|fetcher| fetcher.parts.iter_mut().find(|part| part.partition == partition));
         if let Some(part) = part {
             part.flushing = part.flushing.saturating_sub(1);
         }

@@ -137,8 +137,7 @@ impl Broker {
                 self.ask_zookeeper(ZooKeeperRequest::ChangeIsr { partition, number, expected, isr }, ctx);
             }
             _ => {
-                let change =
-                    ControllerRequest::ChangeIsr { broker, partition, number, epoch, expected, isr };
+                let change = ControllerRequest::ChangeIsr { broker, partition, number, epoch, expected, isr };
                 self.ask_controller(change, ctx);
             }
         }
