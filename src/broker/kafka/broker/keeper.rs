@@ -166,6 +166,8 @@ impl Broker {
                 self.office_reconnected(ctx);
                 self.send_proposals(ctx);
             }
+            // Every request that the old session left behind is told so: once is enough.
+            ZooKeeperResponse::Expired if self.keeper.session.is_none() => {}
             ZooKeeperResponse::Expired => {
                 self.keeper.session = None;
                 self.keeper.is_ready = false;
