@@ -17,7 +17,9 @@ mod ping_pong;
 
 use by_hand::{BareCluster, BarePingPong};
 use cluster::Cluster;
-use contest::{Contest, Target, memory_per_message, peak_memory, quantile, size, start_time, table, wall_time};
+use contest::{
+    Contest, Target, memory_per_message, peak_memory, quantile, size, start_time, table, wall_time,
+};
 use mqlab::lab::record::Position;
 use mqlab::sim::draw::{self, Purpose};
 use ping_pong::PingPong;
@@ -113,7 +115,9 @@ fn seek_contests() -> Vec<Contest> {
     for _ in 0..200 {
         let to = Position::Event(draw::below(draw::next(&mut random), events) + 1);
         seeks.push(wall_time(|| recording.seek(to)));
-        steps.push(wall_time(|| drop(recording.step_back())));
+        steps.push(wall_time(|| {
+            recording.step_back();
+        }));
     }
     let waited = |name, target, times| Contest::of(name, "ms", target, quantile(times, 0.99));
     vec![

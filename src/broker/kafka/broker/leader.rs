@@ -459,7 +459,8 @@ impl Broker {
             answer.watermark = replica.log.end();
             return answer;
         }
-        answer.batches = replica.log.read(part.offset, readable(replica, is_follower), FETCH_BYTES_MAX, &shared.content);
+        answer.batches =
+            replica.log.read(part.offset, readable(replica, is_follower), FETCH_BYTES_MAX, &shared.content);
         answer
     }
 
