@@ -75,7 +75,7 @@ fn a_wrong_claim_ends_with_1_and_says_how_to_see_it_again() {
     let replay = replay.unwrap_or_else(|| panic!("no command in\n{}", check.out));
 
     let folder = Path::new(env!("CARGO_BIN_EXE_mqlab")).parent().expect("the program is in a folder");
-    let search = format!("{}:{}", folder.display(), std::env::var("PATH").unwrap_or_default());
+    let search = format!("{}:{}", folder.display(), std::env::var_os("PATH").unwrap_or_default().display());
     let again = said(Command::new("sh").args(["-c", replay]).env("PATH", search));
     assert_eq!(again.code, 1, "{}", again.err);
     assert!(again.out.contains("processed = 2  (observed 3)"), "{}", again.out);

@@ -1,7 +1,8 @@
-//! What the built-in scenarios promise: their claims hold and bind, their runs are pinned, and what they refer to is here.
+//! What the built-in scenarios promise: their claims hold and bind, their runs are pinned, and what they refer to is
+//! here.
 //!
-//! `MQLAB_REWRITE=1 cargo test --test scenarios` writes `tests/digests.txt` anew; commit a difference only if the change
-//! of behaviour that caused it is wanted.
+//! `MQLAB_REWRITE=1 cargo test --test scenarios` writes `tests/digests.txt` anew; commit a difference only if the
+//! change of behaviour that caused it is wanted.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -11,7 +12,10 @@ use std::{env, fs};
 
 use mqlab::broker;
 use mqlab::lab::check::claims;
+use mqlab::lab::explain::Question;
 use mqlab::lab::run::{Outcome, Run};
+use mqlab::lab::{About, Source};
+use mqlab::ledger::Fate;
 use mqlab::ledger::expectation::paths;
 use mqlab::scenario::plan::Plan;
 use mqlab::scenario::{Scenario, Style, catalog};
@@ -166,6 +170,50 @@ fn what_scenarios_refer_to_stands_in_the_project() {
 fn reference(path: &str) -> toml::Table {
     let text = fs::read_to_string(root(path)).expect("the file can be read");
     text.parse().expect("the file is TOML")
+}
+
+/// A scenario as the laboratory takes it.
+struct Lesson<'a> {
+    scenario: &'a Scenario,
+    about: About,
+}
+
+impl Source for Lesson<'_> {
+    fn about(&self) -> &About {
+        &self.about
+    }
+    fn family(&self) -> &'static dyn broker::Family {
+        broker::family(self.scenario.family).expect("a scenario names its family")
+    }
+    fn variants(&self) -> Vec<String> {
+        self.scenario.variants.clone()
+    }
+    fn plan(&self, variant: Option<&str>, sets: &[String]) -> Result<Plan, String> {
+        self.scenario.plan(variant, sets).map_err(|mistakes| mistakes.render(Style::Plain))
+    }
+}
+
+/// A loss is explained when taking its cause away, in a run of its own, takes the loss away.
+#[test]
+fn every_loss_has_a_confirmed_cause() {
+    let losing = |outcome: &&Outcome| outcome.verdict.fate(Fate::Lost) > 0;
+    let lost: Vec<(&Scenario, &Outcome)> = ALL
+        .iter()
+        .flat_map(|played| played.outcomes.iter().filter(losing).map(|outcome| (&played.scenario, outcome)))
+        .collect();
+    assert!(lost.len() >= 6, "the lessons lose messages in {} variants", lost.len());
+    lost.into_par_iter().for_each(|(scenario, outcome)| {
+        let source = Lesson { scenario, about: About::default() };
+        let variant = outcome.plan.variant.as_deref();
+        let question = Question { source: &source, variant, seed: None, sets: &[], message: None };
+        let explanation = question.explain().unwrap_or_else(|why| panic!("{}: {why}", title(outcome)));
+        let groups: Vec<_> = explanation.groups.iter().filter(|group| group.fate == Fate::Lost).collect();
+        let explained: usize = groups.iter().map(|group| group.messages.len()).sum();
+        assert_eq!(explained as u64, outcome.verdict.fate(Fate::Lost), "{}", title(outcome));
+        for group in groups {
+            assert!(group.is_confirmed(), "{}: {:#?} {:#?}", title(outcome), group.chain, group.trials);
+        }
+    });
 }
 
 fn root(path: &str) -> PathBuf {

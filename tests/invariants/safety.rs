@@ -9,7 +9,7 @@ use crate::play::Play;
 /// Plays a case, heals it, and looks for everything that was confirmed.
 pub(crate) fn nothing_is_missing(case: &Case) -> Result<(), TestCaseError> {
     let mut play = Play::new(&case.text());
-    play.to_end().map_err(TestCaseError::fail)?;
+    play.run_out().map_err(TestCaseError::fail)?;
     let verdict = play.verdict();
     let lost = verdict.fate(mqlab::ledger::Fate::Lost);
     play.heal().map_err(TestCaseError::fail)?;
@@ -23,7 +23,7 @@ pub(crate) fn nothing_is_missing(case: &Case) -> Result<(), TestCaseError> {
 fn confirmed_messages_survive_whatever_spares_the_disks() {
     let faults = prop::collection::vec(fault(HARMLESS), 1..9);
     let cases = case(faults, prop_oneof![4 => Just(0u8), 1 => 1u8..=2]);
-    runner(1_200).run(&cases, |case| nothing_is_missing(&case)).unwrap_or_else(|why| panic!("{why}"));
+    runner(1_400).run(&cases, |case| nothing_is_missing(&case)).unwrap_or_else(|why| panic!("{why}"));
 }
 
 #[test]

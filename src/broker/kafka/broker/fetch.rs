@@ -2,7 +2,8 @@
 //!
 //! A fetch from an offset says that its sender has everything below it: that is all the acknowledgement there is.
 //!
-//! Source: `DelayedFetch`, `ReplicaManager.fetchMessages`, `Partition.updateFollowerFetchState`; KIP-320 for the epochs.
+//! Source: `DelayedFetch`, `ReplicaManager.fetchMessages`, `Partition.updateFollowerFetchState`; KIP-320 for the
+//! epochs.
 
 use smallvec::SmallVec;
 
