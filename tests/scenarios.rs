@@ -1,13 +1,14 @@
-//! What the built-in scenarios promise: their claims hold and bind, their runs are pinned, and what they refer to is here.
+//! What the built-in scenarios promise: their claims hold and bind, their runs are pinned, and what they refer to is
+//! here.
 //!
-//! `MQLAB_REWRITE=1 cargo test --test scenarios` writes `tests/digests.txt` anew; commit a difference only if the change
-//! of behaviour that caused it is wanted.
+//! `MQLAB_REWRITE=1 cargo test --test scenarios` writes `tests/digests.txt` anew; commit a difference only if the
+//! change of behaviour that caused it is wanted.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::sync::LazyLock;
-use std::{env, fs};
+use std::{env, fs, thread};
 
 use mqlab::broker;
 use mqlab::lab::check::claims;
@@ -15,7 +16,6 @@ use mqlab::lab::run::{Outcome, Run};
 use mqlab::ledger::expectation::paths;
 use mqlab::scenario::plan::Plan;
 use mqlab::scenario::{Scenario, Style, catalog};
-use rayon::prelude::*;
 
 /// A scenario and the runs of all its variants with its own seed.
 struct Played {
@@ -27,7 +27,7 @@ struct Played {
 static ALL: LazyLock<Vec<Played>> = LazyLock::new(|| {
     let scenarios: Vec<Scenario> =
         catalog::all().iter().map(|one| one.read().expect("a built-in scenario has no mistakes")).collect();
-    scenarios.into_par_iter().map(play).collect()
+    in_parallel(scenarios, play)
 });
 
 fn plan(scenario: &Scenario, variant: Option<&str>, sets: &[String]) -> Plan {
@@ -40,8 +40,20 @@ fn play(scenario: Scenario) -> Played {
         _ => scenario.variants.iter().map(|name| plan(&scenario, Some(name), &[])).collect(),
     };
     let states = states(&plans);
-    let outcomes = plans.par_iter().map(|plan| outcome(plan, &states)).collect();
+    let outcomes = in_parallel(plans, |plan| outcome(&plan, &states));
     Played { scenario, outcomes }
+}
+
+/// What came of each, in their order; a thread each, for there are few.
+fn in_parallel<T: Send, R: Send>(all: Vec<T>, work: impl Fn(T) -> R + Sync) -> Vec<R> {
+    thread::scope(|scope| {
+        let work = &work;
+        let threads: Vec<_> = all.into_iter().map(|one| scope.spawn(move || work(one))).collect();
+        threads
+            .into_iter()
+            .map(|thread| thread.join().expect("the others are not shown without it"))
+            .collect()
+    })
 }
 
 /// The state that any variant's claims read, so that every run can be held against every variant's claims.
