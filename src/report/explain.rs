@@ -38,8 +38,11 @@ pub(super) fn heading(out: &mut String, why: &str, group: &Group) {
 /// The chain of the group's first message, a link a line.
 pub(super) fn chain(group: &Group) -> String {
     let mut out = String::new();
+    let mut has_happened = false;
     for (number, link) in in_order(&group.chain.links).enumerate() {
-        let when = link.at.map_or_else(|| "setting".to_owned(), |at| at.to_string());
+        has_happened |= link.at.is_some();
+        let untimed = if has_happened { "so" } else { "setting" };
+        let when = link.at.map_or_else(|| untimed.to_owned(), |at| at.to_string());
         let arrow = if number == 0 { "  " } else { "->" };
         wrap(&mut out, &format!("  {arrow} {when:>10}  "), &link.text);
     }

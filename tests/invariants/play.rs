@@ -23,6 +23,8 @@ pub(crate) struct Play {
     pub(crate) world: Box<dyn World>,
     pub(crate) ledger: Ledger,
     pub(crate) confirmed: Vec<MessageId>,
+    /// When each of those was.
+    pub(crate) confirmed_at: Vec<Time>,
     pub(crate) observed: Vec<Observation>,
     /// Messages that a consumer processed.
     pub(crate) processed: BTreeSet<MessageId>,
@@ -52,6 +54,7 @@ impl Play {
             world,
             ledger,
             confirmed: Vec::new(),
+            confirmed_at: Vec::new(),
             observed: Vec::new(),
             processed: BTreeSet::new(),
             looked_at: Time::ZERO,
@@ -68,7 +71,10 @@ impl Play {
                 self.ledger.observe(&slice);
                 for observation in slice.drain(..) {
                     match observation.fact {
-                        Fact::Confirmed { message, .. } => self.confirmed.push(message),
+                        Fact::Confirmed { message, .. } => {
+                            self.confirmed.push(message);
+                            self.confirmed_at.push(observation.at);
+                        }
                         Fact::Effect { message, .. } => {
                             self.processed.insert(message);
                         }

@@ -112,7 +112,9 @@ impl<'a> Reading<'a> {
                 self.link(Some(at), "confirmed by the leader", text);
             }
             Acks::All => {
-                if !flushes {
+                let needs_disk =
+                    self.copies.iter().any(|copy| matches!(copy.removed, Some((_, Rule::PowerLost))));
+                if needs_disk && !flushes {
                     let text =
                         "flush.messages is unset: brokers confirm from the page cache, not from the disk";
                     self.setting("flush.messages unset", text);
@@ -447,9 +449,10 @@ impl<'a> Reading<'a> {
         self.chain.links.push(Link { at, kind: kind.to_owned(), text: text.into() });
     }
 
-    /// A setting, in force all along.
+    /// A setting, in force all along: before everything that happened.
     fn setting(&mut self, kind: &str, text: &str) {
-        self.link(None, kind, text);
+        let at = self.chain.links.iter().take_while(|link| link.at.is_none()).count();
+        self.chain.links.insert(at, Link { at: None, kind: kind.to_owned(), text: text.to_owned() });
     }
 
     fn remedy(&mut self, remedy: Remedy) {

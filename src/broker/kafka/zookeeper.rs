@@ -227,7 +227,9 @@ impl ZooKeeper {
     /// The session's nodes vanish and those who watch are told.
     fn end_session(&mut self, id: u64, ctx: &mut KafkaCtx<'_>) {
         let Some(session) = self.sessions.remove(&id) else { return };
-        self.conns.remove(&session.conn);
+        if self.conns.get(&session.conn) == Some(&id) {
+            self.conns.remove(&session.conn);
+        }
         if self.registered.get(&session.broker) == Some(&id) {
             self.registered.remove(&session.broker);
             self.state.live &= !only(session.broker);
