@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::sync::LazyLock;
-use std::{env, fs};
+use std::{env, fs, thread};
 
 use mqlab::broker;
 use mqlab::lab::check::claims;
@@ -19,7 +19,6 @@ use mqlab::ledger::Fate;
 use mqlab::ledger::expectation::paths;
 use mqlab::scenario::plan::Plan;
 use mqlab::scenario::{Scenario, Style, catalog};
-use rayon::prelude::*;
 
 /// A scenario and the runs of all its variants with its own seed.
 struct Played {
@@ -31,7 +30,7 @@ struct Played {
 static ALL: LazyLock<Vec<Played>> = LazyLock::new(|| {
     let scenarios: Vec<Scenario> =
         catalog::all().iter().map(|one| one.read().expect("a built-in scenario has no mistakes")).collect();
-    scenarios.into_par_iter().map(play).collect()
+    in_parallel(scenarios, play)
 });
 
 fn plan(scenario: &Scenario, variant: Option<&str>, sets: &[String]) -> Plan {
@@ -44,8 +43,20 @@ fn play(scenario: Scenario) -> Played {
         _ => scenario.variants.iter().map(|name| plan(&scenario, Some(name), &[])).collect(),
     };
     let states = states(&plans);
-    let outcomes = plans.par_iter().map(|plan| outcome(plan, &states)).collect();
+    let outcomes = in_parallel(plans, |plan| outcome(&plan, &states));
     Played { scenario, outcomes }
+}
+
+/// What came of each, in their order; a thread each, for there are few.
+fn in_parallel<T: Send, R: Send>(all: Vec<T>, work: impl Fn(T) -> R + Sync) -> Vec<R> {
+    thread::scope(|scope| {
+        let work = &work;
+        let threads: Vec<_> = all.into_iter().map(|one| scope.spawn(move || work(one))).collect();
+        threads
+            .into_iter()
+            .map(|thread| thread.join().expect("the others are not shown without it"))
+            .collect()
+    })
 }
 
 /// The state that any variant's claims read, so that every run can be held against every variant's claims.
