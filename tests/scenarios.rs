@@ -213,18 +213,24 @@ fn every_loss_has_a_confirmed_cause() {
         .flat_map(|played| played.outcomes.iter().filter(losing).map(|outcome| (&played.scenario, outcome)))
         .collect();
     assert!(lost.len() >= 6, "the lessons lose messages in {} variants", lost.len());
-    lost.into_par_iter().for_each(|(scenario, outcome)| {
-        let source = Lesson { scenario, about: About::default() };
-        let variant = outcome.plan.variant.as_deref();
-        let question = Question { source: &source, variant, seed: None, sets: &[], message: None };
-        let explanation = question.explain().unwrap_or_else(|why| panic!("{}: {why}", title(outcome)));
-        let groups: Vec<_> = explanation.groups.iter().filter(|group| group.fate == Fate::Lost).collect();
-        let explained: usize = groups.iter().map(|group| group.messages.len()).sum();
-        assert_eq!(explained as u64, outcome.verdict.fate(Fate::Lost), "{}", title(outcome));
-        for group in groups {
-            assert!(group.is_confirmed(), "{}: {:#?} {:#?}", title(outcome), group.chain, group.trials);
+    std::thread::scope(|scope| {
+        for (scenario, outcome) in lost {
+            scope.spawn(move || is_explained(scenario, outcome));
         }
     });
+}
+
+fn is_explained(scenario: &Scenario, outcome: &Outcome) {
+    let source = Lesson { scenario, about: About::default() };
+    let variant = outcome.plan.variant.as_deref();
+    let question = Question { source: &source, variant, seed: None, sets: &[], message: None };
+    let explanation = question.explain().unwrap_or_else(|why| panic!("{}: {why}", title(outcome)));
+    let groups: Vec<_> = explanation.groups.iter().filter(|group| group.fate == Fate::Lost).collect();
+    let explained: usize = groups.iter().map(|group| group.messages.len()).sum();
+    assert_eq!(explained as u64, outcome.verdict.fate(Fate::Lost), "{}", title(outcome));
+    for group in groups {
+        assert!(group.is_confirmed(), "{}: {:#?} {:#?}", title(outcome), group.chain, group.trials);
+    }
 }
 
 fn root(path: &str) -> PathBuf {
