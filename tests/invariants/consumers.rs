@@ -59,5 +59,5 @@ fn what_is_confirmed_is_processed_in_the_end() {
         case.shape.drain_ms = DRAIN_MS;
         case
     });
-    runner(300).run(&cases, |case| everything_is_processed(&case)).unwrap_or_else(|why| panic!("{why}"));
+    runner(1_000).run(&cases, |case| everything_is_processed(&case)).unwrap_or_else(|why| panic!("{why}"));
 }

@@ -23,7 +23,7 @@ pub(crate) fn nothing_is_missing(case: &Case) -> Result<(), TestCaseError> {
 fn confirmed_messages_survive_whatever_spares_the_disks() {
     let faults = prop::collection::vec(fault(HARMLESS), 1..9);
     let cases = case(faults, prop_oneof![4 => Just(0u8), 1 => 1u8..=2]);
-    runner(1_400).run(&cases, |case| nothing_is_missing(&case)).unwrap_or_else(|why| panic!("{why}"));
+    runner(4_000).run(&cases, |case| nothing_is_missing(&case)).unwrap_or_else(|why| panic!("{why}"));
 }
 
 #[test]
@@ -37,7 +37,7 @@ fn confirmed_messages_survive_one_power_loss() {
         fault.for_ms += 6_000;
         vec![fault]
     });
-    runner(300)
+    runner(1_000)
         .run(&case(faults, Just(0u8)), |case| nothing_is_missing(&case))
         .unwrap_or_else(|why| panic!("{why}"));
 }

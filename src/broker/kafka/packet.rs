@@ -292,7 +292,7 @@ pub(super) enum ControllerRequest {
     /// KRaft: a leader changes the ISR.
     ChangeIsr { broker: u16, partition: u32, number: u32, epoch: u32, expected: u32, isr: Brokers },
     /// ZooKeeper: a broker wants to stop.
-    Shutdown { broker: u16 },
+    Shutdown { broker: u16, incarnation: u32 },
     /// From a controller in office to a broker: `LeaderAndIsr` and `UpdateMetadata`.
     Update(Arc<ClusterState>),
 }

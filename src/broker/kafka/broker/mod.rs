@@ -206,7 +206,9 @@ impl Broker {
                         self.adopt_if_newer(&state, shared, ctx);
                     }
                 }
-                ControllerRequest::Shutdown { broker } => self.shutdown_asked(conn, broker, ctx),
+                ControllerRequest::Shutdown { broker, incarnation } => {
+                    self.shutdown_asked(conn, broker, incarnation, ctx);
+                }
                 _ => self.done(conn),
             },
             _ => self.done(conn),

@@ -212,13 +212,24 @@ impl Broker {
     }
 
     /// A broker asks to be relieved of its leaderships.
-    pub(super) fn shutdown_asked(&mut self, conn: ConnId, broker: u16, ctx: &mut KafkaCtx<'_>) {
+    pub(super) fn shutdown_asked(
+        &mut self,
+        conn: ConnId,
+        broker: u16,
+        incarnation: u32,
+        ctx: &mut KafkaCtx<'_>,
+    ) {
         let Some(office) = &mut self.office else {
             // Not the controller: closing says so.
             self.conns.remove(conn);
             ctx.close(conn);
             return;
         };
+        if office.processes.get(broker as usize).is_some_and(|&known| known > incarnation) {
+            // The wish of a process that has ended since, held up on its way (KIP-380).
+            self.done(conn);
+            return;
+        }
         office.stopping |= only(broker);
         office.asked_to_stop.push((conn, broker));
         self.office_reads(ctx);

@@ -59,7 +59,7 @@ impl Broker {
 
     pub(super) fn shutdown_connected(&mut self, conn: ConnId, ctx: &mut KafkaCtx<'_>) {
         if self.shutdown.as_ref().is_some_and(|shutdown| shutdown.conn == Some(conn)) {
-            let request = ControllerRequest::Shutdown { broker: self.id };
+            let request = ControllerRequest::Shutdown { broker: self.id, incarnation: self.incarnation };
             ctx.send(conn, Packet::Controller(Box::new(request)), 60);
         }
     }
