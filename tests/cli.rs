@@ -75,8 +75,8 @@ fn a_wrong_claim_ends_with_1_and_says_how_to_see_it_again() {
     let replay = replay.unwrap_or_else(|| panic!("no command in\n{}", check.out));
 
     let folder = Path::new(env!("CARGO_BIN_EXE_mqlab")).parent().expect("the program is in a folder");
-    let search = format!("{}:{}", folder.display(), std::env::var("PATH").unwrap_or_default());
-    let again = said(Command::new("sh").args(["-c", replay]).env("PATH", search));
+    let script = format!("PATH=\"$1:$PATH\"; {replay}");
+    let again = said(Command::new("sh").args(["-c", &script, "sh"]).arg(folder));
     assert_eq!(again.code, 1, "{}", again.err);
     assert!(again.out.contains("processed = 2  (observed 3)"), "{}", again.out);
 }
@@ -151,7 +151,9 @@ fn without_a_command_it_gives_the_first_lesson() {
 }
 
 #[test]
-fn every_lesson_fits_80_columns() {
+fn lists_and_lessons_fit_80_columns() {
+    let list = mqlab(&["list"]).out;
+    assert!(list.lines().all(|line| line.chars().count() <= 80), "{list}");
     for name in ["consumer-dies", "unclean-election", "flush"] {
         let said = mqlab(&["run", &format!("kafka/{name}")]);
         assert_eq!(said.code, 0, "{name}: {}", said.err);

@@ -1,21 +1,24 @@
-//! What the built-in scenarios promise: their claims hold and bind, their runs are pinned, and what they refer to is here.
+//! What the built-in scenarios promise: their claims hold and bind, their runs are pinned, and what they refer to is
+//! here.
 //!
-//! `MQLAB_REWRITE=1 cargo test --test scenarios` writes `tests/digests.txt` anew; commit a difference only if the change
-//! of behaviour that caused it is wanted.
+//! `MQLAB_REWRITE=1 cargo test --test scenarios` writes `tests/digests.txt` anew; commit a difference only if the
+//! change of behaviour that caused it is wanted.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::sync::LazyLock;
-use std::{env, fs};
+use std::{env, fs, thread};
 
 use mqlab::broker;
 use mqlab::lab::check::claims;
+use mqlab::lab::explain::Question;
 use mqlab::lab::run::{Outcome, Run};
+use mqlab::lab::{About, Source};
+use mqlab::ledger::Fate;
 use mqlab::ledger::expectation::paths;
 use mqlab::scenario::plan::Plan;
 use mqlab::scenario::{Scenario, Style, catalog};
-use rayon::prelude::*;
 
 /// A scenario and the runs of all its variants with its own seed.
 struct Played {
@@ -27,7 +30,7 @@ struct Played {
 static ALL: LazyLock<Vec<Played>> = LazyLock::new(|| {
     let scenarios: Vec<Scenario> =
         catalog::all().iter().map(|one| one.read().expect("a built-in scenario has no mistakes")).collect();
-    scenarios.into_par_iter().map(play).collect()
+    in_parallel(scenarios, play)
 });
 
 fn plan(scenario: &Scenario, variant: Option<&str>, sets: &[String]) -> Plan {
@@ -40,8 +43,20 @@ fn play(scenario: Scenario) -> Played {
         _ => scenario.variants.iter().map(|name| plan(&scenario, Some(name), &[])).collect(),
     };
     let states = states(&plans);
-    let outcomes = plans.par_iter().map(|plan| outcome(plan, &states)).collect();
+    let outcomes = in_parallel(plans, |plan| outcome(&plan, &states));
     Played { scenario, outcomes }
+}
+
+/// What came of each, in their order; a thread each, for there are few.
+fn in_parallel<T: Send, R: Send>(all: Vec<T>, work: impl Fn(T) -> R + Sync) -> Vec<R> {
+    thread::scope(|scope| {
+        let work = &work;
+        let threads: Vec<_> = all.into_iter().map(|one| scope.spawn(move || work(one))).collect();
+        threads
+            .into_iter()
+            .map(|thread| thread.join().expect("the others are not shown without it"))
+            .collect()
+    })
 }
 
 /// The state that any variant's claims read, so that every run can be held against every variant's claims.
@@ -166,6 +181,56 @@ fn what_scenarios_refer_to_stands_in_the_project() {
 fn reference(path: &str) -> toml::Table {
     let text = fs::read_to_string(root(path)).expect("the file can be read");
     text.parse().expect("the file is TOML")
+}
+
+/// A scenario as the laboratory takes it.
+struct Lesson<'a> {
+    scenario: &'a Scenario,
+    about: About,
+}
+
+impl Source for Lesson<'_> {
+    fn about(&self) -> &About {
+        &self.about
+    }
+    fn family(&self) -> &'static dyn broker::Family {
+        broker::family(self.scenario.family).expect("a scenario names its family")
+    }
+    fn variants(&self) -> Vec<String> {
+        self.scenario.variants.clone()
+    }
+    fn plan(&self, variant: Option<&str>, sets: &[String]) -> Result<Plan, String> {
+        self.scenario.plan(variant, sets).map_err(|mistakes| mistakes.render(Style::Plain))
+    }
+}
+
+/// A loss is explained when taking its cause away, in a run of its own, takes the loss away.
+#[test]
+fn every_loss_has_a_confirmed_cause() {
+    let losing = |outcome: &&Outcome| outcome.verdict.fate(Fate::Lost) > 0;
+    let lost: Vec<(&Scenario, &Outcome)> = ALL
+        .iter()
+        .flat_map(|played| played.outcomes.iter().filter(losing).map(|outcome| (&played.scenario, outcome)))
+        .collect();
+    assert!(lost.len() >= 6, "the lessons lose messages in {} variants", lost.len());
+    std::thread::scope(|scope| {
+        for (scenario, outcome) in lost {
+            scope.spawn(move || is_explained(scenario, outcome));
+        }
+    });
+}
+
+fn is_explained(scenario: &Scenario, outcome: &Outcome) {
+    let source = Lesson { scenario, about: About::default() };
+    let variant = outcome.plan.variant.as_deref();
+    let question = Question { source: &source, variant, seed: None, sets: &[], message: None };
+    let explanation = question.explain().unwrap_or_else(|why| panic!("{}: {why}", title(outcome)));
+    let groups: Vec<_> = explanation.groups.iter().filter(|group| group.fate == Fate::Lost).collect();
+    let explained: usize = groups.iter().map(|group| group.messages.len()).sum();
+    assert_eq!(explained as u64, outcome.verdict.fate(Fate::Lost), "{}", title(outcome));
+    for group in groups {
+        assert!(group.is_confirmed(), "{}: {:#?} {:#?}", title(outcome), group.chain, group.trials);
+    }
 }
 
 fn root(path: &str) -> PathBuf {

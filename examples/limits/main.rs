@@ -5,7 +5,8 @@
 //!
 //! `limits --measure-memory MESSAGES SUBJECT` prints the peak memory of one run: the program calls itself that way.
 //! `limits --run N SUBJECT` runs one contestant alone, so that `valgrind --tool=callgrind` can count instructions:
-//! `engine` and `by-hand` (N events of W1), `kafka`, `kafka-world`, `kafka-recorded` and `cluster-by-hand` (N messages).
+//! `engine` and `by-hand` (N events of W1), `kafka`, `kafka-world`, `kafka-recorded` and `cluster-by-hand` (N
+//! messages).
 
 use std::process::ExitCode;
 
@@ -76,7 +77,8 @@ fn kafka_contests() -> Vec<Contest> {
     let per_message = cluster.run() as f64 / f64::from(MESSAGES);
     let by_hand = cluster_by_hand() as f64 / f64::from(MESSAGES);
     println!(
-        "a message through Kafka: {per_message:.1} events, {:.0} a second; by hand: {by_hand:.1} events, {:.0} a second",
+        "a message through Kafka: {per_message:.1} events, {:.0} a second; \
+         by hand: {by_hand:.1} events, {:.0} a second",
         1e9 / (run.ours * per_message),
         run.limit.map_or(f64::NAN, |limit| 1e9 / (limit * by_hand)),
     );
@@ -115,7 +117,9 @@ fn seek_contests() -> Vec<Contest> {
     for _ in 0..200 {
         let to = Position::Event(draw::below(draw::next(&mut random), events) + 1);
         seeks.push(wall_time(|| recording.seek(to)));
-        steps.push(wall_time(|| drop(recording.step_back())));
+        steps.push(wall_time(|| {
+            recording.step_back();
+        }));
     }
     let waited = |name, target, times| Contest::of(name, "ms", target, quantile(times, 0.99));
     vec![
@@ -146,7 +150,7 @@ fn measure_memory(messages: u32, subject: &str) -> ExitCode {
         "kafka" => drop(Cluster::new(messages).run()),
         "kafka-recorded" => drop(Cluster::new(messages).record()),
         _ => return ExitCode::FAILURE,
-    };
+    }
     println!("{}", peak_memory());
     ExitCode::SUCCESS
 }

@@ -21,7 +21,9 @@ pub fn scenarios(entries: &[Entry]) -> String {
     let width = entries.iter().map(|entry| entry.name.chars().count()).max().unwrap_or(0);
     let mut out = String::new();
     for entry in entries {
-        put!(out, "{}  {}\n", paint(HEAD, &format!("{:<width$}", entry.name)), entry.title);
+        let mut lines = String::new();
+        wrap(&mut lines, &format!("{:<width$}  ", entry.name), &entry.title);
+        put!(out, "{}{}", paint(HEAD, &entry.name), &lines[entry.name.len()..]);
         if !entry.variants.is_empty() {
             wrap(&mut out, &" ".repeat(width + 2), &format!("variants: {}", entry.variants.join(", ")));
         }

@@ -539,3 +539,23 @@ fn huge_and_deep_files_are_refused_quickly() {
     assert_eq!(mistakes.list.len(), 60_000);
     assert!(mistakes.render(Style::Plain).contains("and 59900 more mistakes"));
 }
+
+#[test]
+fn one_messages_fate_can_be_expected() {
+    let with = |path: &str| {
+        let text = format!(
+            "family = \"kafka\"\nversion = \"2.0\"\n[topic.t]\n[producer.p]\nsend_to = \"t\"\nmessages = 3\n\
+             [expect]\n\"{path}\" = \"lost\"\n"
+        );
+        read(&text).and_then(|file| file.plan(None, &[]).map_err(|mistakes| mistakes.render(Style::Plain)))
+    };
+    assert_eq!(with("p#3.fate").expect("no mistakes").expectations[0].path, "p#3.fate");
+    for (path, why) in [
+        ("p#4.fate", "`p` sends the messages 1 to 3"),
+        ("p#0.fate", "`p` sends the messages 1 to 3"),
+        ("q#1.fate", "did you mean `p#1`?"),
+    ] {
+        let told = with(path).expect_err("it is no message");
+        assert!(told.contains(why), "{told}");
+    }
+}

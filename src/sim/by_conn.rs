@@ -2,7 +2,8 @@
 
 use super::net::ConnId;
 
-/// Something for each of a node's connections. Where a new connection has taken an old one's slot, the old one is gone.
+/// Something for each of a node's connections. Where a new connection has taken an old one's slot, the old one is
+/// gone.
 #[derive(Clone, Debug)]
 pub struct ByConn<T> {
     slots: Vec<Option<(ConnId, T)>>,

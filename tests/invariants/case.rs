@@ -8,8 +8,8 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
 /// How many cases of a property to try: this many, or as many times more as `MQLAB_CASES` says.
 pub(crate) fn runner(cases: u32) -> TestRunner {
-    let times: u32 = std::env::var("MQLAB_CASES").ok().and_then(|times| times.parse().ok()).unwrap_or(1);
-    let seed = std::env::var("MQLAB_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(1);
+    let times = number("MQLAB_CASES").unwrap_or(1);
+    let seed = number("MQLAB_SEED").unwrap_or(1) as u8;
     let config = Config {
         cases: cases * times,
         failure_persistence: None,
@@ -17,6 +17,11 @@ pub(crate) fn runner(cases: u32) -> TestRunner {
         ..Config::default()
     };
     TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &[seed; 32]))
+}
+
+/// The number that a variable of the environment holds.
+fn number(variable: &str) -> Option<u32> {
+    std::env::var_os(variable)?.to_str()?.parse().ok()
 }
 
 /// One scenario. Its `Debug` form is its file.

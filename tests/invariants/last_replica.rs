@@ -1,5 +1,5 @@
-//! Where the promise ends: cuts and a single power loss (F23, the last replica standing). When the ISR has shrunk to one
-//! replica, that one stays in it when its machine dies, comes back with less, and leads.
+//! Where the promise ends: cuts and a single power loss (F23, the last replica standing). When the ISR has shrunk to
+//! one replica, that one stays in it when its machine dies, comes back with less, and leads.
 
 use proptest::prelude::*;
 use proptest::test_runner::TestError;
@@ -42,7 +42,7 @@ fn f23_the_last_replica_standing() {
     };
     let play = |last: &str| {
         let mut play = Play::new(&story(last));
-        play.to_end().expect("no promise is broken");
+        play.run_out().expect("no promise is broken");
         play.heal().expect("it heals");
         play
     };

@@ -4,13 +4,13 @@ use crate::play::Play;
 
 fn played(text: &str) -> Play {
     let mut play = Play::new(text);
-    play.to_end().unwrap_or_else(|why| panic!("{why}\n{text}"));
+    play.run_out().unwrap_or_else(|why| panic!("{why}\n{text}"));
     play.heal().unwrap_or_else(|why| panic!("{why}\n{text}"));
     play
 }
 
-/// The leader dies right after a confirmation that its followers have not heard of, and soon after the election the next
-/// one dies, before its follower has fetched again what it cut off. Four brokers, so that a controller is left.
+/// The leader dies right after a confirmation that its followers have not heard of, and soon after the election the
+/// next one dies, before its follower has fetched again what it cut off. Four brokers, so that a controller is left.
 fn two_deaths(version: &str, after_ms: u32) -> String {
     format!(
         "family = \"kafka\"\nversion = \"{version}\"\nseed = 19\nrun_for = \"20s\"\ndrain_for = \"20s\"\n\
@@ -27,9 +27,9 @@ fn two_deaths(version: &str, after_ms: u32) -> String {
     )
 }
 
-/// F19: a follower that is told of a new leader cuts its log to its own high watermark, which is one round trip old. If it
-/// is elected before it has fetched the rest again, records that all in-sync replicas had are gone. From 0.11 it asks for
-/// the end of its last epoch instead (KIP-101) and cuts nothing that is committed.
+/// F19: a follower that is told of a new leader cuts its log to its own high watermark, which is one round trip old.
+/// If it is elected before it has fetched the rest again, records that all in-sync replicas had are gone. From 0.11 it
+/// asks for the end of its last epoch instead (KIP-101) and cuts nothing that is committed.
 #[test]
 fn f19_truncation_to_the_high_watermark_loses_committed_records() {
     let lost = |version: &str| {
@@ -43,7 +43,8 @@ fn f19_truncation_to_the_high_watermark_loses_committed_records() {
     }
 }
 
-/// F27, F28: the follower is down while the leader goes on alone; then the leader goes down and the follower comes back.
+/// F27, F28: the follower is down while the leader goes on alone; then the leader goes down and the follower comes
+/// back.
 fn alternating(unclean: bool) -> String {
     format!(
         "family = \"kafka\"\nversion = \"2.1\"\nseed = 27\nrun_for = \"60s\"\ndrain_for = \"30s\"\n\
@@ -59,7 +60,7 @@ fn alternating(unclean: bool) -> String {
 #[test]
 fn f27_an_unclean_election_loses_what_the_stale_replica_lacks() {
     let mut play = Play::new(&alternating(true));
-    play.to_end().expect("no promise is broken");
+    play.run_out().expect("no promise is broken");
     assert_eq!(play.leader(0), "broker-2");
     play.heal().expect("it heals");
     let missing = play.missing();
@@ -75,7 +76,7 @@ fn f28_without_unclean_elections_the_partition_waits_for_its_last_replica() {
         ("none".to_owned(), vec![1]),
         "broker-2 is back and may not lead"
     );
-    play.to_end().expect("no promise is broken");
+    play.run_out().expect("no promise is broken");
     assert_eq!(play.leader(0), "broker-1");
     play.heal().expect("it heals");
     assert_eq!(play.missing(), Vec::<String>::new());

@@ -1,6 +1,7 @@
 //! Playing a scenario: step by step, with the promises looked at again and again.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use mqlab::broker::{Progress, World, family};
@@ -111,7 +112,7 @@ impl Play {
     }
 
     /// Runs to the end of the scenario, whether or not everything is quiet before.
-    pub(crate) fn to_end(&mut self) -> Result<(), String> {
+    pub(crate) fn run_out(&mut self) -> Result<(), String> {
         self.run(Time::ZERO + self.plan.run_for + self.plan.drain_for, |_| false)
     }
 
@@ -138,14 +139,14 @@ impl Play {
                 for what in ["leader", "isr", "epoch", "hw", "leo"] {
                     let path = format!("{}/{partition}.{what}", topic.name);
                     if let Some(value) = self.world.state(&path) {
-                        states += &format!("\n  {path} = {value:?}");
+                        write!(states, "\n  {path} = {value:?}").expect("a string takes any text");
                     }
                 }
             }
         }
         for broker in 1..9 {
             if let Some(value) = self.world.state(&format!("broker-{broker}.up")) {
-                states += &format!("\n  broker-{broker}.up = {value:?}");
+                write!(states, "\n  broker-{broker}.up = {value:?}").expect("a string takes any text");
             }
         }
         Err(format!("healed at {}, and replication does not settle:{states}", self.looked_at))

@@ -9,7 +9,7 @@ use crate::play::Play;
 /// Plays a case, heals it, and looks for everything that was confirmed.
 pub(crate) fn nothing_is_missing(case: &Case) -> Result<(), TestCaseError> {
     let mut play = Play::new(&case.text());
-    play.to_end().map_err(TestCaseError::fail)?;
+    play.run_out().map_err(TestCaseError::fail)?;
     let verdict = play.verdict();
     let lost = verdict.fate(mqlab::ledger::Fate::Lost);
     play.heal().map_err(TestCaseError::fail)?;

@@ -33,7 +33,8 @@ impl Story<'_> {
         let Self { version, mode, broker, min_insync, producer, run, more } = self;
         let keeper = if *mode == "kraft" { "controllers" } else { "zookeeper" };
         Play::new(&format!(
-            "family = \"kafka\"\nversion = \"{version}\"\nseed = 7\nrun_for = \"{run}\"\ndrain_for = \"60s\"\n\
+            "family = \"kafka\"\nversion = \"{version}\"\nseed = 7\nrun_for = \"{run}\"\n\
+             drain_for = \"60s\"\n\
              [cluster]\nbrokers = 3\n{keeper} = 1\nmetadata = \"{mode}\"\n[cluster.config]\n{broker}\n\
              [topic.orders]\npartitions = 1\n\
              config = {{ \"replication.factor\" = 3, \"min.insync.replicas\" = {min_insync} }}\n\
@@ -174,7 +175,7 @@ fn f12_an_isolated_leader_stops_acking_at_its_isr_check_before_2_7_only() {
             );
         }
         let mut new = new;
-        new.to_end().expect("no promise is broken");
+        new.run_out().expect("no promise is broken");
         new.heal().expect("it heals");
         assert!(new.missing().len() > 1_500, "what it acked alone is cut off: {}", new.missing().len());
     }
@@ -202,18 +203,20 @@ fn f38_a_silent_follower_leaves_after_one_to_one_and_a_half_lag_times() {
 /// F40: five minutes without one follower cost nothing.
 #[test]
 fn f40_a_follower_cut_off_for_five_minutes_costs_nothing() {
-    let more = "[fault.cut]\nat = \"10s\"\ncut = \"broker-3\"\nfrom = [\"broker-1\", \"broker-2\"]\nheal_after = \"300s\"\n";
+    let more = "[fault.cut]\nat = \"10s\"\ncut = \"broker-3\"\n\
+                from = [\"broker-1\", \"broker-2\"]\nheal_after = \"300s\"\n";
     let broker = "\"replica.lag.time.max.ms\" = 10000";
     let mut play = Story { broker, more, run: "330s", ..STORY }.begin();
     play.to(200_000).expect("no promise is broken");
     assert_eq!(play.isr(0), [1, 2]);
-    play.to_end().expect("no promise is broken");
+    play.run_out().expect("no promise is broken");
     play.heal().expect("it heals");
     assert_eq!(play.missing(), Vec::<String>::new());
     assert!(play.confirmed.len() > 6_000, "{}", play.confirmed.len());
 }
 
-/// F34: from 3.7 the high watermark stands still while the ISR is smaller than `min.insync.replicas`, for `acks=1` too.
+/// F34: from 3.7 the high watermark stands still while the ISR is smaller than `min.insync.replicas`, for `acks=1`
+/// too.
 #[test]
 fn f34_the_high_watermark_is_gated_from_3_7() {
     let more = "[fault.dies]\nat = \"10s\"\nkill = \"broker-3\"\nrestart_after = \"30s\"\n";
@@ -255,8 +258,8 @@ fn f36_too_few_in_sync_replicas_before_and_after_the_append() {
         play.errors()
     };
     assert_eq!(short("3.6"), ["NOT_ENOUGH_REPLICAS", "NOT_ENOUGH_REPLICAS_AFTER_APPEND"]);
-    // From 3.7 the gate keeps such appends waiting. The Java client gives its broker as long as it gives itself, so its
-    // own time-out comes a network's latency before the broker's REQUEST_TIMED_OUT.
+    // From 3.7 the gate keeps such appends waiting. The Java client gives its broker as long as it gives itself, so
+    // its own time-out comes a network's latency before the broker's REQUEST_TIMED_OUT.
     assert_eq!(short("3.7"), ["NETWORK_EXCEPTION", "NOT_ENOUGH_REPLICAS"]);
 }
 
@@ -265,13 +268,14 @@ fn f36_too_few_in_sync_replicas_before_and_after_the_append() {
 fn f17_five_deaths_of_the_leader_lose_nothing() {
     for (story, verb) in [(STORY, "stop"), (STORY, "kill"), (ZOOKEEPER, "stop"), (ZOOKEEPER, "kill")] {
         let more = format!(
-            "[fault.dies]\nat = \"10s\"\n{verb} = \"leader of orders/0\"\nrestart_after = \"10s\"\nevery = \"40s\"\n\
+            "[fault.dies]\nat = \"10s\"\n{verb} = \"leader of orders/0\"\nrestart_after = \"10s\"\n\
+             every = \"40s\"\n\
              times = 5\n\
              [consumer.billing]\nread_from = \"orders\"\nprocess = \"1ms\"\nidempotency = \"none\"\n\
              config = {{ \"auto.offset.reset\" = \"earliest\", \"enable.auto.commit\" = false }}\n"
         );
         let mut play = Story { more: &more, run: "210s", ..story }.begin();
-        play.to_end().expect("no promise is broken");
+        play.run_out().expect("no promise is broken");
         let elections = play
             .observed
             .iter()

@@ -58,7 +58,7 @@ impl Controller {
                     }
                 }
             }
-            Input::Packet(conn, Packet::Controller(request)) => self.request(conn, *request, shared, ctx),
+            Input::Packet(conn, Packet::Controller(request)) => self.request(conn, &request, shared, ctx),
             Input::Timer(Timer::Sessions) => {
                 self.look_at = None;
                 self.fence_silent(shared, ctx);
@@ -77,10 +77,10 @@ impl Controller {
         self.arm(ctx);
     }
 
-    fn request(&mut self, conn: ConnId, request: Request, shared: &mut Shared, ctx: &mut KafkaCtx<'_>) {
-        match request {
+    fn request(&mut self, conn: ConnId, request: &Request, shared: &mut Shared, ctx: &mut KafkaCtx<'_>) {
+        match *request {
             Request::Register { broker, incarnation, is_clean } => {
-                self.register(conn, broker, incarnation, is_clean, shared, ctx)
+                self.register(conn, broker, incarnation, is_clean, shared, ctx);
             }
             Request::Heartbeat { broker, incarnation, wants_stop } => {
                 self.heartbeat(conn, broker, incarnation, wants_stop, shared, ctx);

@@ -70,9 +70,9 @@ impl Family for Kafka {
         describe::check_state(plan, path)
     }
     fn world(&self, plan: &Plan, seed: u64) -> Box<dyn World> {
-        let keeper = match topology::metadata_of(plan) {
-            topology::Metadata::ZooKeeper => ("zookeeper", "zookeeper"),
-            topology::Metadata::KRaft => ("controllers", "controller"),
+        let keeper = match describe::metadata(plan) {
+            describe::Metadata::ZooKeeper => ("zookeeper", "zookeeper"),
+            describe::Metadata::Kraft => ("controllers", "controller"),
         };
         let names = NodeNames::new(plan, &[("brokers", "broker"), keeper]);
         Box::new(Host::new(KafkaModel::new(plan, seed), plan, seed, names))

@@ -102,7 +102,7 @@ impl KafkaModel {
             (0..topology.brokers).map(|id| Node::Broker(Box::new(Broker::new(id, &shared, &view)))).collect();
         nodes.push(match topology.rules.metadata {
             Metadata::ZooKeeper => Node::ZooKeeper(Box::new(ZooKeeper::new(state, config.zookeeper_session))),
-            Metadata::KRaft => {
+            Metadata::Kraft => {
                 Node::Controller(Box::new(Controller::new(state, topology.brokers, config.broker_session)))
             }
         });

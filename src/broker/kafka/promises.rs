@@ -2,8 +2,8 @@
 //! the model.
 //!
 //! Promises about what logs hold are made only for releases that compare leader epochs and fence stale fetches (2.1),
-//! for partitions that elect cleanly, and as long as no replica's disk lost anything: without these Kafka does not make
-//! them either.
+//! for partitions that elect cleanly, and as long as no replica's disk lost anything: without these Kafka does not
+//! make them either.
 
 use std::collections::BTreeMap;
 
@@ -42,8 +42,8 @@ fn runs(engine: &World, broker: u16) -> bool {
     matches!(engine.status(NodeId(broker)), Status::Up | Status::Frozen)
 }
 
-/// At most one leader in an epoch; no high watermark beyond a log. What the leader last *heard* of a follower's end may
-/// lie below the high watermark: a fetch that was held up on an old connection says less than a later one did.
+/// At most one leader in an epoch; no high watermark beyond a log. What the leader last *heard* of a follower's end
+/// may lie below the high watermark: a fetch that was held up on an old connection says less than a later one did.
 fn leadership(engine: &World, partition: u32) -> Vec<String> {
     let mut broken = Vec::new();
     let mut leaders = BTreeMap::new();
@@ -104,8 +104,8 @@ fn contents(engine: &World, partition: u32) -> Vec<String> {
             let (leader, broker) = (leader + 1, broker + 1);
             let (watermark, end) = (leading.watermark, known.log.end());
             broken.push(format!(
-                "broker-{broker}, in sync, ends at {end} and lacks something of what broker-{leader} has below its \
-                 high watermark {watermark}"
+                "broker-{broker}, in sync, ends at {end} and lacks something of what broker-{leader} \
+                 has below its high watermark {watermark}"
             ));
         }
     }

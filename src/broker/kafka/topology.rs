@@ -4,6 +4,8 @@ use smallvec::SmallVec;
 
 use super::config::{BrokerConfig, TopicConfig};
 use super::control::Electoral;
+use super::describe;
+pub(super) use super::describe::Metadata;
 use crate::fact::NodeId;
 use crate::scenario::plan::{Plan, Value, Version};
 
@@ -50,13 +52,6 @@ pub(super) struct Group {
     pub(super) home: u32,
 }
 
-/// Who keeps the cluster's metadata.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Metadata {
-    ZooKeeper,
-    KRaft,
-}
-
 /// How a follower finds out where its log stops agreeing with its leader's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Truncation {
@@ -72,6 +67,7 @@ pub(super) enum Truncation {
 
 /// The rules that depend on the version.
 #[derive(Clone, Copy, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a rule that a version has or has not")]
 pub(super) struct Rules {
     pub(super) metadata: Metadata,
     pub(super) truncation: Truncation,
@@ -102,7 +98,7 @@ impl Rules {
             gates_watermark: version >= Version(3, 7, 0),
             isr_change_blocks: metadata == Metadata::ZooKeeper && version < Version(2, 7, 0),
             checks_broker_epoch: version >= Version(3, 7, 0),
-            has_elr: metadata == Metadata::KRaft && version >= Version(4, 1, 0),
+            has_elr: metadata == Metadata::Kraft && version >= Version(4, 1, 0),
         }
     }
 }
@@ -111,7 +107,7 @@ impl Topology {
     /// The shape that a plan asks for.
     pub(super) fn new(plan: &Plan) -> Self {
         let brokers = plan.cluster.roles.get("brokers").copied().unwrap_or(1);
-        let rules = Rules::new(plan.version, metadata_of(plan));
+        let rules = Rules::new(plan.version, describe::metadata(plan));
         let config = BrokerConfig::new(plan);
         let mut topology = Self {
             brokers,
@@ -128,7 +124,7 @@ impl Topology {
                 _ => 1,
             };
             let config = TopicConfig::new(plan, Some(entity));
-            topology.add_topic(&entity.name, config, (0..count).collect::<Vec<_>>().as_slice());
+            topology.add_topic(&entity.name, &config, (0..count).collect::<Vec<_>>().as_slice());
         }
         topology.add_groups(plan);
         topology
@@ -180,7 +176,7 @@ impl Topology {
     }
 
     /// Spreads replicas over brokers: each topic starts one broker further on, each partition too.
-    fn add_topic(&mut self, name: &str, config: TopicConfig, numbers: &[u32]) {
+    fn add_topic(&mut self, name: &str, config: &TopicConfig, numbers: &[u32]) {
         let topic = self.topics.len() as u16;
         let first = self.partitions.len() as u32;
         self.topics.push(Topic { name: name.to_owned(), first, count: numbers.len() as u32 });
@@ -203,7 +199,7 @@ impl Topology {
             return;
         }
         let config = TopicConfig::offsets(plan, self.brokers);
-        self.add_topic(OFFSETS_TOPIC, config, &numbers);
+        self.add_topic(OFFSETS_TOPIC, &config, &numbers);
         for name in names {
             let home = self
                 .partition(&format!("{OFFSETS_TOPIC}/{}", number_of(&name)))
@@ -213,18 +209,6 @@ impl Topology {
                 self.groups.push(Group { name, home });
             }
         }
-    }
-}
-
-/// ZooKeeper or KRaft: what the plan says, else what a new cluster of that version got (KRaft is ready since 3.3).
-pub(super) fn metadata_of(plan: &Plan) -> Metadata {
-    match plan.cluster.fields.get("metadata") {
-        Some(Value::Text(text)) if text == "kraft" => Metadata::KRaft,
-        Some(_) => Metadata::ZooKeeper,
-        None if plan.cluster.roles.contains_key("zookeeper") => Metadata::ZooKeeper,
-        None if plan.cluster.roles.contains_key("controllers") => Metadata::KRaft,
-        None if plan.version >= Version(3, 3, 0) => Metadata::KRaft,
-        None => Metadata::ZooKeeper,
     }
 }
 

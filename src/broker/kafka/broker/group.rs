@@ -134,12 +134,12 @@ impl Broker {
                 group.join(request.member, spans, conn, delay, now);
                 None
             }
-            GroupAsk::Sync(assignment) => match group.sync(&request.member, request.generation, conn) {
+            GroupAsk::Sync(assignment) => match group.sync(request.member, request.generation, conn) {
                 Err(error) => Some(Err(error)),
                 Ok(Some(assigned)) => Some(Ok(GroupAnswer::Assigned(assigned))),
                 Ok(None) => {
                     if let Some(assignment) = assignment {
-                        self.assigned(index, assignment, shared, ctx);
+                        self.assigned(index, &assignment, shared, ctx);
                     }
                     None
                 }
@@ -149,13 +149,13 @@ impl Broker {
                 group.remove(request.member, now);
                 Some(Ok(GroupAnswer::Done))
             }
-            GroupAsk::Commit(offsets) => match group.may_commit(request.member, request.generation) {
-                Err(error) => Some(Err(error)),
-                Ok(()) => {
+            GroupAsk::Commit(offsets) => {
+                let refused = group.may_commit(request.member, request.generation).err();
+                if refused.is_none() {
                     self.commit(conn, index, offsets, shared, ctx);
-                    None
                 }
-            },
+                refused.map(Err)
+            }
             GroupAsk::Offsets(asked) => {
                 let known = |partition: u32| (partition, group.offsets.get(&partition).copied());
                 Some(Ok(GroupAnswer::Offsets(asked.into_iter().map(known).collect())))
@@ -224,7 +224,7 @@ impl Broker {
     fn assigned(
         &mut self,
         index: u16,
-        assignment: BTreeMap<u64, Vec<u32>>,
+        assignment: &BTreeMap<u64, Vec<u32>>,
         shared: &mut Shared,
         ctx: &mut KafkaCtx<'_>,
     ) {
@@ -379,9 +379,9 @@ impl Group {
     }
 
     /// Some: the assignment is known. None: it will be.
-    fn sync(&mut self, member: &u64, generation: u32, conn: ConnId) -> Result<Option<Vec<u32>>, Error> {
+    fn sync(&mut self, member: u64, generation: u32, conn: ConnId) -> Result<Option<Vec<u32>>, Error> {
         let phase = self.phase;
-        let known = self.members.get_mut(member).ok_or(Error::UnknownMember)?;
+        let known = self.members.get_mut(&member).ok_or(Error::UnknownMember)?;
         if generation != self.generation {
             return Err(Error::IllegalGeneration);
         }

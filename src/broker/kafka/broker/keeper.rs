@@ -51,7 +51,7 @@ impl Broker {
                 let (broker, session) = (self.id, self.keeper.session);
                 self.ask_zookeeper(ZooKeeperRequest::Connect { broker, session }, ctx);
             }
-            Metadata::KRaft => self.register(ctx),
+            Metadata::Kraft => self.register(ctx),
         }
     }
 
@@ -67,7 +67,7 @@ impl Broker {
             self.connect_keeper(shared, ctx);
         } else if !self.keeper.is_open {
             // Still trying.
-        } else if shared.topology.rules.metadata == Metadata::KRaft {
+        } else if shared.topology.rules.metadata == Metadata::Kraft {
             if !self.keeper.is_ready {
                 self.register(ctx);
             }
@@ -82,7 +82,7 @@ impl Broker {
         let silence = ctx.now().since(self.keeper.heard);
         let patience = match shared.topology.rules.metadata {
             Metadata::ZooKeeper => Span(shared.topology.config.zookeeper_session.0 / 3 * 2),
-            Metadata::KRaft => shared.topology.config.broker_session,
+            Metadata::Kraft => shared.topology.config.broker_session,
         };
         if let Some(conn) = self.keeper.conn
             && silence >= patience
@@ -96,7 +96,7 @@ impl Broker {
         }
         match shared.topology.rules.metadata {
             Metadata::ZooKeeper => self.ask_zookeeper(ZooKeeperRequest::Ping, ctx),
-            Metadata::KRaft => self.heartbeat(ctx),
+            Metadata::Kraft => self.heartbeat(ctx),
         }
     }
 
@@ -132,14 +132,11 @@ impl Broker {
         let Some(replica) = self.leading(partition) else { return };
         let (number, epoch, expected) = (replica.proposals, replica.state.epoch, replica.state.version);
         let Some(isr) = replica.leading().and_then(|leading| leading.proposed) else { return };
-        match self.keeper.metadata {
-            Some(Metadata::ZooKeeper) => {
-                self.ask_zookeeper(ZooKeeperRequest::ChangeIsr { partition, number, expected, isr }, ctx);
-            }
-            _ => {
-                let change = ControllerRequest::ChangeIsr { broker, partition, number, epoch, expected, isr };
-                self.ask_controller(change, ctx);
-            }
+        if self.keeper.metadata == Some(Metadata::ZooKeeper) {
+            self.ask_zookeeper(ZooKeeperRequest::ChangeIsr { partition, number, expected, isr }, ctx);
+        } else {
+            let change = ControllerRequest::ChangeIsr { broker, partition, number, epoch, expected, isr };
+            self.ask_controller(change, ctx);
         }
     }
 
@@ -236,6 +233,6 @@ impl Broker {
 fn tick(shared: &Shared) -> Span {
     match shared.topology.rules.metadata {
         Metadata::ZooKeeper => Span(shared.topology.config.zookeeper_session.0 / 3),
-        Metadata::KRaft => shared.topology.config.heartbeat_interval,
+        Metadata::Kraft => shared.topology.config.heartbeat_interval,
     }
 }

@@ -6,8 +6,10 @@
 //! Source: `SocketServer` (a muted channel), `KafkaApis`, `ReplicaManager`, `Partition`.
 //! Not modelled: request quotas, thread pools and their queues, disk reads, log directories.
 
+mod fetch;
 mod follower;
 mod group;
+mod isr;
 mod keeper;
 mod leader;
 mod office;
@@ -17,10 +19,11 @@ mod shutdown;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
+use self::fetch::Parked;
 use self::follower::Fetcher;
 use self::group::Group;
 use self::keeper::Keeper;
-use self::leader::{Parked, Produces};
+use self::leader::Produces;
 use self::office::Office;
 pub(super) use self::replica::{Replica, Role};
 use self::shutdown::Shutdown;

@@ -42,7 +42,7 @@ impl Broker {
 
     fn ask_to_stop(&mut self, shared: &mut Shared, ctx: &mut KafkaCtx<'_>) {
         ctx.timer(RETRY, Timer::Shutdown);
-        if shared.topology.rules.metadata == Metadata::KRaft {
+        if shared.topology.rules.metadata == Metadata::Kraft {
             self.heartbeat(ctx);
             return;
         }
@@ -80,7 +80,7 @@ impl Broker {
         shutdown.attempts += 1;
         let is_over = match shared.topology.rules.metadata {
             Metadata::ZooKeeper => shutdown.attempts >= RETRIES_MAX || (has_office && !leads),
-            Metadata::KRaft => ctx.now().since(shutdown.asked_at) >= PATIENCE,
+            Metadata::Kraft => ctx.now().since(shutdown.asked_at) >= PATIENCE,
         };
         if is_over {
             self.flush_and_exit(shared, ctx);

@@ -26,7 +26,7 @@ const UNREACHABLE_REFRESH: Span = Span::from_secs(1);
 #[derive(Clone, Debug)]
 pub(super) struct Links {
     pub(super) view: Option<Arc<ClusterState>>,
-    links: Vec<Link>,
+    by_broker: Vec<Link>,
     /// Where the search for a broker to ask begins.
     first: u16,
     /// Whom it asked, and when.
@@ -61,7 +61,7 @@ impl Links {
         };
         Self {
             view: None,
-            links: vec![Link::default(); brokers as usize],
+            by_broker: vec![Link::default(); brokers as usize],
             first: 0,
             asked: None,
             is_wanted: true,
@@ -78,8 +78,8 @@ impl Links {
     /// The process starts: it knows only its list of bootstrap servers.
     pub(super) fn restart(&mut self, ctx: &mut KafkaCtx<'_>) {
         self.view = None;
-        let brokers = self.links.len() as u64;
-        self.links.fill(Link::default());
+        let brokers = self.by_broker.len() as u64;
+        self.by_broker.fill(Link::default());
         let node = u64::from(ctx.node().0);
         self.first = draw::below(draw::bits(ctx.seed(), Purpose::Bootstrap, node, 0), brokers) as u16;
         self.asked = None;
@@ -98,8 +98,8 @@ impl Links {
     /// The open connection to a broker; if there is none yet, an attempt begins.
     #[inline]
     pub(super) fn open(&mut self, broker: u16, ctx: &mut KafkaCtx<'_>) -> Option<ConnId> {
-        if self.links[broker as usize].is_open {
-            return self.links[broker as usize].conn;
+        if self.by_broker[broker as usize].is_open {
+            return self.by_broker[broker as usize].conn;
         }
         self.calm_until = Time::ZERO;
         // While a leader cannot be reached, somebody else may have become one.
@@ -110,7 +110,7 @@ impl Links {
         } else {
             self.is_wanted = true;
         }
-        let link = &mut self.links[broker as usize];
+        let link = &mut self.by_broker[broker as usize];
         if link.conn.is_none() && link.retry_at <= ctx.now() {
             link.conn = Some(ctx.connect(NodeId(broker)));
             link.begun = ctx.now();
@@ -121,16 +121,16 @@ impl Links {
     /// One more request is under way to this broker, or one less.
     #[inline]
     pub(super) fn load(&mut self, broker: u16, requests: u32) {
-        self.links[broker as usize].load = requests;
+        self.by_broker[broker as usize].load = requests;
     }
 
     pub(super) fn broker_of(&self, conn: ConnId) -> Option<u16> {
-        self.links.iter().position(|link| link.conn == Some(conn)).map(|broker| broker as u16)
+        self.by_broker.iter().position(|link| link.conn == Some(conn)).map(|broker| broker as u16)
     }
 
     pub(super) fn connected(&mut self, conn: ConnId) -> Option<u16> {
         let broker = self.broker_of(conn)?;
-        let link = &mut self.links[broker as usize];
+        let link = &mut self.by_broker[broker as usize];
         link.is_open = true;
         link.failures = 0;
         self.calm_until = Time::ZERO;
@@ -140,7 +140,7 @@ impl Links {
     /// The connection is gone: back off, and ask who leads now.
     pub(super) fn closed(&mut self, conn: ConnId, now: Time) -> Option<u16> {
         let broker = self.broker_of(conn)?;
-        let link = &mut self.links[broker as usize];
+        let link = &mut self.by_broker[broker as usize];
         let wait = Span(self.backoff.0.0 << link.failures.min(10)).min(self.backoff.1);
         *link = Link { retry_at: now + wait, failures: link.failures + 1, ..Link::default() };
         if self.asked.is_some_and(|(asked, _)| asked == broker) {
@@ -153,7 +153,7 @@ impl Links {
 
     /// The client gives a connection up itself.
     pub(super) fn give_up(&mut self, broker: u16, ctx: &mut KafkaCtx<'_>) {
-        if let Some(conn) = self.links[broker as usize].conn {
+        if let Some(conn) = self.by_broker[broker as usize].conn {
             ctx.close(conn);
             self.closed(conn, ctx.now());
         }
@@ -189,8 +189,8 @@ impl Links {
     }
 
     fn look_after(&mut self, now: Time, ctx: &mut KafkaCtx<'_>) {
-        for broker in 0..self.links.len() as u16 {
-            let link = &self.links[broker as usize];
+        for broker in 0..self.by_broker.len() as u16 {
+            let link = &self.by_broker[broker as usize];
             if link.conn.is_some() && !link.is_open && now.since(link.begun) >= CONNECT_TIMEOUT {
                 self.give_up(broker, ctx);
             }
@@ -214,7 +214,7 @@ impl Links {
     fn look_at(&self, now: Time) -> Time {
         // Once it has passed, the refresh is wanted, and what follows says when to look after it.
         let mut at = if self.refresh_at > now { self.refresh_at } else { Time::NEVER };
-        for link in &self.links {
+        for link in &self.by_broker {
             if link.conn.is_some() && !link.is_open {
                 at = at.min(link.begun + CONNECT_TIMEOUT);
             } else if link.conn.is_none() && link.retry_at > now {
@@ -230,20 +230,20 @@ impl Links {
 
     /// The least busy open connection; without one, the next broker of the list is tried.
     fn ask(&mut self, ctx: &mut KafkaCtx<'_>) {
-        let brokers = self.links.len() as u16;
+        let brokers = self.by_broker.len() as u16;
         let order = (0..brokers).map(|step| (self.first + step) % brokers);
-        let open = order.clone().filter(|&broker| self.links[broker as usize].is_open);
-        if let Some(broker) = open.min_by_key(|&broker| self.links[broker as usize].load) {
-            if let Some(conn) = self.links[broker as usize].conn {
+        let open = order.clone().filter(|&broker| self.by_broker[broker as usize].is_open);
+        if let Some(broker) = open.min_by_key(|&broker| self.by_broker[broker as usize].load) {
+            if let Some(conn) = self.by_broker[broker as usize].conn {
                 ctx.send(conn, Packet::Metadata, 40);
                 self.asked = Some((broker, ctx.now()));
             }
             return;
         }
-        if self.links.iter().any(|link| link.conn.is_some()) {
+        if self.by_broker.iter().any(|link| link.conn.is_some()) {
             return;
         }
-        let next = order.clone().find(|&broker| self.links[broker as usize].retry_at <= ctx.now());
+        let next = order.clone().find(|&broker| self.by_broker[broker as usize].retry_at <= ctx.now());
         if let Some(broker) = next {
             self.first = (broker + 1) % brokers;
             self.open(broker, ctx);

@@ -125,7 +125,7 @@ impl Producer {
         match input {
             Input::Timer(Timer::Due) => self.due(shared, ctx),
             Input::Packet(conn, Packet::ProduceResponse(response)) => {
-                self.answered(conn, response, shared, ctx)
+                self.answered(conn, &response, shared, ctx);
             }
             Input::Packet(_, Packet::MetadataResponse(view)) => self.links.answered(view, ctx.now()),
             Input::Timer(Timer::Wake) => self.wake(shared, ctx),
@@ -406,7 +406,7 @@ impl Producer {
     fn answered(
         &mut self,
         conn: ConnId,
-        response: ProduceResponse,
+        response: &ProduceResponse,
         shared: &mut Shared,
         ctx: &mut KafkaCtx<'_>,
     ) {
