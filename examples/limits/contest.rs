@@ -148,6 +148,13 @@ pub(crate) fn wall_time(work: impl FnOnce()) -> f64 {
     before.elapsed().as_secs_f64() * 1e3
 }
 
+/// Milliseconds of CPU time that something takes: what one waits when nobody else wants the machine.
+pub(crate) fn own_time(work: impl FnOnce()) -> f64 {
+    let before = cpu_time();
+    work();
+    (cpu_time() - before) / 1e6
+}
+
 /// The size of a file in MiB.
 pub(crate) fn size(path: &Path) -> f64 {
     fs::metadata(path).map_or(f64::NAN, |meta| meta.len() as f64 / f64::from(1 << 20))

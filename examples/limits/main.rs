@@ -5,8 +5,8 @@
 //!
 //! `limits --measure-memory MESSAGES SUBJECT` prints the peak memory of one run: the program calls itself that way.
 //! `limits --run N SUBJECT` runs one contestant alone, so that `valgrind --tool=callgrind` can count instructions:
-//! `engine` and `by-hand` (N events of W1), `kafka`, `kafka-world`, `kafka-recorded` and `cluster-by-hand` (N
-//! messages).
+//! `engine` and `by-hand` (N events of W1); `kafka`, `kafka-world`, `kafka-recorded` and `cluster-by-hand` (N
+//! messages); `seek` (N seeks in a recording, and a step back after each).
 
 use std::process::ExitCode;
 
@@ -19,7 +19,7 @@ mod ping_pong;
 use by_hand::{BareCluster, BarePingPong};
 use cluster::Cluster;
 use contest::{
-    Contest, Target, memory_per_message, peak_memory, quantile, size, start_time, table, wall_time,
+    Contest, Target, median, memory_per_message, own_time, peak_memory, quantile, size, start_time, table,
 };
 use mqlab::lab::record::Position;
 use mqlab::sim::draw::{self, Purpose};
@@ -77,8 +77,8 @@ fn kafka_contests() -> Vec<Contest> {
     let per_message = cluster.run() as f64 / f64::from(MESSAGES);
     let by_hand = cluster_by_hand() as f64 / f64::from(MESSAGES);
     println!(
-        "a message through Kafka: {per_message:.1} events, {:.0} a second; \
-         by hand: {by_hand:.1} events, {:.0} a second",
+        "a message through Kafka: {per_message:.1} events, {:.0} messages a second; \
+         by hand: {by_hand:.1} events, {:.0} messages a second",
         1e9 / (run.ours * per_message),
         run.limit.map_or(f64::NAN, |limit| 1e9 / (limit * by_hand)),
     );
@@ -109,23 +109,29 @@ fn memory_contests() -> Vec<Contest> {
 
 /// How long one waits for another instant of a recorded run of a million events.
 fn seek_contests() -> Vec<Contest> {
-    let mut recording = Cluster::new(100_000).recording();
-    let events = recording.head().events();
-    assert!(events > 1_000_000, "{events} events are no million");
-    let mut random = draw::stream(1, Purpose::Test, 0, 0);
-    let (mut seeks, mut steps) = (Vec::new(), Vec::new());
-    for _ in 0..200 {
-        let to = Position::Event(draw::below(draw::next(&mut random), events) + 1);
-        seeks.push(wall_time(|| recording.seek(to)));
-        steps.push(wall_time(|| {
-            recording.step_back();
-        }));
-    }
+    let (seeks, steps) = seeks(200);
     let waited = |name, target, times| Contest::of(name, "ms", target, quantile(times, 0.99));
     vec![
         waited("recording: seek, p99", Target { goal: 16.0, gate: 50.0 }, seeks),
         waited("recording: one step back, p99", Target { goal: 3.0, gate: 16.0 }, steps),
     ]
+}
+
+/// How many milliseconds each of so many seeks took, and each step back after one.
+fn seeks(count: u64) -> (Vec<f64>, Vec<f64>) {
+    let mut recording = Cluster::new(100_000).recording();
+    let events = recording.head().events();
+    assert!(events > 1_000_000, "{events} events are no million");
+    let mut random = draw::stream(1, Purpose::Test, 0, 0);
+    let mut seek = || {
+        let to = Position::Event(draw::below(draw::next(&mut random), events) + 1);
+        let sought = own_time(|| recording.seek(to));
+        let stepped = own_time(|| {
+            recording.step_back();
+        });
+        (sought, stepped)
+    };
+    (0..count).map(|_| seek()).unzip()
 }
 
 /// How soon the program is there, and how large it is. Nothing, if it was not built: `cargo build --release`.
@@ -163,6 +169,7 @@ fn run_alone(events: u64, subject: &str) -> ExitCode {
         "kafka" => println!("{}", Cluster::new(events as u32).run()),
         "kafka-world" => println!("{}", Cluster::new(events as u32).world()),
         "kafka-recorded" => println!("{}", Cluster::new(events as u32).record()),
+        "seek" => println!("{:.2} ms", median(seeks(events).0)),
         "cluster-by-hand" => println!("{}", BareCluster::new(1).run(events as u32)),
         _ => return ExitCode::FAILURE,
     }
