@@ -289,3 +289,16 @@ fn f17_five_deaths_of_the_leader_lose_nothing() {
         assert_eq!(play.missing(), Vec::<String>::new());
     }
 }
+
+/// A run begins with a healthy cluster: a broker that dies before it has said a word is missed all the same.
+#[test]
+fn a_broker_that_dies_in_the_first_instant_is_noticed() {
+    let more = "[fault.dies]\nat = \"0ms\"\npower_off = \"broker-1\"\nrestart_after = \"30s\"\n";
+    for story in [STORY, ZOOKEEPER] {
+        let mut play = Story { more, ..story }.begin();
+        play.to(25_000).expect("no promise is broken");
+        assert_eq!((play.leader(0), play.isr(0)), ("broker-2".to_owned(), vec![2, 3]), "{}", story.mode);
+        play.to(59_000).expect("no promise is broken");
+        assert_eq!(play.isr(0), [1, 2, 3], "{}", story.mode);
+    }
+}

@@ -22,6 +22,9 @@ pub(super) struct ZooKeeper {
     conns: BTreeMap<ConnId, u64>,
     /// The session that owns each broker's node.
     registered: BTreeMap<u16, u64>,
+    /// Brokers of the healthy cluster that a run begins with and whose sessions nobody has taken up yet; when these end.
+    unseen: Brokers,
+    unseen_until: Time,
     controller: Option<u64>,
     session_next: u64,
     session_timeout: Span,
@@ -39,6 +42,8 @@ struct Session {
 impl ZooKeeper {
     pub(super) fn new(state: ClusterState, session_timeout: Span) -> Self {
         Self {
+            unseen: state.live,
+            unseen_until: Time::ZERO,
             state,
             sessions: BTreeMap::new(),
             conns: BTreeMap::new(),
@@ -75,6 +80,7 @@ impl ZooKeeper {
     fn start(&mut self, ctx: &mut KafkaCtx<'_>) {
         self.conns.clear();
         self.look_at = None;
+        self.unseen_until = ctx.now() + self.session_timeout;
         for session in self.sessions.values_mut() {
             session.ends = ctx.now() + self.session_timeout;
         }
@@ -146,7 +152,10 @@ impl ZooKeeper {
             reply(conn, Response::Exists, ctx);
             return;
         }
-        let is_new = self.registered.insert(broker, session).is_none() && self.state.live & only(broker) == 0;
+        self.unseen &= !only(broker);
+        let is_other = self.state.incarnation(broker) != Some(incarnation);
+        let is_new = self.registered.insert(broker, session).is_none()
+            && (is_other || self.state.live & only(broker) == 0);
         self.state.live |= only(broker);
         self.state.incarnations[broker as usize] = incarnation;
         reply(conn, Response::Registered, ctx);
@@ -206,6 +215,15 @@ impl ZooKeeper {
     }
 
     fn expire(&mut self, ctx: &mut KafkaCtx<'_>) {
+        if self.unseen != 0 && self.unseen_until <= ctx.now() {
+            for broker in (0..128).filter(|&broker| self.unseen & only(broker) != 0) {
+                ctx.observe_at(NodeId(broker), Fact::DetectedDown);
+            }
+            self.state.live &= !self.unseen;
+            self.state.version += 1;
+            self.unseen = 0;
+            self.tell_controller(Response::BrokersChanged, ctx);
+        }
         let ended: Vec<_> = self
             .sessions
             .iter()
@@ -254,8 +272,9 @@ impl ZooKeeper {
     }
 
     fn arm(&mut self, ctx: &mut KafkaCtx<'_>) {
+        let unseen = (self.unseen != 0).then_some(self.unseen_until);
         if self.look_at.is_none()
-            && let Some(at) = self.sessions.values().map(|session| session.ends).min()
+            && let Some(at) = self.sessions.values().map(|session| session.ends).chain(unseen).min()
         {
             self.look_at = Some(at);
             ctx.timer_at(at, Timer::Sessions);
