@@ -22,7 +22,7 @@ pub(super) struct ZooKeeper {
     conns: BTreeMap<ConnId, u64>,
     /// The session that owns each broker's node.
     registered: BTreeMap<u16, u64>,
-    /// Brokers of the healthy cluster that a run begins with and whose sessions nobody has taken up yet; when these end.
+    /// Brokers of the healthy cluster that a run begins with and that have not registered yet; when their sessions end.
     unseen: Brokers,
     unseen_until: Time,
     controller: Option<u64>,
