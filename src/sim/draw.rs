@@ -1,7 +1,7 @@
 //! Random draws that are functions, not sequences: the same question gets the same answer, whatever else was asked.
 //!
 //! What belongs to the workload (keys, gaps, processing times) is drawn here, so that a changed setting leaves the
-//! workload as it was. Jitter of links and disks comes from [`Stream`]s instead.
+//! workload as it was. Jitter of links and disks comes from a [`stream`] each instead.
 
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{Rng, SeedableRng};

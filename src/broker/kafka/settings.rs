@@ -62,7 +62,6 @@ pub fn of_topic(plan: &Plan, topic: &EntityPlan, name: &str) -> Option<Value> {
     let broker_name = match name {
         "replication.factor" => "default.replication.factor",
         "flush.messages" => "log.flush.interval.messages",
-        "flush.ms" => "log.flush.interval.ms",
         name => name,
     };
     effective(Scope::Cluster, plan.version, &plan.cluster.config, broker_name)

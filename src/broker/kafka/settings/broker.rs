@@ -65,7 +65,6 @@ pub(super) const SETTINGS: &[Setting] = &[
         "After how many records a log is flushed to disk.",
     )
     .defaults(&[(ALWAYS, "9223372036854775807")]),
-    broker("log.flush.interval.ms", MILLIS, "How long a record may stay unflushed."),
     broker(
         "group.initial.rebalance.delay.ms",
         Kind::Int(0, 604_800_000),
@@ -122,6 +121,7 @@ pub(super) const ABSENT: &[Absent] = &[
     (SCOPE, "log.cleaner.enable", "Whether logs are compacted."),
     (SCOPE, "log.cleanup.policy", "Whether old segments are deleted or compacted."),
     (SCOPE, "log.dirs", "The directories that logs are kept in."),
+    (SCOPE, "log.flush.interval.ms", "How long a record may stay unflushed."),
     (SCOPE, "log.flush.offset.checkpoint.interval.ms", "How often the flushed position is written to disk."),
     (SCOPE, "log.flush.scheduler.interval.ms", "How often logs are checked for flushing."),
     (SCOPE, "log.message.format.version", "The record format on disk."),

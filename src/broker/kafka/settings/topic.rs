@@ -19,7 +19,6 @@ pub(super) const SETTINGS: &[Setting] = &[
         "Whether a replica outside the ISR may become leader.",
     ),
     topic("flush.messages", Kind::Int(1, i64::MAX), "After how many records a log is flushed to disk."),
-    topic("flush.ms", Kind::Int(1, 604_800_000), "How long a record may stay unflushed."),
 ];
 
 /// The others.
@@ -28,6 +27,7 @@ pub(super) const ABSENT: &[Absent] = &[
     (SCOPE, "compression.type", "The compression that brokers apply."),
     (SCOPE, "delete.retention.ms", "How long tombstones are kept."),
     (SCOPE, "file.delete.delay.ms", "How long deleted files stay on disk."),
+    (SCOPE, "flush.ms", "How long a record may stay unflushed."),
     (SCOPE, "follower.replication.throttled.replicas", "The replicas whose replication is throttled."),
     (SCOPE, "index.interval.bytes", "How dense the offset index is."),
     (SCOPE, "leader.replication.throttled.replicas", "The replicas whose replication is throttled."),
