@@ -3,7 +3,7 @@
 //! Adding a family is one new folder and one line in [`FAMILIES`].
 
 use crate::fact::{FamilyFact, MessageId, NodeId, Observation, PlaceId, SubscriptionId};
-use crate::scenario::plan::{Config, ConsumerPlan, Plan, ProducerPlan, Value, Version};
+use crate::scenario::plan::{ConsumerPlan, Plan, ProducerPlan, Value, Version};
 use crate::sim::Time;
 
 mod host;
@@ -394,9 +394,4 @@ pub enum Remedy {
     WithoutFault(u16),
     /// A setting at another value: a TOML line as for `--set`.
     Set(String),
-}
-
-/// Settings of one table, as far as they were written.
-pub fn written<'a>(config: &'a Config, name: &str) -> Option<&'a Value> {
-    config.get(name)
 }

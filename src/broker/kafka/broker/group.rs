@@ -177,7 +177,7 @@ impl Broker {
         self.arm_group(index, ctx);
     }
 
-    pub(super) fn group_timer(&mut self, index: u16, _shared: &mut Shared, ctx: &mut KafkaCtx<'_>) {
+    pub(super) fn group_timer(&mut self, index: u16, ctx: &mut KafkaCtx<'_>) {
         let now = ctx.now();
         let Some(group) = self.groups.get_mut(&index) else { return };
         group.look_at = None;

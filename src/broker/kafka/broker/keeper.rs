@@ -216,7 +216,7 @@ impl Broker {
                     self.keeper.is_ready = false;
                     self.register(ctx);
                 } else if may_stop {
-                    self.flush_and_exit(shared, ctx);
+                    self.flush_and_exit(ctx);
                 }
             }
             ControllerResponse::IsrChanged { partition, number, is_accepted } => {
@@ -224,7 +224,7 @@ impl Broker {
                     self.proposal_answered((partition, number), None, shared, ctx);
                 }
             }
-            ControllerResponse::Shutdown { remaining } => self.shutdown_answered(remaining, shared, ctx),
+            ControllerResponse::Shutdown { remaining } => self.shutdown_answered(remaining, ctx),
             ControllerResponse::Metadata(state) => self.adopt_if_newer(&state, shared, ctx),
         }
     }

@@ -191,13 +191,7 @@ impl Broker {
     }
 
     /// The flush inside an append is done; the appends behind it go on.
-    pub(super) fn append_flushed(
-        &mut self,
-        partition: u32,
-        _mark: u64,
-        shared: &mut Shared,
-        ctx: &mut KafkaCtx<'_>,
-    ) {
+    pub(super) fn append_flushed(&mut self, partition: u32, shared: &mut Shared, ctx: &mut KafkaCtx<'_>) {
         let Some(leading) = self.leading(partition).and_then(Replica::leading) else { return };
         if let Some((waiter, end)) = leading.flushing.pop_front() {
             self.append_settled(partition, waiter, end, shared, ctx);
@@ -339,7 +333,7 @@ impl Broker {
     }
 
     /// Produce requests whose time is over are told so; what they wrote stays written.
-    pub(super) fn expire_produces(&mut self, _shared: &mut Shared, ctx: &mut KafkaCtx<'_>) {
+    pub(super) fn expire_produces(&mut self, ctx: &mut KafkaCtx<'_>) {
         let now = ctx.now();
         self.produces.look_at = None;
         let mut next: Option<Time> = None;

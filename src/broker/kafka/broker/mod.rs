@@ -108,7 +108,7 @@ impl Broker {
             }
             Input::Connected(conn) => self.connected(conn, shared, ctx),
             Input::Closed(conn) => self.closed(conn, shared, ctx),
-            Input::Synced { file, mark } => self.synced(file, mark, shared, ctx),
+            Input::Synced { file, .. } => self.synced(file, shared, ctx),
         }
         while let Some(conn) = self.ready.pop() {
             self.next_request(conn, shared, ctx);
@@ -257,12 +257,12 @@ impl Broker {
                 ctx.timer(shared.topology.config.checkpoint_interval, Timer::Checkpoint);
             }
             Timer::Parked => self.expire_parked(shared, ctx),
-            Timer::Produces => self.expire_produces(shared, ctx),
+            Timer::Produces => self.expire_produces(ctx),
             Timer::Fetcher(leader) => self.fetcher_timer(leader, shared, ctx),
             Timer::KeeperTick => self.keeper_tick(shared, ctx),
             Timer::KeeperRetry => self.keeper_retry(shared, ctx),
             Timer::Office => self.office_tick(ctx),
-            Timer::Group(group) => self.group_timer(group, shared, ctx),
+            Timer::Group(group) => self.group_timer(group, ctx),
             Timer::Commit(id) => self.commit_timer(id, ctx),
             Timer::Shutdown => self.shutdown_retry(shared, ctx),
             _ => {}
@@ -292,14 +292,14 @@ impl Broker {
         }
     }
 
-    fn synced(&mut self, file: FileId, mark: u64, shared: &mut Shared, ctx: &mut KafkaCtx<'_>) {
+    fn synced(&mut self, file: FileId, shared: &mut Shared, ctx: &mut KafkaCtx<'_>) {
         if self.shutdown_synced(ctx) {
             return;
         }
         let partition = file.0;
         let Some(replica) = &self.replicas[partition as usize] else { return };
         match replica.role {
-            Role::Leader(_) => self.append_flushed(partition, mark, shared, ctx),
+            Role::Leader(_) => self.append_flushed(partition, shared, ctx),
             Role::Follower { leader } => self.follower_flushed(partition, leader, shared, ctx),
             Role::Offline => {}
         }

@@ -121,7 +121,7 @@ impl Broker {
         if changes.is_empty() {
             office.processes.clone_from(&state.incarnations);
             self.publish(state, shared, ctx);
-            self.office_done(shared, ctx);
+            self.office_done(ctx);
             return;
         }
         next.version += 1;
@@ -140,10 +140,10 @@ impl Broker {
                 office.is_stale = true;
             }
         }
-        self.office_done(shared, ctx);
+        self.office_done(ctx);
     }
 
-    fn office_done(&mut self, shared: &mut Shared, ctx: &mut KafkaCtx<'_>) {
+    fn office_done(&mut self, ctx: &mut KafkaCtx<'_>) {
         let Some(office) = &mut self.office else { return };
         office.work = Work::None;
         if std::mem::take(&mut office.is_stale) {
@@ -159,7 +159,7 @@ impl Broker {
         }
         let leads = state.partitions.iter().any(|known| known.leader == Some(self.id));
         if !leads && self.office.as_ref().is_some_and(|office| office.stopping & only(self.id) != 0) {
-            self.flush_and_exit(shared, ctx);
+            self.flush_and_exit(ctx);
         }
     }
 

@@ -34,7 +34,7 @@ impl Broker {
         }
         self.shutdown = Some(Shutdown { asked_at: ctx.now(), attempts: 0, conn: None, flushing: None });
         if !shared.topology.config.has_controlled_shutdown {
-            self.flush_and_exit(shared, ctx);
+            self.flush_and_exit(ctx);
             return;
         }
         self.ask_to_stop(shared, ctx);
@@ -64,9 +64,9 @@ impl Broker {
         }
     }
 
-    pub(super) fn shutdown_answered(&mut self, remaining: u32, shared: &mut Shared, ctx: &mut KafkaCtx<'_>) {
+    pub(super) fn shutdown_answered(&mut self, remaining: u32, ctx: &mut KafkaCtx<'_>) {
         if remaining == 0 {
-            self.flush_and_exit(shared, ctx);
+            self.flush_and_exit(ctx);
         }
     }
 
@@ -83,7 +83,7 @@ impl Broker {
             Metadata::Kraft => ctx.now().since(shutdown.asked_at) >= PATIENCE,
         };
         if is_over {
-            self.flush_and_exit(shared, ctx);
+            self.flush_and_exit(ctx);
         } else {
             self.ask_to_stop(shared, ctx);
         }
@@ -103,7 +103,7 @@ impl Broker {
     }
 
     /// Flushes every log; the process ends when the last flush is done.
-    pub(super) fn flush_and_exit(&mut self, _shared: &mut Shared, ctx: &mut KafkaCtx<'_>) {
+    pub(super) fn flush_and_exit(&mut self, ctx: &mut KafkaCtx<'_>) {
         let Some(shutdown) = &mut self.shutdown else { return };
         if shutdown.flushing.is_some() {
             return;

@@ -125,10 +125,10 @@ impl Producer {
         match input {
             Input::Timer(Timer::Due) => self.due(shared, ctx),
             Input::Packet(conn, Packet::ProduceResponse(response)) => {
-                self.answered(conn, &response, shared, ctx);
+                self.answered(conn, &response, ctx);
             }
             Input::Packet(_, Packet::MetadataResponse(view)) => self.links.answered(view, ctx.now()),
-            Input::Timer(Timer::Wake) => self.wake(shared, ctx),
+            Input::Timer(Timer::Wake) => self.wake(ctx),
             Input::Timer(Timer::Again { message, attempt }) => {
                 self.again -= 1;
                 self.attempts.insert(message, attempt);
@@ -142,7 +142,7 @@ impl Producer {
             }
             Input::Closed(conn) => {
                 if let Some(broker) = self.links.closed(conn, ctx.now()) {
-                    self.requests_lost(broker, shared, ctx);
+                    self.requests_lost(broker, ctx);
                 }
             }
             _ => {}
@@ -255,7 +255,7 @@ impl Producer {
                     look_at = look_at.min(now + METADATA_BACKOFF);
                     break;
                 };
-                self.send(broker, conn, parts, shared, ctx);
+                self.send(broker, conn, parts, ctx);
             }
         }
         if self.app.is_greedy() && self.has_room() {
@@ -365,7 +365,6 @@ impl Producer {
         broker: u16,
         conn: ConnId,
         mut batches: SmallVec<[(u32, Batch); 1]>,
-        shared: &mut Shared,
         ctx: &mut KafkaCtx<'_>,
     ) {
         let now = ctx.now();
@@ -389,7 +388,7 @@ impl Producer {
             // Handing it to the socket is all that was asked for.
             for (number, batch) in batches {
                 self.queues[number as usize].in_flight -= 1;
-                self.confirm(&batch, shared, ctx);
+                self.confirm(&batch, ctx);
             }
             return;
         }
@@ -403,13 +402,7 @@ impl Producer {
         }
     }
 
-    fn answered(
-        &mut self,
-        conn: ConnId,
-        response: &ProduceResponse,
-        shared: &mut Shared,
-        ctx: &mut KafkaCtx<'_>,
-    ) {
+    fn answered(&mut self, conn: ConnId, response: &ProduceResponse, ctx: &mut KafkaCtx<'_>) {
         let Some(broker) = self.links.broker_of(conn) else { return };
         let requests = &mut self.requests[broker as usize];
         let Some(at) = requests.iter().position(|request| request.id == response.id) else { return };
@@ -420,13 +413,13 @@ impl Producer {
             let result = response.parts.iter().find(|(known, _)| *known == partition);
             self.queues[number as usize].in_flight -= 1;
             match result.and_then(|(_, error)| *error) {
-                None => self.confirm(&batch, shared, ctx),
-                Some(error) => self.failed(number, batch, error, shared, ctx),
+                None => self.confirm(&batch, ctx),
+                Some(error) => self.failed(number, batch, error, ctx),
             }
         }
     }
 
-    fn confirm(&mut self, batch: &Batch, _shared: &mut Shared, ctx: &mut KafkaCtx<'_>) {
+    fn confirm(&mut self, batch: &Batch, ctx: &mut KafkaCtx<'_>) {
         self.free(batch);
         for &message in &batch.messages {
             let attempt = self.attempt(message);
@@ -436,14 +429,7 @@ impl Producer {
     }
 
     /// A batch failed: it is tried again, or the application is told.
-    fn failed(
-        &mut self,
-        number: u32,
-        mut batch: Batch,
-        error: Error,
-        shared: &mut Shared,
-        ctx: &mut KafkaCtx<'_>,
-    ) {
+    fn failed(&mut self, number: u32, mut batch: Batch, error: Error, ctx: &mut KafkaCtx<'_>) {
         if matches!(error, Error::NotLeader | Error::Network | Error::RequestTimedOut) {
             self.links.want_metadata();
         }
@@ -456,7 +442,7 @@ impl Producer {
         if batch.tries > self.config.retries || is_over {
             let error =
                 if is_over && batch.tries <= self.config.retries { Error::DeliveryTimedOut } else { error };
-            self.give_up(&batch, error, shared, ctx);
+            self.give_up(&batch, error, ctx);
             return;
         }
         let doubled = Span(self.config.retry_backoff.0 << batch.tries.saturating_sub(1).min(20));
@@ -466,7 +452,7 @@ impl Producer {
         self.waiting.insert(number);
     }
 
-    fn give_up(&mut self, batch: &Batch, error: Error, _shared: &mut Shared, ctx: &mut KafkaCtx<'_>) {
+    fn give_up(&mut self, batch: &Batch, error: Error, ctx: &mut KafkaCtx<'_>) {
         self.free(batch);
         for &message in &batch.messages {
             self.tell_failure(message, error, batch.tries > 0, ctx);
@@ -498,17 +484,17 @@ impl Producer {
     }
 
     /// The connection went away: nobody will answer what was under way on it.
-    fn requests_lost(&mut self, broker: u16, shared: &mut Shared, ctx: &mut KafkaCtx<'_>) {
+    fn requests_lost(&mut self, broker: u16, ctx: &mut KafkaCtx<'_>) {
         let lost = std::mem::take(&mut self.requests[broker as usize]);
         // The newest first: each goes back to the front of its queue.
         for (number, batch) in lost.into_iter().rev().flat_map(|request| request.batches) {
             self.queues[number as usize].in_flight -= 1;
-            self.failed(number, batch, Error::Network, shared, ctx);
+            self.failed(number, batch, Error::Network, ctx);
         }
     }
 
     /// Looks at everything that has a time-out.
-    fn wake(&mut self, shared: &mut Shared, ctx: &mut KafkaCtx<'_>) {
+    fn wake(&mut self, ctx: &mut KafkaCtx<'_>) {
         let now = ctx.now();
         if now < self.wake_at {
             return;
@@ -519,12 +505,12 @@ impl Producer {
             let oldest = self.requests[broker as usize].front().map(|request| request.sent);
             if oldest.is_some_and(|sent| expired(sent, self.config.request_timeout)) {
                 self.links.give_up(broker, ctx);
-                self.requests_lost(broker, shared, ctx);
+                self.requests_lost(broker, ctx);
             }
         }
-        self.expire_queued(shared, ctx);
+        self.expire_queued(ctx);
         if let Some(timeout) = self.config.delivery_timeout {
-            self.expire_in_flight(timeout, shared, ctx);
+            self.expire_in_flight(timeout, ctx);
         }
         while let Some(&(message, since)) = self.blocked.front()
             && expired(since, self.config.max_block)
@@ -541,21 +527,21 @@ impl Producer {
         }
     }
 
-    fn expire_queued(&mut self, shared: &mut Shared, ctx: &mut KafkaCtx<'_>) {
+    fn expire_queued(&mut self, ctx: &mut KafkaCtx<'_>) {
         let (now, expiry) = (ctx.now(), self.expiry());
         for number in 0..self.queues.len() {
             while let Some(batch) = self.queues[number].batches.front()
                 && batch.created + expiry <= now
             {
                 if let Some(batch) = self.queues[number].batches.pop_front() {
-                    self.give_up(&batch, Error::DeliveryTimedOut, shared, ctx);
+                    self.give_up(&batch, Error::DeliveryTimedOut, ctx);
                 }
             }
         }
     }
 
     /// The time for delivery is over while the request is under way: the application is told; the request goes on.
-    fn expire_in_flight(&mut self, timeout: Span, shared: &mut Shared, ctx: &mut KafkaCtx<'_>) {
+    fn expire_in_flight(&mut self, timeout: Span, ctx: &mut KafkaCtx<'_>) {
         let now = ctx.now();
         for broker in 0..self.requests.len() {
             for at in 0..self.requests[broker].len() {
@@ -568,7 +554,7 @@ impl Producer {
                 request.batches = rest;
                 for (number, batch) in late {
                     self.queues[number as usize].in_flight -= 1;
-                    self.give_up(&batch, Error::DeliveryTimedOut, shared, ctx);
+                    self.give_up(&batch, Error::DeliveryTimedOut, ctx);
                 }
             }
         }
