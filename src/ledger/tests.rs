@@ -213,3 +213,14 @@ fn messages_are_found_by_name() {
     assert_eq!(story.ledger.find("checkout#3"), None);
     assert_eq!(story.ledger.find("nobody#1"), None);
 }
+
+/// What a scenario may claim is what a verdict can answer.
+#[test]
+fn the_language_and_the_verdict_know_the_same_measures() {
+    let fates: Vec<&str> = Fate::ALL.iter().map(|fate| fate.name()).collect();
+    let mut answered: Vec<&str> = fates.into_iter().chain(measure::MEASURES).collect();
+    let mut claimed: Vec<&str> = crate::scenario::measure::MEASURES.iter().map(|one| one.name).collect();
+    answered.sort_unstable();
+    claimed.sort_unstable();
+    assert_eq!(claimed, answered);
+}
