@@ -57,7 +57,7 @@ impl Sender {
             instance,
             instances: u32::from(plan.instances),
             seed,
-            rate: plan.rate,
+            rate: plan.rate(),
             messages: plan.messages.unwrap_or(u32::MAX),
             ends,
             reaction_failed: plan.if_failed,
@@ -110,7 +110,7 @@ impl Sender {
         self.number = number.saturating_add(self.instances);
         self.due = match self.rate {
             Rate::Every(_) | Rate::Poisson(_) => self.gaps(number + 1, self.number, self.due),
-            Rate::OneByOne => now,
+            Rate::OneByOne | Rate::Pause => now,
             Rate::Max => now + CALL,
         };
         number
@@ -150,7 +150,7 @@ impl Sender {
                     draw::bits(self.seed, Purpose::Gap, u64::from(self.producer.0), u64::from(number)),
                 )
             }),
-            Rate::OneByOne | Rate::Max => from,
+            Rate::OneByOne | Rate::Max | Rate::Pause => from,
         }
     }
 }
@@ -158,22 +158,17 @@ impl Sender {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scenario::plan::Phase;
 
     fn plan(rate: Rate, instances: u16) -> ProducerPlan {
         ProducerPlan {
-            name: "shop".into(),
-            send_to: "orders".into(),
             instances,
-            rate,
+            phases: vec![Phase { lasts: None, rate }],
             messages: Some(6),
-            keys: None,
-            size_bytes: 100,
             if_failed: Reaction::SendAgain,
             if_unknown: Some(Reaction::GiveUp),
             attempts_max: 2,
-            attempt_every: Span::from_millis(100),
-            client: None,
-            config: std::collections::BTreeMap::default(),
+            ..ProducerPlan::new("shop", "orders")
         }
     }
 

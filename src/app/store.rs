@@ -24,7 +24,13 @@ impl Store {
     /// The message is processed: what that did to the store.
     pub fn apply(&mut self, message: MessageId, subscription: SubscriptionId, catalogue: &Catalogue) -> Fact {
         match self.idempotency {
-            Idempotency::None => Fact::Effect { message, subscription, stale: false },
+            Idempotency::None
+            | Idempotency::ProcessedTable
+            | Idempotency::SideStoreBefore
+            | Idempotency::SideStoreAfter
+            | Idempotency::Version
+            | Idempotency::StatusMachine
+            | Idempotency::SelectThenInsert => Fact::Effect { message, subscription, stale: false },
             Idempotency::UniqueKey => self.insert(message, subscription),
             Idempotency::SetByKey => {
                 // A message without a key sets a row of its own.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::{Command, Details, Firing, Progress, World};
 use crate::fact::{Down, Fact, MessageId, NodeId, Observation, PlaceId, SubscriptionId};
-use crate::scenario::plan::{FaultPlan, Plan, Target, Trigger, Value, Verb, Which};
+use crate::scenario::plan::{Condition as Await, FaultPlan, Plan, Target, Trigger, Value, Verb, Which};
 use crate::sim::{Condition, ConditionId, Engine, Frames, LinkConfig, LinkEffect, Model, Status, Step, Time};
 
 mod watch;
@@ -154,7 +154,8 @@ impl<M: Hosted> Host<M> {
                 self.to_come += 1;
                 self.engine.schedule(Time::ZERO + *at, index);
             }
-            Trigger::When { moment, by, nth, after } => {
+            Trigger::Step | Trigger::When { condition: Await::State(_), .. } => {}
+            Trigger::When { condition: Await::Observed { moment, by, nth }, after } => {
                 let nodes = by.as_ref().map(|by| self.names.of(by).cloned().unwrap_or_default());
                 self.watches.push(Watch::new(index as u16, *moment, nodes, *nth, *after));
             }
@@ -325,6 +326,12 @@ impl<M: Hosted> Host<M> {
                 let effect = LinkEffect::Duplicate(frames_of(frames.which));
                 self.impose(&frames.target, frames.from.as_ref(), true, effect)
             }
+            // Refused by the language so far.
+            Verb::TearDisk { .. }
+            | Verb::ClockJump { .. }
+            | Verb::Thaw(_)
+            | Verb::Heal(_)
+            | Verb::Alter { .. } => (Vec::new(), None),
         }
     }
 

@@ -12,7 +12,7 @@ use crate::broker::{Case, Chain, Details, Names, Remedy, World};
 use crate::fact::{MessageId, NodeId, PlaceId, SubscriptionId};
 use crate::ledger::trace::{Trace, Wanted};
 use crate::ledger::{Fate, Ledger, NONE};
-use crate::scenario::plan::{FaultPlan, Plan, Target, Trigger, Verb};
+use crate::scenario::plan::{FaultPlan, Plan, Target, Trigger};
 use crate::sim::Time;
 
 /// A group's remedies beyond these are not tried.
@@ -292,26 +292,11 @@ fn pin(faults: &mut Vec<FaultPlan>, fired: &[Fired]) {
         let mut nodes: Vec<_> =
             std::iter::once(first).chain(together).map(|firing| Target::Name(firing.node.clone())).collect();
         fault.trigger = Trigger::At(first.at.since(Time::ZERO));
-        *target(&mut fault.verb) = if nodes.len() == 1 { nodes.remove(0) } else { Target::All(nodes) };
+        if let Some(target) = fault.verb.target_mut() {
+            *target = if nodes.len() == 1 { nodes.remove(0) } else { Target::All(nodes) };
+        }
         true
     });
-}
-
-/// Whom a verb hits.
-fn target(verb: &mut Verb) -> &mut Target {
-    match verb {
-        Verb::Kill(target)
-        | Verb::PowerOff(target)
-        | Verb::Stop(target)
-        | Verb::Freeze(target)
-        | Verb::Start(target)
-        | Verb::Disconnect(target)
-        | Verb::LoseDisk(target)
-        | Verb::Cut { target, .. }
-        | Verb::Delay { target, .. }
-        | Verb::SlowDisk { target, .. } => target,
-        Verb::Drop(frames) | Verb::Duplicate(frames) => &mut frames.target,
-    }
 }
 
 /// The names of a run that ended.
@@ -336,6 +321,7 @@ impl Names for Naming<'_> {
 mod tests {
     use super::*;
     use crate::lab::fake::FakeScenario;
+    use crate::scenario::plan::Verb;
 
     fn explain(message: Option<&str>) -> Result<Explanation, String> {
         let source = FakeScenario::new();

@@ -12,8 +12,8 @@ use crate::broker::{
 use crate::fact::{Fact, FamilyFact, MessageId, NodeId, Observation, PlaceId, ProducerId, SubscriptionId};
 use crate::scenario::expect::{Comparison, Expectation, Operand, Quantity, Test};
 use crate::scenario::plan::{
-    ClusterPlan, ConsumerPlan, FaultPlan, Idempotency, NetworkPlan, Plan, ProducerPlan, Rate, Reaction,
-    Target, Trigger, Value, Verb, Version,
+    ClusterPlan, ConsumerPlan, FaultPlan, NetworkPlan, Phase, Plan, ProducerPlan, Rate, Target, Trigger,
+    Value, Verb, Version,
 };
 use crate::sim::draw::{Purpose, below, bits};
 use crate::sim::{Dist, Span, Time};
@@ -26,13 +26,8 @@ pub(crate) struct Fake;
 pub(crate) fn plan(consumers: &[&str]) -> Plan {
     let ms = Span::from_millis;
     let consumer = |name: &&str| ConsumerPlan {
-        name: (*name).to_owned(),
-        read_from: if *name == "elsewhere" { "elsewhere" } else { "orders" }.to_owned(),
-        instances: 1,
         process: Dist::Constant(Span::ZERO),
-        idempotency: Idempotency::None,
-        client: None,
-        config: BTreeMap::new(),
+        ..ConsumerPlan::new(name, if *name == "elsewhere" { "elsewhere" } else { "orders" })
     };
     Plan {
         scenario: "fake/acks-one".to_owned(),
@@ -45,27 +40,20 @@ pub(crate) fn plan(consumers: &[&str]) -> Plan {
         cluster: ClusterPlan::default(),
         entities: Vec::new(),
         producers: vec![ProducerPlan {
-            name: "checkout".to_owned(),
-            send_to: "orders".to_owned(),
-            instances: 1,
-            rate: Rate::Every(ms(10)),
+            phases: vec![Phase { lasts: None, rate: Rate::Every(ms(10)) }],
             messages: Some(100),
-            keys: None,
-            size_bytes: 100,
-            if_failed: Reaction::GiveUp,
-            if_unknown: None,
             attempts_max: 1,
-            attempt_every: Span::ZERO,
-            client: None,
-            config: BTreeMap::new(),
+            ..ProducerPlan::new("checkout", "orders")
         }],
         consumers: consumers.iter().map(consumer).collect(),
+        services: Vec::new(),
         network: NetworkPlan {
             latency: Dist::Constant(Span::ZERO),
             bandwidth: None,
             fsync: Dist::Constant(Span::ZERO),
         },
         faults: Vec::new(),
+        steps: Vec::new(),
         expectations: Vec::new(),
     }
 }

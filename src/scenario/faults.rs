@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use crate::scenario::plan::{FaultPlan, FrameFault, Moment, Plan, Target, Trigger, Verb, Which};
+use crate::scenario::plan::{
+    Condition, FaultPlan, FrameFault, Frames, Moment, Plan, Target, Trigger, Verb, Which,
+};
 use crate::sim::Span;
 
 use super::diagnostic::{Diagnostic, Spot};
@@ -192,7 +194,7 @@ impl Fault<'_> {
         }
         let nth = reader.int(when, "nth", 1, i64::from(u32::MAX)).unwrap_or(1) as u32;
         let moment = reader.word(when, "observed", MOMENTS)?;
-        Some(Trigger::When { moment, by, nth, after })
+        Some(Trigger::When { condition: Condition::Observed { moment, by, nth }, after })
     }
 
     /// How often, and how far apart.
@@ -350,7 +352,7 @@ impl Fault<'_> {
                 return None;
             }
         };
-        Some(FrameFault { target, from, which })
+        Some(FrameFault { of: Frames::All, target, from, which })
     }
 
     fn require(&self, reader: &mut Reader, key: &str) {
@@ -363,8 +365,7 @@ impl Fault<'_> {
 fn later(trigger: &Trigger, by: Span) -> Trigger {
     match trigger.clone() {
         Trigger::At(at) => Trigger::At(at + by),
-        Trigger::When { moment, by: who, nth, after } => {
-            Trigger::When { moment, by: who, nth, after: after + by }
-        }
+        Trigger::When { condition, after } => Trigger::When { condition, after: after + by },
+        Trigger::Step => Trigger::Step,
     }
 }

@@ -56,6 +56,7 @@
 
 pub mod catalog;
 mod claims;
+mod clients;
 mod compile;
 pub mod diagnostic;
 pub mod expect;

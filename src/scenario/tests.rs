@@ -5,7 +5,9 @@ use std::fmt::Write as _;
 use proptest::prelude::*;
 
 use super::expect::{Comparison, Operand, Quantity, Test};
-use super::plan::{Idempotency, Moment, Plan, Rate, Reaction, Target, Trigger, Value, Verb, Version, Which};
+use super::plan::{
+    Condition, Idempotency, Moment, Plan, Rate, Reaction, Target, Trigger, Value, Verb, Version, Which,
+};
 use super::{Scenario, Style};
 use crate::sim::{Dist, Span};
 
@@ -98,8 +100,8 @@ fn the_example_becomes_a_plan() {
     assert_eq!(plan.cluster.roles.get("brokers"), Some(&3));
     assert_eq!(plan.cluster.roles.get("zookeeper"), Some(&1), "2.0 runs on ZooKeeper");
     let checkout = &plan.producers[0];
-    assert_eq!((checkout.messages, checkout.keys), (Some(10_000), Some(16)));
-    assert_eq!(checkout.rate, Rate::Every(Span::from_millis(1)));
+    assert_eq!((checkout.messages, checkout.keys.map(|keys| keys.count)), (Some(10_000), Some(16)));
+    assert_eq!(checkout.rate(), Rate::Every(Span::from_millis(1)));
     assert_eq!(checkout.config.get("acks"), Some(&Value::Text("1".to_owned())));
     let billing = &plan.consumers[0];
     assert_eq!((billing.instances, billing.idempotency), (2, Idempotency::None));
@@ -267,12 +269,9 @@ fn faults_wait_for_moments_and_repeat() {
         ("f#4", stop("broker-1")),
     ];
     assert_eq!(stopped, expected);
-    let when = |after: u64| Trigger::When {
-        moment: Moment::Confirmed,
-        by: Some("checkout".to_owned()),
-        nth: 100,
-        after: Span::from_millis(after),
-    };
+    let condition =
+        Condition::Observed { moment: Moment::Confirmed, by: Some("checkout".to_owned()), nth: 100 };
+    let when = |after: u64| Trigger::When { condition: condition.clone(), after: Span::from_millis(after) };
     assert_eq!(rounds[2].trigger, when(20_001));
     assert!(rounds.iter().all(|fault| fault.optional && fault.known_as.as_deref() == Some("old leader")));
     let plan = plan_with("[fault.f]\nat = '5s'\nfreeze = 'broker-1'\nfor = '1s'\nevery = '10s'")

@@ -501,6 +501,11 @@ fn happened(verb: &Verb) -> &'static str {
         Verb::LoseDisk(_) => "lost its disk",
         Verb::Drop(_) => "losing frames",
         Verb::Duplicate(_) => "receiving frames twice",
+        Verb::TearDisk { .. } => "lost the end of a file",
+        Verb::ClockJump { .. } => "given another time",
+        Verb::Thaw(_) => "thawed",
+        Verb::Heal(_) => "healed",
+        Verb::Alter { .. } => "altered",
     }
 }
 

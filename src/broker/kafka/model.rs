@@ -88,7 +88,7 @@ impl KafkaModel {
     /// A healthy cluster with its clients, its groups stable, before anything started.
     pub(super) fn new(plan: &Plan, seed: u64) -> Self {
         let topology = Arc::new(Topology::new(plan));
-        let keys = plan.producers.iter().map(|producer| producer.keys).collect();
+        let keys = plan.producers.iter().map(|producer| producer.keys.map(|keys| keys.count)).collect();
         let shared = Shared {
             topology: Arc::clone(&topology),
             content: Content::default(),

@@ -1,0 +1,174 @@
+//! `[producer.NAME]` and `[consumer.NAME]`: the applications at both ends.
+
+use crate::broker::Scope;
+use crate::scenario::plan::{ConsumerPlan, Idempotency, Keys, Phase, Plan, ProducerPlan, Rate, Reaction};
+use crate::sim::{Dist, Span};
+
+use super::compile::limited;
+use super::diagnostic::Diagnostic;
+use super::keys::{CONSUMER, PRODUCER};
+use super::reader::{Reader, shown, suggest};
+use super::tree::{Entry, Node, Table};
+use super::{names, settings, value};
+
+/// Messages of one producer at most.
+const MESSAGES_MAX: u32 = 50_000_000;
+/// Messages of all producers at most.
+const MESSAGES_TOTAL_MAX: u64 = 1_000_000_000;
+/// Keys of one producer at most.
+const KEYS_MAX: i64 = 10_000_000;
+/// Instances of one client at most.
+const INSTANCES_MAX: i64 = 1_000;
+/// Instances of all clients at most.
+const CLIENTS_MAX: u64 = 10_000;
+/// Bytes of a message at most.
+const SIZE_MAX: u64 = 100 << 20;
+
+pub(super) fn producers(reader: &mut Reader, file: &Table, plan: &Plan) -> Vec<ProducerPlan> {
+    let tables = limited(reader, file, "producer");
+    tables.into_iter().map(|(name, entry, table)| producer(reader, name, entry, table, plan)).collect()
+}
+
+fn producer(reader: &mut Reader, name: &str, entry: &Entry, table: &Table, plan: &Plan) -> ProducerPlan {
+    const REACTIONS: &[(&str, Reaction)] =
+        &[("give up", Reaction::GiveUp), ("send again", Reaction::SendAgain)];
+    names::check(reader, "producer", name, entry);
+    reader.check_keys(table, &[&PRODUCER], &[]);
+    let client = client(reader, table);
+    let rate = reader.parsed(table, "rate", |node| match node {
+        Node::Text(text) => value::rate(text),
+        _ => value::rate(""),
+    });
+    let rate = rate.unwrap_or(Rate::Every(Span::from_millis(1)));
+    let messages = reader.int(table, "messages", 0, i64::from(MESSAGES_MAX)).map(|count| count as u32);
+    if let (None, Rate::Every(gap) | Rate::Poisson(gap)) = (messages, rate)
+        && plan.run_for.0 / gap.0 > u64::from(MESSAGES_MAX)
+    {
+        let message = format!("producer `{}` sends too many messages", shown(name));
+        let label = format!("until `run_for`; the limit is {MESSAGES_MAX}");
+        reader.report_relation(Diagnostic::at(entry.key, message, label));
+    }
+    let size = reader.parsed(table, "size", |node| {
+        let bytes = value::bytes(node)?;
+        if bytes <= SIZE_MAX { Ok(bytes as u32) } else { Err(format!("the limit is {SIZE_MAX} bytes")) }
+    });
+    let send_to = address(reader, name, entry, table, "send_to", plan);
+    ProducerPlan {
+        instances: reader.int(table, "instances", 1, INSTANCES_MAX).unwrap_or(1) as u16,
+        phases: vec![Phase { lasts: None, rate }],
+        messages,
+        keys: reader.int(table, "keys", 1, KEYS_MAX).map(|count| Keys { count: count as u32, zipf: None }),
+        size_bytes: size.unwrap_or(100),
+        if_failed: reader.word(table, "if_failed", REACTIONS).unwrap_or(Reaction::GiveUp),
+        if_unknown: reader.word(table, "if_unknown", REACTIONS),
+        attempts_max: reader.int(table, "attempts", 1, i64::from(u16::MAX)).unwrap_or(10) as u16,
+        attempt_every: reader.duration(table, "every").unwrap_or(Span::from_millis(100)),
+        config: settings::config(reader, table, Scope::Producer(client.or(own_client(reader)))),
+        client: client.map(str::to_owned),
+        ..ProducerPlan::new(name, &send_to)
+    }
+}
+
+pub(super) fn consumers(reader: &mut Reader, file: &Table, plan: &Plan) -> Vec<ConsumerPlan> {
+    let tables = limited(reader, file, "consumer");
+    tables.into_iter().map(|(name, entry, table)| consumer(reader, name, entry, table, plan)).collect()
+}
+
+fn consumer(reader: &mut Reader, name: &str, entry: &Entry, table: &Table, plan: &Plan) -> ConsumerPlan {
+    names::check(reader, "consumer", name, entry);
+    reader.check_keys(table, &[&CONSUMER], &[]);
+    let client = client(reader, table);
+    let read_from = address(reader, name, entry, table, "read_from", plan);
+    ConsumerPlan {
+        instances: reader.int(table, "instances", 1, INSTANCES_MAX).unwrap_or(1) as u16,
+        process: reader.dist(table, "process").unwrap_or(Dist::Constant(Span::from_millis(1))),
+        idempotency: idempotency(reader, table),
+        config: settings::config(reader, table, Scope::Consumer(client.or(own_client(reader)))),
+        client: client.map(str::to_owned),
+        ..ConsumerPlan::new(name, &read_from)
+    }
+}
+
+fn idempotency(reader: &mut Reader, table: &Table) -> Idempotency {
+    const BUILT: &[(&str, Idempotency)] = &[
+        ("none", Idempotency::None),
+        ("unique_key", Idempotency::UniqueKey),
+        ("set_by_key", Idempotency::SetByKey),
+    ];
+    const NOT_YET: &[&str] = &[
+        "processed_table",
+        "side_store_before",
+        "side_store_after",
+        "version",
+        "status_machine",
+        "select_then_insert",
+    ];
+    if let Some(entry) = table.get("idempotency")
+        && let Node::Text(text) = &entry.node
+        && NOT_YET.contains(&text.as_str())
+    {
+        let message = format!("`idempotency = \"{text}\"` is not modelled yet");
+        reader.report(Diagnostic::at(entry.at, message, "refused, not ignored"));
+        return Idempotency::None;
+    }
+    reader.word(table, "idempotency", BUILT).unwrap_or(Idempotency::None)
+}
+
+/// The client library that is named.
+fn client(reader: &mut Reader, table: &Table) -> Option<&'static str> {
+    let words: Vec<_> = reader.family.clients().iter().map(|client| (*client, *client)).collect();
+    reader.word(table, "client", &words)
+}
+
+/// The vendor's own client library.
+fn own_client(reader: &Reader) -> Option<&'static str> {
+    reader.family.clients().first().copied()
+}
+
+fn address(reader: &mut Reader, name: &str, owner: &Entry, table: &Table, key: &str, plan: &Plan) -> String {
+    let Some(address) = reader.text(table, key).map(str::to_owned) else {
+        if table.get(key).is_none() {
+            reader.missing(owner, name, key);
+        }
+        return String::new();
+    };
+    if let (Err(why), Some(entry)) = (reader.family.check_address(plan, &address), table.get(key)) {
+        let message = format!("`{}` leads nowhere", shown(&address));
+        let known = plan.entities.iter().map(|entity| entity.name.as_str());
+        reader.report_relation(suggest(Diagnostic::at(entry.at, message, why), &address, known));
+    }
+    address
+}
+
+/// What producers and consumers must agree on: different names, and limits on all of them together.
+pub(super) fn check(reader: &mut Reader, file: &Table, plan: &Plan) {
+    for producer in &plan.producers {
+        if plan.consumers.iter().any(|consumer| consumer.name == producer.name) {
+            let key =
+                |kind| file.table(kind).and_then(|table| table.get(&producer.name)).map(|entry| entry.key);
+            if let (Some(one), Some(other)) = (key("producer"), key("consumer")) {
+                let message = format!("`{}` names a producer and a consumer", shown(&producer.name));
+                reader.report(Diagnostic::at(other, message, "a consumer").and(one, "a producer"));
+            }
+        }
+    }
+    let limit = |reader: &mut Reader, kind: &str, message: &str, limit: u64| {
+        if let Some(entry) = file.get(kind) {
+            reader.report_relation(Diagnostic::at(entry.key, message, format!("the limit is {limit}")));
+        }
+    };
+    let instances = plan.producers.iter().map(|one| one.instances);
+    let instances = instances.chain(plan.consumers.iter().map(|one| one.instances));
+    if instances.map(u64::from).sum::<u64>() > CLIENTS_MAX {
+        let kind = if plan.producers.is_empty() { "consumer" } else { "producer" };
+        limit(reader, kind, "too many instances of clients in total", CLIENTS_MAX);
+    }
+    let messages = plan.producers.iter().map(|one| match (one.messages, one.rate()) {
+        (Some(count), _) => u64::from(count),
+        (None, Rate::Every(gap) | Rate::Poisson(gap)) => plan.run_for.0 / gap.0,
+        (None, Rate::OneByOne | Rate::Max | Rate::Pause) => 0,
+    });
+    if messages.sum::<u64>() > MESSAGES_TOTAL_MAX {
+        limit(reader, "producer", "too many messages in total", MESSAGES_TOTAL_MAX);
+    }
+}
