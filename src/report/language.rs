@@ -9,9 +9,9 @@ use crate::scenario::shape::{Form, Shape};
 const TOP: &str = "\
 # The scenario language
 
-This page is generated from the tables that the parser reads; `MQLAB_REWRITE=1 cargo test --test language`
-writes it anew. `README.md` shows a complete file. Editors that know JSON Schema read `assets/scenario.schema.json`
-(`mqlab schema`), which every scenario names in its first line.
+This page is generated from the tables that the parser reads; `MQLAB_REWRITE=1 cargo test --test
+language` writes it anew. `README.md` shows a complete file. Editors that know JSON Schema read
+`assets/scenario.schema.json` (`mqlab schema`), which every scenario names in its first line.
 
 ";
 
