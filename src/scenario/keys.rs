@@ -144,18 +144,32 @@ pub static CONSUMER: Keys = Keys {
         built("instances", "How many processes share the work."),
         built("process", "How long processing one message takes: `2ms`, `1ms..3ms`, `exp(2ms)`."),
         built("idempotency", "How the application protects its store against repeated deliveries."),
+        built("id", "What its protection recognises a message by: the `business` id, or its `position`."),
+        built("poison", "Messages whose processing always fails."),
+        built("fails", "The share of processings that fail."),
+        built("if_fails", "What it does when processing fails."),
+        built("workers", "A pool of that many threads; left out: the thread that polls does the work."),
+        built("order", "Which order the pool keeps: `none` or `by key`."),
         built("client", "The client library; left out: the vendor's own."),
         built("config", "Client settings by the library's own names."),
         not_yet("connect_to", "The nodes that the client tries first."),
         not_yet("by_hand", "It does only what steps say."),
         not_yet("starts", "When it starts."),
         not_yet("stops", "When it stops."),
-        not_yet("poison", "Messages whose processing always fails."),
-        not_yet("fails", "The share of processings that fail."),
-        not_yet("if_fails", "What it does when processing fails."),
-        not_yet("workers", "A pool of threads."),
-        not_yet("order", "Which order the pool keeps."),
         not_yet("calls", "A service that it calls for each message."),
+    ],
+};
+
+/// `if_fails = { … }`.
+pub static IF_FAILS: Keys = Keys {
+    owner: "`if_fails`",
+    keys: &[
+        built("retries", "How often it tries again itself."),
+        built("every", "After how long each time."),
+        built(
+            "then",
+            "What it does when that did not help: `skip`, `stop`, `requeue`, `reject` or `send to X`.",
+        ),
     ],
 };
 
@@ -243,9 +257,10 @@ mod tests {
 
     #[test]
     fn each_key_is_declared_once_and_in_a_sentence() {
-        for keys in
-            [&FILE, &TEXT, &CLUSTER, &ENTITY, &PRODUCER, &CONSUMER, &NETWORK, &DISK, &WHEN, &VERBS, &FAULT]
-        {
+        for keys in [
+            &FILE, &TEXT, &CLUSTER, &ENTITY, &PRODUCER, &CONSUMER, &IF_FAILS, &NETWORK, &DISK, &WHEN, &VERBS,
+            &FAULT,
+        ] {
             for (i, key) in keys.keys.iter().enumerate() {
                 assert!(key.meaning.ends_with('.'), "{}", key.name);
                 assert!(!keys.keys[..i].iter().any(|other| other.name == key.name), "{}", key.name);

@@ -72,6 +72,7 @@ mod settings;
 mod target;
 pub mod tree;
 mod value;
+mod working;
 
 #[cfg(test)]
 mod tests;
