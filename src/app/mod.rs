@@ -4,7 +4,7 @@
 //! Everything that belongs to the workload is drawn as a function of (seed, purpose, producer, number), so that a
 //! changed setting leaves it as it was.
 //!
-//! Not modelled: failing and poisonous messages, worker pools, outboxes, services with limited capacity, a store that
+//! Not modelled: outboxes, services with limited capacity, a store that
 //! is slow or away.
 
 mod catalogue;
@@ -14,5 +14,5 @@ mod worker;
 
 pub use catalogue::{Catalogue, Origin};
 pub use sender::{Answer, Doubt, Sender};
-pub use store::Store;
-pub use worker::{Item, Worker};
+pub use store::{Store, Written};
+pub use worker::{Item, STORE_OPERATION, Turn, Worker};

@@ -115,6 +115,15 @@ pub enum Fact {
         /// For which subscription.
         subscription: SubscriptionId,
     },
+    /// The application gave the message up: it will not be processed, and nobody gets it again because of that.
+    GivenUp {
+        /// The message.
+        message: MessageId,
+        /// For which subscription.
+        subscription: SubscriptionId,
+        /// What it did with it.
+        how: GivenUp,
+    },
     /// The consumer told the broker that this message, and what its family says goes with it, is done.
     Acknowledged {
         /// The last message covered.
@@ -169,6 +178,7 @@ impl Fact {
             | Self::Delivered { message, .. }
             | Self::Effect { message, .. }
             | Self::Recognised { message, .. }
+            | Self::GivenUp { message, .. }
             | Self::Acknowledged { message, .. } => Some(message),
             Self::LeaderElected { .. }
             | Self::DetectedDown
@@ -192,6 +202,15 @@ pub enum Rule {
     DiskLost,
     /// The tail of the log was torn.
     Torn,
+}
+
+/// What an application does with a message that it gives up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum GivenUp {
+    /// It drops it.
+    Discarded,
+    /// It put it into a dead-letter destination.
+    DeadLettered,
 }
 
 /// How a process ended.

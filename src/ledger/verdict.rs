@@ -199,7 +199,7 @@ impl Ledger {
                 answer: message.answer(),
                 effects,
                 waits,
-                removal: None,
+                removal: reception.removal(),
                 waits_when_healed: healed[index] > 0,
             };
             judged.count(&evidence);

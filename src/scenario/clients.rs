@@ -1,7 +1,7 @@
 //! `[producer.NAME]` and `[consumer.NAME]`: the applications at both ends.
 
 use crate::broker::Scope;
-use crate::scenario::plan::{ConsumerPlan, Idempotency, Keys, Phase, Plan, ProducerPlan, Rate, Reaction};
+use crate::scenario::plan::{ConsumerPlan, Keys, Phase, Plan, ProducerPlan, Rate, Reaction};
 use crate::sim::{Dist, Span};
 
 use super::compile::limited;
@@ -9,7 +9,7 @@ use super::diagnostic::Diagnostic;
 use super::keys::{CONSUMER, PRODUCER};
 use super::reader::{Reader, shown, suggest};
 use super::tree::{Entry, Node, Table};
-use super::{names, settings, value};
+use super::{names, settings, value, working};
 
 /// Messages of one producer at most.
 const MESSAGES_MAX: u32 = 20_000_000;
@@ -79,39 +79,15 @@ fn consumer(reader: &mut Reader, name: &str, entry: &Entry, table: &Table, plan:
     reader.check_keys(table, &[&CONSUMER], &[]);
     let client = client(reader, table);
     let read_from = address(reader, name, entry, table, "read_from", plan);
-    ConsumerPlan {
+    let mut consumer = ConsumerPlan {
         instances: reader.int(table, "instances", 1, INSTANCES_MAX).unwrap_or(1) as u16,
         process: reader.dist(table, "process").unwrap_or(Dist::Constant(Span::from_millis(1))),
-        idempotency: idempotency(reader, table),
         config: settings::config(reader, table, Scope::Consumer(client.or(own_client(reader)))),
         client: client.map(str::to_owned),
         ..ConsumerPlan::new(name, &read_from)
-    }
-}
-
-fn idempotency(reader: &mut Reader, table: &Table) -> Idempotency {
-    const BUILT: &[(&str, Idempotency)] = &[
-        ("none", Idempotency::None),
-        ("unique_key", Idempotency::UniqueKey),
-        ("set_by_key", Idempotency::SetByKey),
-    ];
-    const NOT_YET: &[&str] = &[
-        "processed_table",
-        "side_store_before",
-        "side_store_after",
-        "version",
-        "status_machine",
-        "select_then_insert",
-    ];
-    if let Some(entry) = table.get("idempotency")
-        && let Node::Text(text) = &entry.node
-        && NOT_YET.contains(&text.as_str())
-    {
-        let message = format!("`idempotency = \"{text}\"` is not modelled yet");
-        reader.report(Diagnostic::at(entry.at, message, "refused, not ignored"));
-        return Idempotency::None;
-    }
-    reader.word(table, "idempotency", BUILT).unwrap_or(Idempotency::None)
+    };
+    working::read(reader, table, plan, &mut consumer);
+    consumer
 }
 
 /// The client library that is named.

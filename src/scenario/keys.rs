@@ -173,20 +173,47 @@ pub static CONSUMER: Keys = Keys {
         built("instances", "How many processes share the work.").is(Shape::Int(1, 1_000)),
         built("process", "How long processing one message takes: `2ms`, `1ms..3ms`, `exp(2ms)`.")
             .is(Shape::Form(Form::Times)),
-        built("idempotency", "How the application protects its store against repeated deliveries.")
-            .is(Shape::Words(&["none", "unique_key", "set_by_key"])),
+        built("idempotency", "How the application protects its store against repeated deliveries.").is(
+            Shape::Words(&[
+                "none",
+                "unique_key",
+                "processed_table",
+                "side_store_before",
+                "side_store_after",
+                "version",
+                "status_machine",
+                "set_by_key",
+                "select_then_insert",
+            ]),
+        ),
+        built("id", "What its protection recognises a message by: the `business` id, or its `position`.")
+            .is(Shape::Words(&["business", "position"])),
+        built("poison", "Messages whose processing always fails: `[17]`, `[\"checkout#17\"]`."),
+        built("fails", "The share of processings that fail: `2%`.").is(Shape::Form(Form::Share)),
+        built("if_fails", "What it does when processing fails.").is(Shape::Table(&IF_FAILS)),
+        built("workers", "A pool of that many threads; left out: the thread that polls does the work.")
+            .is(Shape::Int(1, 1_000)),
+        built("order", "Which order the pool keeps.").is(Shape::Words(&["none", "by key"])),
         built("client", "The client library; left out: the vendor's own.").is(Shape::Client),
         built("config", "Client settings by the library's own names.").is(Shape::Config),
         not_yet("connect_to", "The nodes that the client tries first."),
         not_yet("by_hand", "It does only what steps say."),
         not_yet("starts", "When it starts."),
         not_yet("stops", "When it stops."),
-        not_yet("poison", "Messages whose processing always fails."),
-        not_yet("fails", "The share of processings that fail."),
-        not_yet("if_fails", "What it does when processing fails."),
-        not_yet("workers", "A pool of threads."),
-        not_yet("order", "Which order the pool keeps."),
         not_yet("calls", "A service that it calls for each message."),
+    ],
+};
+
+/// `if_fails = { … }`.
+pub static IF_FAILS: Keys = Keys {
+    owner: "`if_fails`",
+    keys: &[
+        built("retries", "How often it tries again itself.").is(Shape::Int(0, 1_000_000)),
+        built("every", "After how long each time.").is(Shape::Form(Form::Time)),
+        built(
+            "then",
+            "What it does when that did not help: `skip`, `stop`, `requeue`, `reject` or `send to X`.",
+        ),
     ],
 };
 
@@ -287,8 +314,8 @@ pub static FAULT: Keys = Keys {
 
 /// Every table of keys.
 pub static ALL: &[&Keys] = &[
-    &FILE, &TEXT, &LANGUAGES, &CLUSTER, &ENTITY, &PRODUCER, &CONSUMER, &NETWORK, &DISK, &DECISIVE, &WHEN,
-    &VERBS, &FAULT,
+    &FILE, &TEXT, &LANGUAGES, &CLUSTER, &ENTITY, &PRODUCER, &CONSUMER, &IF_FAILS, &NETWORK, &DISK, &DECISIVE,
+    &WHEN, &VERBS, &FAULT,
 ];
 
 /// Where the tables whose names do not depend on the family stand, with `x` for names that an author chooses.
@@ -299,6 +326,7 @@ pub static PLACED: &[(&str, &Keys)] = &[
     ("cluster", &CLUSTER),
     ("producer.x", &PRODUCER),
     ("consumer.x", &CONSUMER),
+    ("consumer.x.if_fails", &IF_FAILS),
     ("network", &NETWORK),
     ("disk", &DISK),
     ("fault.x", &FAULT),

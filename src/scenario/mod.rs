@@ -74,6 +74,7 @@ pub mod shape;
 mod target;
 pub mod tree;
 mod value;
+mod working;
 
 #[cfg(test)]
 mod tests;

@@ -344,7 +344,18 @@ fn settings_are_the_vendors() {
         ("producer.checkout.instances = 1001", "`instances = 1001` is out of range"),
         ("producer.checkout.messages = 50_000_001", "`messages = 50000001` is out of range"),
         ("run_for = '169h'", "wrong value for `run_for`"),
-        ("consumer.billing.idempotency = 'version'", "`idempotency = \"version\"` is not modelled yet"),
+        (
+            "consumer.billing = { poison = [7], if_fails = { then = 'requeue' } }",
+            "Kafka's consumers cannot give a single message back: there are only positions",
+        ),
+        (
+            "consumer.billing = { fails = '2%', if_fails = { then = 'send to dead' } }",
+            "sending on to `dead` what cannot be processed is not modelled yet",
+        ),
+        ("consumer.billing.poison = [10_001]", "`checkout#10001` never comes to this consumer"),
+        ("consumer.billing.order = 'by key'", "`order` without `workers`"),
+        ("consumer.billing.id = 'position'", "`id = \"position\"` changes nothing here"),
+        ("consumer.billing.if_fails = { retries = 1 }", "`if_fails` where nothing fails"),
     ];
     for (line, message) in table {
         let mistake = set(line).expect_err(line);
@@ -466,7 +477,7 @@ fn what_is_not_modelled_yet_is_refused() {
     let table = [
         ("[[step]]\nkill = 'broker-1'", "`step` is not modelled yet"),
         ("[producer.p]\nsend_to = 'orders'\nphases = []", "`phases` is not modelled yet"),
-        ("[consumer.c]\nread_from = 'orders'\npoison = [1]", "`poison` is not modelled yet"),
+        ("[consumer.c]\nread_from = 'orders'\ncalls = 'db'", "`calls` is not modelled yet"),
         ("[consumer.c]\nread_from = 'orders'\nconnect_to = 'broker-1'", "`connect_to` is not modelled yet"),
         ("[topic.x]\ncopies = 3", "this table has no key `copies`"),
     ];

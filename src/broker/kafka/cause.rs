@@ -11,12 +11,15 @@ use crate::fact::{Fact, NodeId, Observation, PlaceId, Rule};
 use crate::scenario::plan::{ConsumerPlan, Plan, ProducerPlan, Verb};
 use crate::sim::Time;
 
+mod application;
+
 /// The chain of a message.
 pub(super) fn explain(case: &Case<'_>) -> Chain {
     let mut reading = Reading::new(case);
     match case.fate {
         "lost" | "stranded" => reading.lost(),
         "duplicated" => reading.duplicated(),
+        "discarded" | "dead_lettered" => reading.given_up(),
         "phantom" | "rejected" | "unsent" => reading.unconfirmed(),
         _ => reading.waiting(),
     }
@@ -210,7 +213,11 @@ impl<'a> Reading<'a> {
             self.faults_between(self.due, Time::NEVER);
             return;
         };
+        if self.recorded_before() {
+            return;
+        }
         let node = self.case.names.node(delivered.node);
+        self.handed_off();
         if config.has_auto_commit && config.client == Client::Librdkafka {
             self.setting(
                 "commits what was handed over",
@@ -249,10 +256,7 @@ impl<'a> Reading<'a> {
         let mut offsets: Vec<_> = self.copies.iter().map(|copy| (copy.place, copy.offset)).collect();
         offsets.sort_unstable();
         offsets.dedup();
-        self.setting(
-            "idempotency none",
-            "the consumer does not recognise a message that it has already processed",
-        );
+        self.not_recognised();
         if self.case.history.iter().any(|seen| matches!(seen.fact, Fact::Sent { attempt: 2.., .. })) {
             self.sent_again("sent again by the application", "the application sent it again");
         } else if self.stored_twice() {
@@ -347,6 +351,7 @@ impl<'a> Reading<'a> {
 
     /// It still waits.
     fn waiting(&mut self) {
+        self.stopped();
         self.faults_between(self.due, Time::NEVER);
         self.link(None, "waits", "it waits in the log: no consumer had come to it when the run ended");
     }

@@ -4,12 +4,13 @@
 //! and clients refuse with a `ConfigException`.
 //!
 //! Not modelled: several `ZooKeeper` nodes or `KRaft` controllers, brokers that are controllers too, idempotent and
-//! transactional producers, static members, the newer group protocol. Java producers of 3.0.1 and later are idempotent
+//! transactional producers, static members, consumers that send on what they cannot process (`then = "send to X"`),
+//! the newer group protocol. Java producers of 3.0.1 and later are idempotent
 //! by default: a scenario says `"enable.idempotence" = false` there, or is refused.
 
 use super::settings;
 use crate::broker::{EntityKind, Field, Finding, Kind, NodeRole, Scope};
-use crate::scenario::plan::{ConsumerPlan, EntityPlan, Plan, ProducerPlan, Value, Version};
+use crate::scenario::plan::{ConsumerPlan, EntityPlan, Plan, ProducerPlan, Then, Value, Version};
 
 /// The client libraries; the first is the vendor's own.
 pub const CLIENTS: &[&str] = &["java", "librdkafka"];
@@ -224,6 +225,19 @@ fn check_producer(plan: &Plan, producer: &ProducerPlan, findings: &mut Vec<Findi
 }
 
 fn check_consumer(consumer: &ConsumerPlan, findings: &mut Vec<Finding>) {
+    let then = &["consumer", consumer.name.as_str(), "if_fails", "then"];
+    match &consumer.if_fails.then {
+        Then::Skip | Then::Stop => {}
+        Then::Requeue | Then::Reject => {
+            let message = "Kafka's consumers cannot give a single message back: there are only positions";
+            let help = "use `skip` to go on without it, or `stop`, after which it is read again";
+            findings.push(finding(then, message, help));
+        }
+        Then::SendTo(topic) => {
+            let message = format!("sending on to `{topic}` what cannot be processed is not modelled yet");
+            findings.push(finding(then, message, "use `skip` or `stop`, which are modelled"));
+        }
+    }
     let refused = [
         ("isolation.level", "read_uncommitted"),
         ("partition.assignment.strategy", "range"),

@@ -78,8 +78,8 @@ pub(super) enum Timer {
     },
     /// Client: something of the library's falls due.
     Wake,
-    /// Consumer: a message is processed.
-    Processed,
+    /// Consumer: a thread of the application worked for as long as it said.
+    Processed(u16),
     Heartbeat,
     AutoCommit,
 }
@@ -93,7 +93,7 @@ impl KafkaModel {
             topology: Arc::clone(&topology),
             content: Content::default(),
             catalogue: Catalogue::new(seed, keys),
-            stores: plan.consumers.iter().map(|consumer| Store::new(consumer.idempotency)).collect(),
+            stores: plan.consumers.iter().map(|it| Store::new(it.idempotency, it.id)).collect(),
         };
         let state = ClusterState::initial(&topology);
         let view = Arc::new(state.clone());
@@ -186,7 +186,7 @@ impl Model for KafkaModel {
             Timer::Due => 12,
             Timer::Again { message, attempt } => u64::from(message.0) << 24 | u64::from(attempt) << 8 | 13,
             Timer::Wake => 14,
-            Timer::Processed => 15,
+            Timer::Processed(thread) => u64::from(thread) << 8 | 15,
             Timer::Heartbeat => 16,
             Timer::AutoCommit => 17,
             Timer::Commit(id) => id.rotate_left(8) ^ 18,

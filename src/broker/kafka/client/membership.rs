@@ -11,7 +11,8 @@ use super::super::config::ConsumerConfig;
 use super::super::establish::GENERATION;
 use super::super::model::{KafkaCtx, METADATA_BACKOFF, Timer};
 use super::super::packet::{Error, GroupAnswer, GroupAsk, GroupRequest, GroupResponse, GroupVerb, Packet};
-use super::consumer::{Assigned, Consumer, Progress};
+use super::assigned::{Assigned, Progress};
+use super::consumer::Consumer;
 use crate::fact::{Fact, NodeId};
 use crate::sim::{ConnId, Span, Time};
 
@@ -166,7 +167,7 @@ impl Consumer {
             return now + self.config.request_timeout;
         }
         match self.membership.phase {
-            Phase::Outside if self.worker.is_idle() => self.join(ctx),
+            Phase::Outside if self.may_poll() => self.join(ctx),
             Phase::Positioning if self.membership.asked_at.is_none() => {
                 let partitions = self.assigned.iter().map(|assigned| assigned.partition).collect();
                 self.membership.ask(GroupAsk::Offsets(partitions), ctx);
@@ -233,7 +234,7 @@ impl Consumer {
         if self.membership.phase != Phase::Stable {
             return;
         }
-        if !self.worker.is_idle() && ctx.now().since(self.polled_at) > self.config.max_poll_interval {
+        if !self.may_poll() && ctx.now().since(self.polled_at) > self.config.max_poll_interval {
             // The application does not come back: the library leaves on its behalf, and it keeps processing.
             self.leave(ctx);
         } else {
