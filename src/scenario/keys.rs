@@ -105,8 +105,13 @@ pub static CLUSTER: Keys =
     Keys { owner: "`cluster`", keys: &[built("config", "Settings by the vendor's own names.")] };
 
 /// The named tables that a family declares. The family adds their fields.
-pub static ENTITY: Keys =
-    Keys { owner: "this table", keys: &[built("config", "Settings by the vendor's own names.")] };
+pub static ENTITY: Keys = Keys {
+    owner: "this table",
+    keys: &[
+        built("copies", "How many alike: `[topic.load] copies = 3` makes `load-1` to `load-3`."),
+        built("config", "Settings by the vendor's own names."),
+    ],
+};
 
 /// `[producer.NAME]`.
 pub static PRODUCER: Keys = Keys {
@@ -126,8 +131,11 @@ pub static PRODUCER: Keys = Keys {
         built("every", "How long the application waits before it sends a message again."),
         not_yet("phases", "Rates that follow one another."),
         not_yet("message", "Exact messages, one by one."),
-        not_yet("connect_to", "The nodes that the client tries first."),
-        not_yet("spread", "How messages are spread over several destinations."),
+        built("connect_to", "The nodes that the client tries first, in order."),
+        built(
+            "spread",
+            "Over several destinations: `by key` or `round robin`; left out: by key if there are keys.",
+        ),
         not_yet("starts", "When it starts."),
         not_yet("stops", "When it stops."),
         not_yet("own_write", "A database write of its own that goes with each message."),
@@ -146,7 +154,7 @@ pub static CONSUMER: Keys = Keys {
         built("idempotency", "How the application protects its store against repeated deliveries."),
         built("client", "The client library; left out: the vendor's own."),
         built("config", "Client settings by the library's own names."),
-        not_yet("connect_to", "The nodes that the client tries first."),
+        built("connect_to", "The nodes that the client tries first, in order."),
         not_yet("by_hand", "It does only what steps say."),
         not_yet("starts", "When it starts."),
         not_yet("stops", "When it stops."),
