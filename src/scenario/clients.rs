@@ -9,7 +9,7 @@ use super::diagnostic::Diagnostic;
 use super::keys::{CONSUMER, PRODUCER};
 use super::reader::{Reader, shown, suggest};
 use super::tree::{Entry, Node, Table};
-use super::{names, settings, value, working};
+use super::{names, reach, settings, value, working};
 
 /// Messages of one producer at most.
 const MESSAGES_MAX: u32 = 20_000_000;
@@ -53,11 +53,14 @@ fn producer(reader: &mut Reader, name: &str, entry: &Entry, table: &Table, plan:
         if bytes <= SIZE_MAX { Ok(bytes as u32) } else { Err(format!("the limit is {SIZE_MAX} bytes")) }
     });
     let send_to = address(reader, name, entry, table, "send_to", plan);
+    let keys = reader.int(table, "keys", 1, KEYS_MAX).map(|count| Keys { count: count as u32, zipf: None });
     ProducerPlan {
+        spread: reach::spread(reader, table, &send_to, keys.is_some()),
+        connect_to: reach::connect_to(reader, table, plan),
         instances: reader.int(table, "instances", 1, INSTANCES_MAX).unwrap_or(1) as u16,
         phases: vec![Phase { lasts: None, rate }],
         messages,
-        keys: reader.int(table, "keys", 1, KEYS_MAX).map(|count| Keys { count: count as u32, zipf: None }),
+        keys,
         size_bytes: size.unwrap_or(100),
         if_failed: reader.word(table, "if_failed", REACTIONS).unwrap_or(Reaction::GiveUp),
         if_unknown: reader.word(table, "if_unknown", REACTIONS),
@@ -81,6 +84,7 @@ fn consumer(reader: &mut Reader, name: &str, entry: &Entry, table: &Table, plan:
     let read_from = address(reader, name, entry, table, "read_from", plan);
     let mut consumer = ConsumerPlan {
         instances: reader.int(table, "instances", 1, INSTANCES_MAX).unwrap_or(1) as u16,
+        connect_to: reach::connect_to(reader, table, plan),
         process: reader.dist(table, "process").unwrap_or(Dist::Constant(Span::from_millis(1))),
         config: settings::config(reader, table, Scope::Consumer(client.or(own_client(reader)))),
         client: client.map(str::to_owned),

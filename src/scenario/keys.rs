@@ -127,7 +127,11 @@ pub static CLUSTER: Keys = Keys {
 /// The named tables that a family declares. The family adds their fields.
 pub static ENTITY: Keys = Keys {
     owner: "this table",
-    keys: &[built("config", "Settings by the vendor's own names.").is(Shape::Config)],
+    keys: &[
+        built("copies", "How many alike: `[topic.load] copies = 3` makes `load-1` to `load-3`.")
+            .is(Shape::Int(1, 1_000)),
+        built("config", "Settings by the vendor's own names.").is(Shape::Config),
+    ],
 };
 
 /// `[producer.NAME]`.
@@ -155,8 +159,12 @@ pub static PRODUCER: Keys = Keys {
             .is(Shape::Form(Form::Time)),
         not_yet("phases", "Rates that follow one another."),
         not_yet("message", "Exact messages, one by one."),
-        not_yet("connect_to", "The nodes that the client tries first."),
-        not_yet("spread", "How messages are spread over several destinations."),
+        built("connect_to", "The nodes that the client tries first, in order.").is(Shape::Texts),
+        built(
+            "spread",
+            "Over several destinations: `by key` or `round robin`; left out: by key if there are keys.",
+        )
+        .is(Shape::Words(&["by key", "round robin"])),
         not_yet("starts", "When it starts."),
         not_yet("stops", "When it stops."),
         not_yet("own_write", "A database write of its own that goes with each message."),
@@ -196,7 +204,7 @@ pub static CONSUMER: Keys = Keys {
         built("order", "Which order the pool keeps.").is(Shape::Words(&["none", "by key"])),
         built("client", "The client library; left out: the vendor's own.").is(Shape::Client),
         built("config", "Client settings by the library's own names.").is(Shape::Config),
-        not_yet("connect_to", "The nodes that the client tries first."),
+        built("connect_to", "The nodes that the client tries first, in order.").is(Shape::Texts),
         not_yet("by_hand", "It does only what steps say."),
         not_yet("starts", "When it starts."),
         not_yet("stops", "When it stops."),

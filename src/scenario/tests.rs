@@ -478,8 +478,13 @@ fn what_is_not_modelled_yet_is_refused() {
         ("[[step]]\nkill = 'broker-1'", "`step` is not modelled yet"),
         ("[producer.p]\nsend_to = 'orders'\nphases = []", "`phases` is not modelled yet"),
         ("[consumer.c]\nread_from = 'orders'\ncalls = 'db'", "`calls` is not modelled yet"),
-        ("[consumer.c]\nread_from = 'orders'\nconnect_to = 'broker-1'", "`connect_to` is not modelled yet"),
-        ("[topic.x]\ncopies = 3", "this table has no key `copies`"),
+        ("[producer.p]\nsend_to = 'orders'\nrouting_key = 'a'", "`routing_key` is not modelled yet"),
+        (
+            "[consumer.c]\nread_from = 'orders'\nconnect_to = 'broker-9'",
+            "`broker-9` is no node of this cluster",
+        ),
+        ("[producer.p]\nsend_to = 'orders'\nspread = 'by key'", "there is nothing to spread over"),
+        ("[topic.x]\ncopies = 0", "wrong value for `copies`"),
     ];
     for (text, message) in table {
         assert_eq!(messages(text), [message]);

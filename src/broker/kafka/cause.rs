@@ -4,11 +4,12 @@
 //! with one of its remedies confirms it. Nothing here looks at a world.
 
 use super::config::{Acks, Client, ConsumerConfig, ProducerConfig, TopicConfig};
+use super::describe;
 use super::packet::Error;
 use super::story;
 use crate::broker::{Case, Chain, Link, Remedy};
 use crate::fact::{Fact, NodeId, Observation, PlaceId, Rule};
-use crate::scenario::plan::{ConsumerPlan, Plan, ProducerPlan, Verb};
+use crate::scenario::plan::{ConsumerPlan, EntityPlan, ProducerPlan, Verb};
 use crate::sim::Time;
 
 mod application;
@@ -426,10 +427,15 @@ impl<'a> Reading<'a> {
     }
 
     fn topic(&self) -> Option<TopicConfig> {
-        let plan: &Plan = self.case.plan;
-        let topic =
-            plan.entities.iter().find(|entity| Some(&entity.name) == self.producer.map(|it| &it.send_to))?;
-        Some(TopicConfig::new(plan, Some(topic)))
+        Some(TopicConfig::new(self.case.plan, Some(self.topic_table()?)))
+    }
+
+    /// The topic that the message is stored in; if it is nowhere, the first that its producer sends to.
+    fn topic_table(&self) -> Option<&'a EntityPlan> {
+        let stored = self.copies.first().map(|copy| self.case.names.place(copy.place));
+        let stored = stored.as_ref().and_then(|place| place.rsplit_once('/')).map(|(topic, _)| topic);
+        let send_to = stored.unwrap_or(&self.producer?.send_to);
+        self.case.plan.entities.iter().find(|topic| describe::leads_to(send_to, &topic.name))
     }
 
     fn first(&self, is_it: impl Fn(&Fact) -> bool) -> Option<Observation> {
@@ -479,8 +485,9 @@ impl<'a> Reading<'a> {
     }
 
     fn remedy_topic(&mut self, name: &str, value: &str) {
-        if let Some(producer) = self.producer {
-            self.remedy(Remedy::Set(format!("topic.{}.config.\"{name}\" = {value}", key(&producer.send_to))));
+        if let Some(topic) = self.topic_table() {
+            let table = topic.copy_of.as_ref().unwrap_or(&topic.name);
+            self.remedy(Remedy::Set(format!("topic.{}.config.\"{name}\" = {value}", key(table))));
         }
     }
 }

@@ -115,6 +115,8 @@ pub struct EntityPlan {
     pub kind: &'static str,
     /// `orders`.
     pub name: String,
+    /// The table that it is a copy of; none: it is its own.
+    pub copy_of: Option<String>,
     /// The fields that the family declares: `partitions = 3`.
     pub fields: Config,
     /// The entity's settings.

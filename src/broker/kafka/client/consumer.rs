@@ -32,8 +32,8 @@ pub(in super::super) struct Consumer {
     pub(in super::super) config: ConsumerConfig,
     pub(super) links: Links,
     pub(super) membership: Membership,
-    /// The topic's partitions: the first and how many.
-    pub(super) topic: (u32, u32),
+    /// The partitions of each topic: the first and how many. The topics follow one another.
+    pub(super) topics: Vec<(u32, u32)>,
     pub(in super::super) assigned: Vec<Assigned>,
     /// By broker: when the fetch under way was sent.
     fetching: Vec<Option<Time>>,
@@ -57,7 +57,8 @@ impl Consumer {
         let wanted = &plan.consumers[subscription.0 as usize];
         let config = ConsumerConfig::new(plan, wanted);
         let topology = &shared.topology;
-        let topic = topology.topic(&wanted.read_from).map_or((0, 0), |topic| (topic.first, topic.count));
+        let topics =
+            topology.topics(&wanted.read_from).iter().map(|topic| (topic.first, topic.count)).collect();
         let group = topology.group(&super::super::config::group_id(wanted)).unwrap_or_default();
         let home = topology.groups.get(group as usize).map_or(0, |group| group.home);
         Self {
@@ -67,9 +68,10 @@ impl Consumer {
                 config.client,
                 config.request_timeout,
                 config.metadata_max_age,
-            ),
+            )
+            .beginning_at(topology.brokers_named(&wanted.connect_to)),
             membership: Membership::new(group, home),
-            topic,
+            topics,
             assigned: Vec::new(),
             fetching: vec![None; topology.brokers as usize],
             polled_at: Time::ZERO,
@@ -100,8 +102,7 @@ impl Consumer {
 
     /// Whether it subscribes to this partition's topic.
     pub(in super::super) fn reads(&self, partition: u32) -> bool {
-        let (first, count) = self.topic;
-        (first..first + count).contains(&partition)
+        self.topics.iter().any(|&(first, count)| (first..first + count).contains(&partition))
     }
 
     /// Whether the thread that polls is not busy, or waiting for room before its pool.

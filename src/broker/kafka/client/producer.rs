@@ -16,7 +16,7 @@ use super::super::control::{Brokers, only};
 use super::super::model::{KafkaCtx, METADATA_BACKOFF, Shared, Timer};
 use super::super::packet::{Error, Packet, ProducePart, ProduceRequest, ProduceResponse};
 use super::links::Links;
-use super::partitioner::Placement;
+use super::partitioner::Places;
 use super::waiting::Waiting;
 use crate::app::{Answer, Doubt, Origin, Sender};
 use crate::fact::{Fact, MessageId, ProducerId};
@@ -29,11 +29,11 @@ pub(in super::super) struct Producer {
     app: Sender,
     config: ProducerConfig,
     payload: u32,
-    /// The topic's first partition.
+    /// The first partition of the first topic; the topics follow one another.
     first: u32,
-    placement: Placement,
+    places: Places,
     links: Links,
-    /// By partition of the topic.
+    /// By partition of the topics.
     queues: Vec<Queue>,
     /// The queues that may hold something.
     waiting: Waiting,
@@ -85,15 +85,17 @@ impl Producer {
         let wanted = &plan.producers[producer.0 as usize];
         let config = ProducerConfig::new(plan, wanted);
         let topology = &shared.topology;
-        let (first, count) =
-            topology.topic(&wanted.send_to).map_or((0, 1), |topic| (topic.first, topic.count));
+        let topics = topology.topics(&wanted.send_to);
+        let counts: Vec<_> = topics.iter().map(|topic| topic.count).collect();
+        let count = counts.iter().sum::<u32>().max(1);
         let links =
-            Links::new(topology.brokers, config.client, config.request_timeout, config.metadata_max_age);
+            Links::new(topology.brokers, config.client, config.request_timeout, config.metadata_max_age)
+                .beginning_at(topology.brokers_named(&wanted.connect_to));
         Self {
             app: Sender::new(wanted, producer, instance, seed, ends),
             payload: wanted.size_bytes,
-            first,
-            placement: Placement::new(config.partitioner, count, seed),
+            first: topics.first().map_or(0, |topic| topic.first),
+            places: Places::new(config.partitioner, &counts, wanted.spread, seed),
             links,
             queues: vec![Queue::default(); count as usize],
             waiting: Waiting::new(count),
@@ -209,8 +211,8 @@ impl Producer {
 
     #[inline]
     fn enqueue(&mut self, message: MessageId, shared: &Shared, ctx: &mut KafkaCtx<'_>) {
-        let identity = shared.catalogue.origin(message).identity();
-        let number = self.placement.place(shared.catalogue.key(message), identity);
+        let origin = shared.catalogue.origin(message);
+        let number = self.places.place(shared.catalogue.key(message), origin);
         self.buffered_bytes += u64::from(self.payload);
         self.buffered_records += 1;
         let records_max =
@@ -222,7 +224,7 @@ impl Producer {
         {
             open.messages.push(message);
             if open.messages.len() as u32 == records_max {
-                self.placement.batch_closed();
+                self.places.batch_closed(number);
             }
             return;
         }
@@ -323,7 +325,7 @@ impl Producer {
                 if queue.batches.is_empty() {
                     self.waiting.remove(number);
                     if batch.tries == 0 {
-                        self.placement.batch_closed();
+                        self.places.batch_closed(number);
                     }
                 }
                 parts.push((number, batch));
