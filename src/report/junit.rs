@@ -28,7 +28,8 @@ pub fn file(cases: &[String], failed: u64, nothing: u64) -> String {
     let tests = cases.len();
     format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
-         <testsuite name=\"mqlab\" tests=\"{tests}\" failures=\"{failed}\" errors=\"{nothing}\">\n{}</testsuite>\n",
+         <testsuite name=\"mqlab\" tests=\"{tests}\" failures=\"{failed}\" errors=\"{nothing}\">\n\
+         {}</testsuite>\n",
         cases.concat()
     )
 }
