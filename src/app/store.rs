@@ -78,7 +78,7 @@ mod tests {
     const SUBSCRIPTION: SubscriptionId = SubscriptionId(0);
 
     fn story(idempotency: Idempotency, processed: &[u32]) -> Vec<&'static str> {
-        let mut catalogue = Catalogue::new(1, vec![Some(1)]);
+        let mut catalogue = Catalogue::with_keys(1, &[Some(1)]);
         for number in 1..=3 {
             catalogue.add(Origin { producer: ProducerId(0), number });
         }

@@ -77,6 +77,7 @@ impl Ledger {
                 Fact::Effect { message, subscription, stale } => {
                     self.effect(at, message, subscription, stale);
                 }
+                Fact::Written { message } => self.messages[message.0 as usize].is_written = true,
                 Fact::Stored { .. }
                 | Fact::Removed { .. }
                 | Fact::Recognised { .. }
@@ -103,6 +104,7 @@ impl Ledger {
             attempts: 1,
             failures: 0,
             is_open: true,
+            is_written: false,
         });
         for column in &mut self.subscriptions {
             column.receptions.push(Reception::default());

@@ -76,7 +76,10 @@ pub static FILE: Keys = Keys {
         built("variant", "Changes to the rest of the file, one run each: `[variant.NAME]`."),
         built("decisive", "For a file of one variant: the setting that decides, as a `--set` line."),
         not_yet("step", "A script: one thing after another."),
-        not_yet("service", "A service that is called directly."),
+        built(
+            "service",
+            "Services with limited capacity, called directly or by consumers: `[service.NAME]`.",
+        ),
     ],
 };
 
@@ -112,10 +115,17 @@ pub static ENTITY: Keys =
 pub static PRODUCER: Keys = Keys {
     owner: "a producer",
     keys: &[
-        built("send_to", "Where it sends."),
+        built("send_to", "Where it sends; `service NAME` calls a service directly."),
         built("messages", "How many in total, shared by its instances; left out: until `run_for`."),
         built("rate", "`1000/s`, `poisson(1000/s)`, `one by one` or `max`, in total over its instances."),
-        built("keys", "How many different keys the messages have; left out: they have none."),
+        built(
+            "phases",
+            "Rates that follow one another: `[{ for = \"5s\", rate = \"200/s\" }, { rate = \"50/s\" }]`.",
+        ),
+        built(
+            "keys",
+            "How many different keys the messages have: `16`, `zipf(16, 1.1)`; left out: they have none.",
+        ),
         built("size", "The size of each message: `100 B`."),
         built("instances", "How many processes share the work."),
         built("client", "The client library; left out: the vendor's own."),
@@ -124,15 +134,40 @@ pub static PRODUCER: Keys = Keys {
         built("if_unknown", "The same, when it stays open whether the message was stored."),
         built("attempts", "How often the application hands a message to the client at most."),
         built("every", "How long the application waits before it sends a message again."),
-        not_yet("phases", "Rates that follow one another."),
         not_yet("message", "Exact messages, one by one."),
         not_yet("connect_to", "The nodes that the client tries first."),
         not_yet("spread", "How messages are spread over several destinations."),
         not_yet("starts", "When it starts."),
         not_yet("stops", "When it stops."),
-        not_yet("own_write", "A database write of its own that goes with each message."),
+        built(
+            "own_write",
+            "A database write of its own with each message: `before sending`, `after confirm` or `outbox`.",
+        ),
         not_yet("rpc", "It waits for a reply to each message."),
         not_yet("routing_key", "The routing key of its messages."),
+    ],
+};
+
+/// `[service.NAME]`.
+pub static SERVICE: Keys = Keys {
+    owner: "a service",
+    keys: &[
+        built("workers", "How many requests it works on at once."),
+        built("process", "How long each request takes: `2ms`, `1ms..3ms`, `exp(2ms)`."),
+        built("queue", "How many requests may wait; the next one is refused."),
+        built(
+            "breaks",
+            "Being overrun takes it down and fails everything in it: for `30s`, or for good with `true`.",
+        ),
+    ],
+};
+
+/// An element of `phases`.
+pub static PHASE: Keys = Keys {
+    owner: "a phase",
+    keys: &[
+        built("for", "How long it lasts; the last one may go on until `run_for`."),
+        built("rate", "`1000/s`, `poisson(1000/s)`, or `0/s` for a pause."),
     ],
 };
 
@@ -155,7 +190,7 @@ pub static CONSUMER: Keys = Keys {
         not_yet("if_fails", "What it does when processing fails."),
         not_yet("workers", "A pool of threads."),
         not_yet("order", "Which order the pool keeps."),
-        not_yet("calls", "A service that it calls for each message."),
+        built("calls", "A service that it calls for each message, and waits for."),
     ],
 };
 
@@ -243,9 +278,10 @@ mod tests {
 
     #[test]
     fn each_key_is_declared_once_and_in_a_sentence() {
-        for keys in
-            [&FILE, &TEXT, &CLUSTER, &ENTITY, &PRODUCER, &CONSUMER, &NETWORK, &DISK, &WHEN, &VERBS, &FAULT]
-        {
+        for keys in [
+            &FILE, &TEXT, &CLUSTER, &ENTITY, &PRODUCER, &PHASE, &SERVICE, &CONSUMER, &NETWORK, &DISK, &WHEN,
+            &VERBS, &FAULT,
+        ] {
             for (i, key) in keys.keys.iter().enumerate() {
                 assert!(key.meaning.ends_with('.'), "{}", key.name);
                 assert!(!keys.keys[..i].iter().any(|other| other.name == key.name), "{}", key.name);

@@ -18,10 +18,13 @@ use super::super::packet::{Error, FetchPart, FetchRequest, FetchResponse, Packet
 use super::super::story::{self, Kind};
 use super::links::Links;
 use super::membership::Membership;
-use crate::app::{Item, Worker};
+use crate::app::{Alarm, Item, Line, Worker};
 use crate::fact::{Fact, MessageId, SubscriptionId};
 use crate::scenario::plan::Plan;
-use crate::sim::{ConnId, Input, Time};
+use crate::sim::{ConnId, Input, Span, Time};
+
+/// A call to a service that failed is made again after this time.
+const CALL_AGAIN: Span = Span::from_millis(100);
 
 /// One instance of a consuming application, with its client library.
 #[derive(Clone, Debug)]
@@ -38,6 +41,8 @@ pub(in super::super) struct Consumer {
     pub(super) polled_at: Time,
     pub(super) commit_at: Time,
     wake_at: Time,
+    /// To the service that it calls for each message.
+    service: Option<Box<Line>>,
     /// The member that its first process is, and what it owns.
     initial: Option<(u64, Vec<u32>)>,
 }
@@ -126,6 +131,12 @@ impl Consumer {
             polled_at: Time::ZERO,
             commit_at: Time::ZERO,
             wake_at: Time::NEVER,
+            service: wanted
+                .calls
+                .as_deref()
+                .and_then(|name| shared.service(name))
+                .map(Line::new)
+                .map(Box::new),
             initial: None,
             config,
         }
@@ -166,9 +177,13 @@ impl Consumer {
         shared: &mut Shared,
         ctx: &mut KafkaCtx<'_>,
     ) {
-        let is_processed = matches!(input, Input::Timer(Timer::Processed));
+        let mut is_processed = matches!(input, Input::Timer(Timer::Processed));
+        if self.service.is_some() {
+            is_processed |= self.service_said(&input, shared, ctx);
+        }
         match input {
             Input::Packet(conn, Packet::FetchResponse(response)) => self.fetched(conn, response, shared),
+            Input::Timer(Timer::Processed) if self.service.is_some() => self.call(ctx),
             Input::Timer(Timer::Processed) => self.processed(shared, ctx),
             Input::Packet(_, Packet::MetadataResponse(view)) => self.links.answered(view, ctx.now()),
             Input::Packet(_, Packet::GroupResponse(response)) => self.group_said(*response, ctx),
@@ -191,7 +206,47 @@ impl Consumer {
         self.go_on(is_processed, shared, ctx);
     }
 
+    /// The last part of processing: the service does its part.
+    fn call(&mut self, ctx: &mut KafkaCtx<'_>) {
+        let current = self.worker.held().next().map(|item| item.message);
+        if let (Some(line), Some(message)) = (&mut self.service, current) {
+            line.call(message, None, ctx);
+        }
+    }
+
+    /// What the service answered, if it did: whether a message is processed. A call that failed is made again.
+    fn service_said(
+        &mut self,
+        input: &Input<Packet, Timer>,
+        shared: &mut Shared,
+        ctx: &mut KafkaCtx<'_>,
+    ) -> bool {
+        let Some(line) = &mut self.service else { return false };
+        let current = self.worker.held().next().map(|item| item.message);
+        if let Input::Timer(Timer::Service(Alarm::Again { message, .. })) = *input
+            && current == Some(message)
+        {
+            line.call(message, None, ctx);
+        }
+        let mut is_processed = false;
+        for called in line.on(input, ctx) {
+            let message = called.message;
+            if called.error.is_some() {
+                ctx.timer(CALL_AGAIN, Timer::Service(Alarm::Again { message, attempt: 1 }));
+            } else if current == Some(message) {
+                is_processed = true;
+            }
+        }
+        if is_processed {
+            self.processed(shared, ctx);
+        }
+        is_processed
+    }
+
     fn start(&mut self, ctx: &mut KafkaCtx<'_>) {
+        if let Some(line) = &mut self.service {
+            line.restart();
+        }
         self.worker.restart();
         self.assigned.clear();
         self.fetching.fill(None);
