@@ -140,7 +140,8 @@ impl Alarm {
 pub struct Service {
     process: Dist,
     queue: usize,
-    breaks: Option<Option<Span>>,
+    /// For how long it is down once it was overrun; none: it is not.
+    breaks: Option<Span>,
     seed: u64,
     workers: Vec<Option<Request>>,
     waiting: VecDeque<Request>,
@@ -163,7 +164,7 @@ impl Service {
         Self {
             process: plan.process,
             queue: plan.queue as usize,
-            breaks: plan.breaks,
+            breaks: plan.breaks.map(|lasts| lasts.unwrap_or(Span::FOREVER)),
             seed,
             workers: vec![None; plan.workers as usize],
             waiting: VecDeque::new(),
@@ -220,7 +221,7 @@ impl Service {
             for failed in all.chain([request]) {
                 reply(failed, Some(CallError::Broken), ctx);
             }
-            if let Some(lasts) = lasts {
+            if lasts != Span::FOREVER {
                 ctx.timer(lasts, M::timer(Alarm::Mended));
             }
         } else {
