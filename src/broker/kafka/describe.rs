@@ -89,7 +89,7 @@ pub fn check(plan: &Plan) -> Vec<Finding> {
     for topic in &plan.entities {
         check_topic(plan, topic, &mut findings);
     }
-    for producer in &plan.producers {
+    for producer in plan.producers.iter().filter(|producer| producer.service().is_none()) {
         check_producer(plan, producer, &mut findings);
     }
     check_reach(plan, &mut findings);
