@@ -8,8 +8,10 @@ use std::sync::Arc;
 
 use super::{Command, Details, Firing, Progress, World};
 use crate::fact::{Down, Fact, MessageId, NodeId, Observation, PlaceId, SubscriptionId};
-use crate::scenario::plan::{Condition as Await, FaultPlan, Plan, Target, Trigger, Value, Verb, Which};
-use crate::sim::{Condition, ConditionId, Engine, Frames, LinkConfig, LinkEffect, Model, Status, Step, Time};
+use crate::scenario::plan::{self, Condition as Await, FaultPlan, Plan, Target, Trigger, Value, Verb, Which};
+use crate::sim::{
+    Condition, ConditionId, Engine, Frames, Kind, LinkConfig, LinkEffect, Model, Status, Step, Time,
+};
 
 mod watch;
 
@@ -323,11 +325,11 @@ impl<M: Hosted> Host<M> {
                 self.impose(target, from.as_ref(), true, LinkEffect::Delay(*by))
             }
             Verb::Drop(frames) => {
-                let effect = LinkEffect::Drop(frames_of(frames.which));
+                let effect = LinkEffect::Drop(frames_of(frames.which), kind_of(frames.of));
                 self.impose(&frames.target, frames.from.as_ref(), true, effect)
             }
             Verb::Duplicate(frames) => {
-                let effect = LinkEffect::Duplicate(frames_of(frames.which));
+                let effect = LinkEffect::Duplicate(frames_of(frames.which), kind_of(frames.of));
                 self.impose(&frames.target, frames.from.as_ref(), true, effect)
             }
             // Refused by the language so far.
@@ -429,6 +431,13 @@ impl<M: Hosted> Host<M> {
 
 /// Control numbers from here on are ends of faults.
 const ENDINGS: u32 = 1 << 16;
+
+fn kind_of(of: plan::Frames) -> Kind {
+    match of {
+        plan::Frames::All => Kind::All,
+        plan::Frames::Requests => Kind::Requests,
+    }
+}
 
 fn frames_of(which: Which) -> Frames {
     match which {

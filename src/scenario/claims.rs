@@ -7,11 +7,15 @@ use crate::scenario::expect::{Comparison, Expectation, Operand, Quantity, Test};
 use crate::scenario::plan::{Plan, Value};
 
 use super::diagnostic::{Diagnostic, nearest};
+use super::exact::{self, Nameless};
 use super::measure::{MEASURES, Measure, NOT_YET, Of, Unit, find};
 use super::overlay::leaves;
 use super::reader::{Reader, shown};
 use super::tree::{Entry, Node, Table};
 use super::value::{duration, number_of, split_unit};
+
+pub(super) mod order;
+pub(super) mod over_seeds;
 
 /// The plans of the other variants, by name; none: there is no such variant, or it could not be read.
 pub(super) type Others<'a> = &'a dyn Fn(&str) -> Option<Option<&'a Plan>>;
@@ -53,7 +57,8 @@ pub(super) fn read(
     plan: &Plan,
     others: Others<'_>,
 ) -> Vec<Expectation> {
-    claims.iter().filter_map(|(path, entry)| one(reader, path, entry, plan, others)).collect()
+    let ordinary = claims.iter().filter(|(path, _)| !over_seeds::is_part(path));
+    ordinary.filter_map(|(path, entry)| one(reader, path, entry, plan, others)).collect()
 }
 
 /// What a path leads to.
@@ -61,6 +66,8 @@ enum Subject {
     Measure(&'static Measure),
     Fired,
     State,
+    /// The order in which a subscription was handed its messages.
+    Order,
 }
 
 fn one(
@@ -79,7 +86,11 @@ fn one(
             return None;
         }
     };
-    let test = match test(&entry.node, &subject) {
+    let test = match &subject {
+        Subject::Order => order::test(plan, &entry.node),
+        _ => test(&entry.node, &subject),
+    };
+    let test = match test {
         Ok(test) => test,
         Err(why) => {
             let message = format!("wrong value for `{}`", shown(path));
@@ -145,7 +156,10 @@ fn subject(family: &dyn Family, plan: &Plan, path: &str) -> Result<Subject, Refu
         }
     }
     if let Some(message) = path.strip_suffix(".fate").filter(|message| message.contains('#')) {
-        return one_message(plan, message).map(|()| Subject::State);
+        return one_message(plan, message.trim_matches('"')).map(|()| Subject::State);
+    }
+    if let Some(owner) = order::owner(path) {
+        return order::check(plan, owner).map(|()| Subject::Order);
     }
     let last = path.rsplit('.').next().unwrap_or(path);
     if NOT_YET.iter().any(|name| *name == path || path.starts_with(&format!("{name}.")) || *name == last) {
@@ -161,19 +175,21 @@ fn subject(family: &dyn Family, plan: &Plan, path: &str) -> Result<Subject, Refu
     }
 }
 
-/// `checkout#17`: a producer, and the number of one of its messages.
+/// `checkout#17`, `checkout#long`: a producer, and one of its messages.
 fn one_message(plan: &Plan, message: &str) -> Result<(), Refusal> {
-    let (owner, number) = message.split_once('#').unwrap_or((message, ""));
     let unknown = format!("there is no message `{}`", shown(message));
-    let Some(producer) = plan.producers.iter().find(|one| one.name == owner) else {
-        let help = nearest(owner, plan.producers.iter().map(|one| one.name.as_str()))
-            .map(|near| format!("did you mean `{near}#{number}`?"));
-        return Err((unknown, format!("`{}` is no producer", shown(owner)), help));
-    };
-    let last = producer.messages.unwrap_or(u32::MAX);
-    match number.parse::<u32>() {
-        Ok(number) if (1..=last).contains(&number) => Ok(()),
-        _ => Err((unknown, format!("`{owner}` sends the messages 1 to {last}"), None)),
+    match exact::find(plan, message) {
+        Ok(_) => Ok(()),
+        Err(Nameless::NoMessage(why)) => Err((unknown, why, None)),
+        Err(Nameless::WhichProducer) => {
+            Err((unknown, "with several producers, name the message's: `checkout#17`".to_owned(), None))
+        }
+        Err(Nameless::NoProducer(owner)) => {
+            let number = message.rsplit_once('#').map_or("", |(_, number)| number);
+            let help = nearest(&owner, plan.producers.iter().map(|one| one.name.as_str()))
+                .map(|near| format!("did you mean `{near}#{number}`?"));
+            Err((unknown, format!("`{}` is no producer", shown(&owner)), help))
+        }
     }
 }
 
@@ -345,7 +361,7 @@ fn check_unit(quantity: Quantity, subject: &Subject) -> Result<Quantity, String>
     let unit = match subject {
         Subject::Measure(measure) => measure.unit,
         Subject::Fired => Unit::Rate,
-        Subject::State => return Ok(quantity),
+        Subject::State | Subject::Order => return Ok(quantity),
     };
     match (unit, quantity) {
         (Unit::Time, Quantity::Number(0.0)) => Ok(Quantity::Millis(0.0)),

@@ -50,9 +50,8 @@
 //! Invariant: what is accepted is carried out. What belongs to the language or to the real system and is not modelled
 //! is refused by name.
 //!
-//! Not modelled: scripts (`[[step]]`), exact messages, clients that start or stop by
-//! schedule, failing and pooled consumers, faults on requests, torn disks, clock jumps, triggers on states,
-//! expectations over many seeds, and every family but Kafka.
+//! Not modelled: scripts (`[[step]]`), clients that start or stop by schedule, torn disks, clock jumps, triggers on
+//! states, and every family but Kafka.
 
 pub mod catalog;
 mod claims;
@@ -60,12 +59,14 @@ mod clients;
 mod compile;
 mod copies;
 pub mod diagnostic;
+mod exact;
 pub mod expect;
 mod faults;
 mod file;
 pub mod keys;
 pub mod measure;
 mod names;
+pub mod order;
 mod overlay;
 pub mod plan;
 mod reach;

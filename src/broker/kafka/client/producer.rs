@@ -23,12 +23,15 @@ use crate::fact::{Fact, MessageId, ProducerId};
 use crate::scenario::plan::Plan;
 use crate::sim::{ConnId, Input, Span, Time};
 
+mod overdue;
+
 /// One instance of a producing application, with its client library.
 #[derive(Clone, Debug)]
 pub(in super::super) struct Producer {
     app: Sender,
     config: ProducerConfig,
-    payload: u32,
+    /// The bytes of every message; none: the catalogue knows them one by one.
+    payload: Option<u32>,
     /// The first partition of the first topic; the topics follow one another.
     first: u32,
     places: Places,
@@ -61,6 +64,8 @@ struct Queue {
 #[derive(Clone, Debug)]
 struct Batch {
     messages: SmallVec<[MessageId; 4]>,
+    /// Bytes of their payloads.
+    payload: u32,
     created: Time,
     tries: u32,
     not_before: Time,
@@ -93,9 +98,10 @@ impl Producer {
                 .beginning_at(topology.brokers_named(&wanted.connect_to));
         Self {
             app: Sender::new(wanted, producer, instance, seed, ends),
-            payload: wanted.size_bytes,
+            payload: wanted.exact.is_empty().then_some(wanted.size_bytes),
             first: topics.first().map_or(0, |topic| topic.first),
-            places: Places::new(config.partitioner, &counts, wanted.spread, seed),
+            places: Places::new(config.partitioner, &counts, wanted.spread, seed)
+                .naming(shared.catalogue.key_names()),
             links,
             queues: vec![Queue::default(); count as usize],
             waiting: Waiting::new(count),
@@ -239,17 +245,20 @@ impl Producer {
     fn enqueue(&mut self, message: MessageId, shared: &Shared, ctx: &mut KafkaCtx<'_>) {
         let origin = shared.catalogue.origin(message);
         let number = self.places.place(shared.catalogue.key(message), origin);
-        self.buffered_bytes += u64::from(self.payload);
+        let size = match self.payload {
+            Some(size) => size,
+            None => shared.catalogue.size(message),
+        };
+        self.buffered_bytes += u64::from(size);
         self.buffered_records += 1;
-        let records_max =
-            self.config.batch_records.min((self.config.batch_bytes / self.payload.max(1)).max(1));
         let queue = &mut self.queues[number as usize];
         if let Some(open) = queue.batches.back_mut()
             && open.tries == 0
-            && (open.messages.len() as u32) < records_max
+            && self.config.has_room(open.messages.len(), open.payload, size)
         {
             open.messages.push(message);
-            if open.messages.len() as u32 == records_max {
+            open.payload += size;
+            if !self.config.has_room(open.messages.len(), open.payload, size) {
                 self.places.batch_closed(number);
             }
             return;
@@ -257,7 +266,7 @@ impl Producer {
         let messages = SmallVec::from_slice(&[message]);
         let now = ctx.now();
         self.waiting.insert(number);
-        queue.batches.push_back(Batch { messages, created: now, tries: 0, not_before: now });
+        queue.batches.push_back(Batch { messages, payload: size, created: now, tries: 0, not_before: now });
     }
 
     /// Sends what is ready to whoever leads; arms the alarm for what is not.
@@ -364,9 +373,8 @@ impl Producer {
     }
 
     fn ready_at(&self, batch: &Batch, number: u32, is_pressed: bool) -> Time {
-        let records_max =
-            self.config.batch_records.min((self.config.batch_bytes / self.payload.max(1)).max(1));
-        let is_closed = batch.messages.len() as u32 >= records_max
+        let size = self.payload.unwrap_or(1);
+        let is_closed = !self.config.has_room(batch.messages.len(), batch.payload, size)
             || self.queues[number as usize].batches.len() > 1
             || batch.tries > 0
             || is_pressed;
@@ -400,7 +408,7 @@ impl Producer {
         let mut bytes = 60;
         for (number, batch) in &mut batches {
             batch.tries += 1;
-            let size = batch_bytes(batch.messages.len() as u32, self.payload);
+            let size = batch_bytes(batch.messages.len() as u32, batch.payload);
             bytes += size;
             parts.push(ProducePart {
                 partition: self.first + *number,
@@ -513,9 +521,8 @@ impl Producer {
     }
 
     fn free(&mut self, batch: &Batch) {
-        let records = batch.messages.len() as u64;
-        self.buffered_bytes -= records * u64::from(self.payload);
-        self.buffered_records -= records;
+        self.buffered_bytes -= u64::from(batch.payload);
+        self.buffered_records -= batch.messages.len() as u64;
     }
 
     /// The connection went away: nobody will answer what was under way on it.
@@ -525,73 +532,6 @@ impl Producer {
         for (number, batch) in lost.into_iter().rev().flat_map(|request| request.batches) {
             self.queues[number as usize].in_flight -= 1;
             self.failed(number, batch, Error::Network, ctx);
-        }
-    }
-
-    /// Looks at everything that has a time-out.
-    fn wake(&mut self, ctx: &mut KafkaCtx<'_>) {
-        let now = ctx.now();
-        if now < self.wake_at {
-            return;
-        }
-        self.wake_at = Time::NEVER;
-        let expired = |sent: Time, timeout: Span| sent + timeout <= now;
-        for broker in 0..self.requests.len() as u16 {
-            let oldest = self.requests[broker as usize].front().map(|request| request.sent);
-            if oldest.is_some_and(|sent| expired(sent, self.config.request_timeout)) {
-                self.links.give_up(broker, ctx);
-                self.requests_lost(broker, ctx);
-            }
-        }
-        self.expire_queued(ctx);
-        if let Some(timeout) = self.config.delivery_timeout {
-            self.expire_in_flight(timeout, ctx);
-        }
-        while let Some(&(message, since)) = self.blocked.front()
-            && expired(since, self.config.max_block)
-        {
-            self.blocked.pop_front();
-            self.tell_failure(message, Error::BufferFull, false, ctx);
-        }
-        let sent = self.requests.iter().filter_map(|requests| requests.front()).map(|request| request.sent);
-        let blocked = self.blocked.front().map(|&(_, since)| since + self.config.max_block);
-        let alarms = sent.map(|sent| sent + self.config.request_timeout).chain(blocked);
-        if let Some(at) = alarms.min() {
-            self.wake_at = at;
-            ctx.timer_at(at, Timer::Wake);
-        }
-    }
-
-    fn expire_queued(&mut self, ctx: &mut KafkaCtx<'_>) {
-        let (now, expiry) = (ctx.now(), self.expiry());
-        for number in 0..self.queues.len() {
-            while let Some(batch) = self.queues[number].batches.front()
-                && batch.created + expiry <= now
-            {
-                if let Some(batch) = self.queues[number].batches.pop_front() {
-                    self.give_up(&batch, Error::DeliveryTimedOut, ctx);
-                }
-            }
-        }
-    }
-
-    /// The time for delivery is over while the request is under way: the application is told; the request goes on.
-    fn expire_in_flight(&mut self, timeout: Span, ctx: &mut KafkaCtx<'_>) {
-        let now = ctx.now();
-        for broker in 0..self.requests.len() {
-            for at in 0..self.requests[broker].len() {
-                let request = &mut self.requests[broker][at];
-                let (late, rest) = std::mem::take(&mut request.batches).into_iter().partition::<SmallVec<
-                    [(u32, Batch); 1],
-                >, _>(
-                    |(_, batch)| batch.created + timeout <= now,
-                );
-                request.batches = rest;
-                for (number, batch) in late {
-                    self.queues[number as usize].in_flight -= 1;
-                    self.give_up(&batch, Error::DeliveryTimedOut, ctx);
-                }
-            }
         }
     }
 }
