@@ -29,6 +29,10 @@ pub struct Sender {
     number: u32,
     due: Time,
     unanswered: u32,
+    /// Its first process has started: its schedule began then.
+    has_begun: bool,
+    /// It sends only what it is told to; how much of that is left.
+    told: Option<u32>,
 }
 
 /// What the client library said about an attempt.
@@ -67,6 +71,8 @@ impl Sender {
             number: u32::from(instance) + 1,
             due: Time::ZERO,
             unanswered: 0,
+            has_begun: false,
+            told: plan.phases.is_empty().then_some(0),
         };
         sender.due = sender.gaps(1, sender.number, Time::ZERO);
         sender
@@ -90,7 +96,10 @@ impl Sender {
 
     /// Whether it will send more by itself.
     pub fn has_more(&self) -> bool {
-        self.number <= self.messages && self.due < self.ends
+        match self.told {
+            None => self.number <= self.messages && self.due < self.ends,
+            Some(left) => left > 0,
+        }
     }
 
     /// Whether something it sent is unanswered.
@@ -107,6 +116,9 @@ impl Sender {
     pub fn take(&mut self, now: Time) -> u32 {
         let number = self.number;
         self.unanswered += 1;
+        if let Some(left) = &mut self.told {
+            *left -= 1;
+        }
         self.number = number.saturating_add(self.instances);
         self.due = match self.rate {
             Rate::Every(_) | Rate::Poisson(_) => self.gaps(number + 1, self.number, self.due),
@@ -133,9 +145,19 @@ impl Sender {
         None
     }
 
-    /// The process was restarted: it goes on with its next message and knows nothing of what was under way.
+    /// It is told to send so many messages now.
+    pub fn tell(&mut self, count: u32, now: Time) {
+        self.told = Some(self.told.unwrap_or_default().saturating_add(count));
+        self.due = now;
+    }
+
+    /// The process was started, and its schedule begins; or restarted: it goes on with its next message and knows nothing of what was under way.
     pub fn restart(&mut self, now: Time) {
         self.unanswered = 0;
+        if !self.has_begun {
+            self.has_begun = true;
+            self.due = Time(self.due.0.saturating_add(now.0));
+        }
         self.due = self.due.max(now);
     }
 

@@ -56,6 +56,29 @@ pub(super) fn read(
     claims.iter().filter_map(|(path, entry)| one(reader, path, entry, plan, others)).collect()
 }
 
+/// Reads what must hold of the world's state at once; anything but a state is a mistake.
+pub(super) fn states(reader: &mut Reader, table: &Table, plan: &Plan) -> Vec<Expectation> {
+    let mut all = Vec::new();
+    for (path, entry) in leaves(table) {
+        let is_state = matches!(subject(reader.family, plan, &path), Ok(Subject::State));
+        if is_state && path.ends_with(".fate")
+            || matches!(subject(reader.family, plan, &path), Ok(Subject::Measure(_) | Subject::Fired))
+        {
+            let message = format!("`{}` is no state of the world", shown(&path));
+            reader.report(Diagnostic::at(entry.key, message, "expected a state such as `orders/0.leader`"));
+            continue;
+        }
+        let Some(claim) = one(reader, &path, &entry, plan, &|_| None) else { continue };
+        if let Test::Compare(_, Operand::Path { .. }) = claim.test {
+            let message = format!("wrong value for `{}`", shown(&path));
+            reader.report(Diagnostic::at(entry.at, message, "expected a number or a name"));
+            continue;
+        }
+        all.push(claim);
+    }
+    all
+}
+
 /// What a path leads to.
 enum Subject {
     Measure(&'static Measure),

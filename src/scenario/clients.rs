@@ -1,7 +1,9 @@
 //! `[producer.NAME]` and `[consumer.NAME]`: the applications at both ends.
 
 use crate::broker::Scope;
-use crate::scenario::plan::{ConsumerPlan, Idempotency, Keys, Phase, Plan, ProducerPlan, Rate, Reaction};
+use crate::scenario::plan::{
+    ConsumerPlan, Idempotency, Keys, Phase, Plan, ProducerPlan, Rate, Reaction, Starts,
+};
 use crate::sim::{Dist, Span};
 
 use super::compile::limited;
@@ -39,7 +41,11 @@ fn producer(reader: &mut Reader, name: &str, entry: &Entry, table: &Table, plan:
         Node::Text(text) => value::rate(text),
         _ => value::rate(""),
     });
-    let rate = rate.unwrap_or(Rate::Every(Span::from_millis(1)));
+    let is_by_step = ["rate", "messages", "phases", "message"].iter().all(|key| table.get(key).is_none());
+    let rate = match rate {
+        None if is_by_step => Rate::Pause,
+        rate => rate.unwrap_or(Rate::Every(Span::from_millis(1))),
+    };
     let messages = reader.int(table, "messages", 0, i64::from(MESSAGES_MAX)).map(|count| count as u32);
     if let (None, Rate::Every(gap) | Rate::Poisson(gap)) = (messages, rate)
         && plan.run_for.0 / gap.0 > u64::from(MESSAGES_MAX)
@@ -55,7 +61,9 @@ fn producer(reader: &mut Reader, name: &str, entry: &Entry, table: &Table, plan:
     let send_to = address(reader, name, entry, table, "send_to", plan);
     ProducerPlan {
         instances: reader.int(table, "instances", 1, INSTANCES_MAX).unwrap_or(1) as u16,
-        phases: vec![Phase { lasts: None, rate }],
+        phases: if is_by_step { Vec::new() } else { vec![Phase { lasts: None, rate }] },
+        starts: starts(reader, table, plan),
+        stops: stops(reader, table, plan),
         messages,
         keys: reader.int(table, "keys", 1, KEYS_MAX).map(|count| Keys { count: count as u32, zipf: None }),
         size_bytes: size.unwrap_or(100),
@@ -81,11 +89,43 @@ fn consumer(reader: &mut Reader, name: &str, entry: &Entry, table: &Table, plan:
     let read_from = address(reader, name, entry, table, "read_from", plan);
     ConsumerPlan {
         instances: reader.int(table, "instances", 1, INSTANCES_MAX).unwrap_or(1) as u16,
+        starts: starts(reader, table, plan),
+        stops: stops(reader, table, plan),
+        is_by_hand: reader.flag(table, "by_hand").unwrap_or(false),
         process: reader.dist(table, "process").unwrap_or(Dist::Constant(Span::from_millis(1))),
         idempotency: idempotency(reader, table),
         config: settings::config(reader, table, Scope::Consumer(client.or(own_client(reader)))),
         client: client.map(str::to_owned),
         ..ConsumerPlan::new(name, &read_from)
+    }
+}
+
+/// `starts = "10s"` or `"by step"`.
+fn starts(reader: &mut Reader, table: &Table, plan: &Plan) -> Starts {
+    let starts = reader.parsed(table, "starts", |node| match node {
+        Node::Text(text) if text == "by step" => Ok(Starts::ByStep),
+        Node::Text(text) => {
+            value::duration(text).map(Starts::At).map_err(|why| format!("{why}, or `by step`"))
+        }
+        _ => Err("expected a time such as `10s`, or `by step`".to_owned()),
+    });
+    if let Some(Starts::At(at)) = starts {
+        within(reader, table, "starts", at, plan);
+    }
+    starts.unwrap_or(Starts::AtOnce)
+}
+
+fn stops(reader: &mut Reader, table: &Table, plan: &Plan) -> Option<Span> {
+    let at = reader.duration(table, "stops")?;
+    within(reader, table, "stops", at, plan);
+    Some(at)
+}
+
+fn within(reader: &mut Reader, table: &Table, key: &str, at: Span, plan: &Plan) {
+    let end = plan.run_for + plan.drain_for;
+    if let (true, Some(entry)) = (at > end, table.get(key)) {
+        let message = format!("`{key}` is after the end of the run");
+        reader.report_relation(Diagnostic::at(entry.at, message, format!("the run ends at {end}")));
     }
 }
 

@@ -75,7 +75,7 @@ pub static FILE: Keys = Keys {
         built("expect", "What holds at the end of every run."),
         built("variant", "Changes to the rest of the file, one run each: `[variant.NAME]`."),
         built("decisive", "For a file of one variant: the setting that decides, as a `--set` line."),
-        not_yet("step", "A script: one thing after another."),
+        built("step", "A script: one thing after another."),
         not_yet("service", "A service that is called directly."),
     ],
 };
@@ -128,8 +128,8 @@ pub static PRODUCER: Keys = Keys {
         not_yet("message", "Exact messages, one by one."),
         not_yet("connect_to", "The nodes that the client tries first."),
         not_yet("spread", "How messages are spread over several destinations."),
-        not_yet("starts", "When it starts."),
-        not_yet("stops", "When it stops."),
+        built("starts", "When it starts: `10s` or `by step`."),
+        built("stops", "When it is asked to stop."),
         not_yet("own_write", "A database write of its own that goes with each message."),
         not_yet("rpc", "It waits for a reply to each message."),
         not_yet("routing_key", "The routing key of its messages."),
@@ -147,9 +147,9 @@ pub static CONSUMER: Keys = Keys {
         built("client", "The client library; left out: the vendor's own."),
         built("config", "Client settings by the library's own names."),
         not_yet("connect_to", "The nodes that the client tries first."),
-        not_yet("by_hand", "It does only what steps say."),
-        not_yet("starts", "When it starts."),
-        not_yet("stops", "When it stops."),
+        built("by_hand", "It does only what steps say."),
+        built("starts", "When it starts: `10s` or `by step`."),
+        built("stops", "When it is asked to stop."),
         not_yet("poison", "Messages whose processing always fails."),
         not_yet("fails", "The share of processings that fail."),
         not_yet("if_fails", "What it does when processing fails."),
@@ -183,7 +183,29 @@ pub static WHEN: Keys = Keys {
         built("observed", "The moment that is waited for: `confirmed`."),
         built("by", "Only of this producer, consumer, instance or node."),
         built("nth", "Its how manieth occurrence, from 1."),
-        not_yet("state", "A state that is waited for."),
+        built("state", "A state that is waited for."),
+    ],
+};
+
+/// `[[step]]`: everything but the verbs and keys of faults.
+pub static STEP: Keys = Keys {
+    owner: "a step",
+    keys: &[
+        built("name", "How variants and reports call it."),
+        built("at", "Not before this time of the run."),
+        built("wait", "It waits so long; `false`: `send` does not wait for answers."),
+        built("wait_until", "It waits for a moment or a state."),
+        built("by", "Which client does it; left out when only one can."),
+        built("send", "A producer sends so many messages."),
+        built("get", "A consumer takes so many messages, or `all`, and processes them."),
+        built("ack", "A consumer acknowledges messages."),
+        built("nack", "A consumer gives messages back."),
+        built("reject", "A consumer gives messages back, one by one."),
+        built("requeue", "They are to be delivered again."),
+        built("commit", "A consumer commits its position."),
+        built("close", "A client is closed."),
+        built("start", "A client, with `true`, or a node starts."),
+        built("expect", "What holds now."),
     ],
 };
 
@@ -203,10 +225,11 @@ pub static VERBS: Keys = Keys {
         built("lose_disk", "Its disk is replaced by an empty one."),
         built("drop", "Raw frames vanish: `\"frames\"`."),
         built("duplicate", "Raw frames arrive twice: `\"frames\"`."),
-        not_yet("tear_disk", "The end of a file is torn off."),
-        not_yet("clock_jump", "Its wall clock jumps."),
-        not_yet("thaw", "A frozen process goes on."),
-        not_yet("heal", "A cut ends."),
+        built("tear_disk", "The end of a file is torn off."),
+        built("clock_jump", "Its wall clock jumps."),
+        built("thaw", "A frozen process goes on."),
+        built("heal", "Cuts, delays, drops and duplications end: of a fault, or on nodes."),
+        not_yet("alter", "An administrator changes a declared table."),
     ],
 };
 
@@ -225,15 +248,16 @@ pub static FAULT: Keys = Keys {
         built("for", "After how long it ends."),
         built("from", "From whom it is cut, or slowed; left out: from everybody."),
         built("one_way", "Only packets from the target are stopped."),
-        built("by", "How much longer packets take."),
+        built("by", "How much longer packets take, or how far the clock jumps."),
         built("on", "Between whom."),
         built("factor", "How many times as long an fsync takes."),
         built("rate", "The share of frames hit."),
         built("nth", "The how manieth frame is hit."),
         built("as", "A name for the node that is hit, for later targets."),
         built("optional", "It may stay unfired."),
-        not_yet("of", "Whose file is torn."),
-        not_yet("last", "How much is torn off."),
+        built("of", "Which file is torn: `orders/0`."),
+        not_yet("to", "What `alter` changes."),
+        built("last", "How much is torn off."),
     ],
 };
 
@@ -243,9 +267,10 @@ mod tests {
 
     #[test]
     fn each_key_is_declared_once_and_in_a_sentence() {
-        for keys in
-            [&FILE, &TEXT, &CLUSTER, &ENTITY, &PRODUCER, &CONSUMER, &NETWORK, &DISK, &WHEN, &VERBS, &FAULT]
-        {
+        for keys in [
+            &FILE, &TEXT, &CLUSTER, &ENTITY, &PRODUCER, &CONSUMER, &NETWORK, &DISK, &WHEN, &VERBS, &FAULT,
+            &STEP,
+        ] {
             for (i, key) in keys.keys.iter().enumerate() {
                 assert!(key.meaning.ends_with('.'), "{}", key.name);
                 assert!(!keys.keys[..i].iter().any(|other| other.name == key.name), "{}", key.name);

@@ -1,5 +1,5 @@
 //! The state that a run begins in: every group is stable, owns its partitions, and has committed offset 0 of each, as
-//! if it had been there before the first message. What that takes is in the coordinator's log, like anything else.
+//! if it had been there before the first message. A group whose consumers start later has no members yet. What that takes is in the coordinator's log, like anything else.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use super::client::range;
 use super::config::{ConsumerConfig, group_id};
 use super::content::{Committed, GroupRecord, MemberRecord};
 use super::model::{KafkaModel, Node};
-use crate::scenario::plan::Plan;
+use crate::scenario::plan::{Plan, Starts};
 
 /// The generation of the groups that a run begins with.
 pub(super) const GENERATION: u32 = 1;
@@ -27,7 +27,9 @@ pub(super) fn groups(model: &mut KafkaModel, plan: &Plan) {
             continue;
         };
         let config = ConsumerConfig::new(plan, consumer);
-        let ids: Vec<u64> = (1..=u64::from(consumer.instances)).collect();
+        // Whoever starts later is no member yet; the group and its offsets are there.
+        let instances = if consumer.starts == Starts::AtOnce { consumer.instances } else { 0 };
+        let ids: Vec<u64> = (1..=u64::from(instances)).collect();
         let assignment = range(&ids, (topic.first, topic.count));
         for (id, index) in ids.iter().zip(nodes) {
             if let Node::Consumer(member) = &mut model.nodes[index] {

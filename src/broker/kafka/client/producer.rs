@@ -115,6 +115,12 @@ impl Producer {
         !self.app.has_more() && !self.app.is_waiting() && self.again == 0
     }
 
+    /// A step tells the application to send.
+    pub(in super::super) fn told_to_send(&mut self, count: u32, ctx: &mut KafkaCtx<'_>) {
+        self.app.tell(count, ctx.now());
+        self.arm_due(ctx);
+    }
+
     #[inline]
     pub(in super::super) fn on(
         &mut self,
