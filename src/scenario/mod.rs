@@ -42,17 +42,15 @@
 //! assert_eq!(plan.expect("no mistakes").producers[0].messages, Some(500));
 //! ```
 //!
-//! Reading goes through [`tree`] (values with their places), `overlay` (variants), `compile` with `faults`, `settings`
-//! and
+//! Reading goes through [`tree`] (values with their places), `overlay` (variants), `compile` with `faults`, `steps`, `settings` and
 //! `claims` (every mistake, then the plan), [`diagnostic`] (mistakes for people). Every key is declared once in
 //! [`keys`], every measure once in [`measure`], every setting once by its family.
 //!
 //! Invariant: what is accepted is carried out. What belongs to the language or to the real system and is not modelled
 //! is refused by name.
 //!
-//! Not modelled: scripts (`[[step]]`), services, phases of rates, exact messages, clients that start or stop by
-//! schedule, failing and pooled consumers, faults on requests, torn disks, clock jumps, triggers on states,
-//! expectations over many seeds, and every family but Kafka.
+//! Not modelled: services, phases of rates, exact messages, failing and pooled consumers, faults on requests,
+//! alterations by an administrator, expectations over many seeds, and every family but Kafka.
 
 pub mod catalog;
 mod claims;

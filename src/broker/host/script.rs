@@ -190,6 +190,7 @@ impl<M: Hosted> Host<M> {
             None => return done,
             Some(Action::Expect(_)) => return Phase::Ask,
             Some(Action::Fault(_) | Action::Send { .. }) if is_late => return Phase::Over,
+            Some(Action::Fault(fault)) if self.faults.get(*fault as usize).is_none() => return done,
             Some(Action::Fault(fault)) => {
                 // Whether it found somebody is told as of any fault.
                 self.fire(*fault);
