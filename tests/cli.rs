@@ -311,3 +311,18 @@ fn one_job_and_many_say_the_same() {
         assert!(one.out == many.out && one.out == all.out, "{format}");
     }
 }
+
+#[test]
+fn other_programs_are_told_what_they_ask() {
+    let schema = mqlab(&["schema"]);
+    assert_eq!(schema.code, 0, "{}", schema.err);
+    let value: Value = serde_json::from_str(&schema.out).expect("it is JSON");
+    assert_eq!(value["$schema"], "http://json-schema.org/draft-07/schema#");
+    for shell in ["bash", "zsh", "fish"] {
+        let script = mqlab(&["completions", shell]);
+        assert!(script.code == 0 && script.out.contains("explain"), "{shell}: {}", script.err);
+    }
+    assert_eq!(mqlab(&["completions", "csh"]).code, 2);
+    let page = mqlab(&["man"]);
+    assert!(page.code == 0 && page.out.contains(".TH") && page.out.contains(".SH \"CHECK\""), "{}", page.out);
+}

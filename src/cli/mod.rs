@@ -13,6 +13,7 @@ mod exit;
 mod list;
 mod open;
 mod run;
+mod tools;
 
 pub use exit::{Exit, Failure};
 
@@ -39,6 +40,12 @@ enum Command {
     Explain(run::Explain),
     /// List the built-in scenarios, a family's settings, or the moments that faults can wait for.
     List(list::List),
+    /// The JSON Schema of scenario files, for editors.
+    Schema,
+    /// A script that completes commands in a shell.
+    Completions(tools::Completions),
+    /// The manual page.
+    Man,
 }
 
 /// Which run of a scenario.
@@ -104,6 +111,9 @@ impl Cli {
             Some(Command::Check(check)) => check.execute(&mut out),
             Some(Command::Explain(explain)) => explain.execute(&mut out),
             Some(Command::List(list)) => list.execute(&mut out),
+            Some(Command::Schema) => tools::schema(&mut out),
+            Some(Command::Completions(completions)) => completions.execute(&mut out),
+            Some(Command::Man) => tools::man(&mut out),
         }
     }
 }

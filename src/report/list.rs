@@ -3,18 +3,7 @@
 use super::paint::{HEAD, paint, put, wrap};
 use crate::broker::{Family, Kind, Scope, Setting, Status};
 use crate::lab::list::Entry;
-
-/// What `when` can wait for, in every family.
-const MOMENTS: [(&str, &str); 8] = [
-    ("sent", "an application handed a message to its client"),
-    ("confirmed", "a client told its application that a send succeeded"),
-    ("failed", "a client told its application that a send failed"),
-    ("delivered", "a consumer was handed a message"),
-    ("effect", "processing a message changed the store"),
-    ("acknowledged", "a consumer told the broker that a message is done"),
-    ("leader_elected", "a place has a new leader"),
-    ("detected_down", "the cluster noticed that a node is down"),
-];
+use crate::scenario::keys::MOMENTS;
 
 /// Every scenario with its title and variants.
 pub fn scenarios(entries: &[Entry]) -> String {

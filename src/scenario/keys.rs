@@ -1,5 +1,7 @@
 //! Every key of the language, declared once: checks, suggestions and reference pages derive from these tables.
 
+use super::shape::{Form, Shape};
+
 /// One key of a table.
 #[derive(Clone, Copy, Debug)]
 pub struct Key {
@@ -9,6 +11,16 @@ pub struct Key {
     pub state: State,
     /// What it says, in one sentence.
     pub meaning: &'static str,
+    /// What may stand behind it.
+    pub shape: Shape,
+}
+
+impl Key {
+    /// With this shape.
+    const fn is(mut self, shape: Shape) -> Self {
+        self.shape = shape;
+        self
+    }
 }
 
 /// Whether a key works.
@@ -42,40 +54,45 @@ impl Keys {
 }
 
 const fn built(name: &'static str, meaning: &'static str) -> Key {
-    Key { name, state: State::Built, meaning }
+    Key { name, state: State::Built, meaning, shape: Shape::Any }
 }
 
 const fn not_yet(name: &'static str, meaning: &'static str) -> Key {
-    Key { name, state: State::NotYet, meaning }
+    Key { name, state: State::NotYet, meaning, shape: Shape::Any }
 }
 
 /// The top of a file. The family adds its own named tables, such as `topic`.
 pub static FILE: Keys = Keys {
     owner: "a scenario",
     keys: &[
-        built("title", "One line that names the story."),
-        built("family", "The message queue: `kafka`."),
-        built("version", "The release whose rules and defaults hold; left out: the newest that is modelled."),
-        built("facts", "The ids of the facts it reproduces."),
-        built("claims", "The ids of the claims it teaches."),
-        built("sources", "Where to read more: addresses."),
-        built("question", "What is asked before the run."),
-        built("story", "What happens."),
-        built("lesson", "What to take away."),
-        built("text", "Title, question, story and lesson in other languages: `[text.zh]`."),
-        built("seed", "Decides every random draw."),
-        built("run_for", "Producers send and faults start in this window."),
-        built("drain_for", "Then consumers get this long."),
-        built("cluster", "The nodes and the settings of the cluster."),
-        built("producer", "Applications that send: `[producer.NAME]`."),
-        built("consumer", "Applications that read, one subscription each: `[consumer.NAME]`."),
-        built("network", "The properties of every link."),
-        built("disk", "The properties of every disk."),
-        built("fault", "What goes wrong: `[fault.NAME]`."),
-        built("expect", "What holds at the end of every run."),
-        built("variant", "Changes to the rest of the file, one run each: `[variant.NAME]`."),
-        built("decisive", "For a file of one variant: the setting that decides, as a `--set` line."),
-        built("step", "A script: one thing after another."),
+        built("title", "One line that names the story.").is(Shape::Text),
+        built("family", "The message queue: `kafka`.").is(Shape::Family),
+        built("version", "The release whose rules and defaults hold; left out: the newest that is modelled.")
+            .is(Shape::Form(Form::Release)),
+        built("facts", "The ids of the facts it reproduces.").is(Shape::Texts),
+        built("claims", "The ids of the claims it teaches.").is(Shape::Texts),
+        built("sources", "Where to read more: addresses.").is(Shape::Texts),
+        built("question", "What is asked before the run.").is(Shape::Text),
+        built("story", "What happens.").is(Shape::Text),
+        built("lesson", "What to take away.").is(Shape::Text),
+        built("text", "Title, question, story and lesson in other languages: `[text.zh]`.")
+            .is(Shape::Table(&LANGUAGES)),
+        built("seed", "Decides every random draw.").is(Shape::Int(0, i64::MAX)),
+        built("run_for", "Producers send and faults start in this window.").is(Shape::Form(Form::Time)),
+        built("drain_for", "Then consumers get this long.").is(Shape::Form(Form::Time)),
+        built("cluster", "The nodes and the settings of the cluster.").is(Shape::Cluster(&CLUSTER)),
+        built("producer", "Applications that send: `[producer.NAME]`.").is(Shape::Named(&[&PRODUCER])),
+        built("consumer", "Applications that read, one subscription each: `[consumer.NAME]`.")
+            .is(Shape::Named(&[&CONSUMER])),
+        built("network", "The properties of every link.").is(Shape::Table(&NETWORK)),
+        built("disk", "The properties of every disk.").is(Shape::Table(&DISK)),
+        built("fault", "What goes wrong: `[fault.NAME]`.").is(Shape::Named(&[&FAULT, &VERBS])),
+        built("expect", "What holds at the end of every run.").is(Shape::Claims),
+        built("variant", "Changes to the rest of the file, one run each: `[variant.NAME]`.")
+            .is(Shape::Variants),
+        built("decisive", "For a file of one variant: the setting that decides, as a `--set` line.")
+            .is(Shape::Table(&DECISIVE)),
+        built("step", "A script: one thing after another.").is(Shape::Tables(&[&STEP, &FAULT, &VERBS])),
         not_yet("service", "A service that is called directly."),
     ],
 };
@@ -90,46 +107,58 @@ pub static DESCRIPTIONS: &[&str] = &[
 pub static TEXT: Keys = Keys {
     owner: "a translation",
     keys: &[
-        built("title", "One line that names the story."),
-        built("question", "What is asked before the run."),
-        built("story", "What happens."),
-        built("lesson", "What to take away."),
+        built("title", "One line that names the story.").is(Shape::Text),
+        built("question", "What is asked before the run.").is(Shape::Text),
+        built("story", "What happens.").is(Shape::Text),
+        built("lesson", "What to take away.").is(Shape::Text),
     ],
 };
 
 /// Languages of `[text.…]`.
-pub static LANGUAGES: Keys = Keys { owner: "`text`", keys: &[built("zh", "Chinese.")] };
+pub static LANGUAGES: Keys =
+    Keys { owner: "`text`", keys: &[built("zh", "Chinese.").is(Shape::Table(&TEXT))] };
 
 /// `[cluster]`. The family adds the counts of its roles and its fields.
-pub static CLUSTER: Keys =
-    Keys { owner: "`cluster`", keys: &[built("config", "Settings by the vendor's own names.")] };
+pub static CLUSTER: Keys = Keys {
+    owner: "`cluster`",
+    keys: &[built("config", "Settings by the vendor's own names.").is(Shape::Config)],
+};
 
 /// The named tables that a family declares. The family adds their fields.
-pub static ENTITY: Keys =
-    Keys { owner: "this table", keys: &[built("config", "Settings by the vendor's own names.")] };
+pub static ENTITY: Keys = Keys {
+    owner: "this table",
+    keys: &[built("config", "Settings by the vendor's own names.").is(Shape::Config)],
+};
 
 /// `[producer.NAME]`.
 pub static PRODUCER: Keys = Keys {
     owner: "a producer",
     keys: &[
-        built("send_to", "Where it sends."),
-        built("messages", "How many in total, shared by its instances; left out: until `run_for`."),
-        built("rate", "`1000/s`, `poisson(1000/s)`, `one by one` or `max`, in total over its instances."),
-        built("keys", "How many different keys the messages have; left out: they have none."),
-        built("size", "The size of each message: `100 B`."),
-        built("instances", "How many processes share the work."),
-        built("client", "The client library; left out: the vendor's own."),
-        built("config", "Client settings by the library's own names."),
-        built("if_failed", "What the application does when the client reports a failure."),
-        built("if_unknown", "The same, when it stays open whether the message was stored."),
-        built("attempts", "How often the application hands a message to the client at most."),
-        built("every", "How long the application waits before it sends a message again."),
+        built("send_to", "Where it sends.").is(Shape::Text),
+        built("messages", "How many in total, shared by its instances; left out: until `run_for`.")
+            .is(Shape::Int(0, 50_000_000)),
+        built("rate", "`1000/s`, `poisson(1000/s)`, `one by one` or `max`, in total over its instances.")
+            .is(Shape::Form(Form::Rate)),
+        built("keys", "How many different keys the messages have; left out: they have none.")
+            .is(Shape::Int(1, 10_000_000)),
+        built("size", "The size of each message: `100 B`.").is(Shape::Size),
+        built("instances", "How many processes share the work.").is(Shape::Int(1, 1_000)),
+        built("client", "The client library; left out: the vendor's own.").is(Shape::Client),
+        built("config", "Client settings by the library's own names.").is(Shape::Config),
+        built("if_failed", "What the application does when the client reports a failure.")
+            .is(Shape::Words(&["give up", "send again"])),
+        built("if_unknown", "The same, when it stays open whether the message was stored.")
+            .is(Shape::Words(&["give up", "send again"])),
+        built("attempts", "How often the application hands a message to the client at most.")
+            .is(Shape::Int(1, 65_535)),
+        built("every", "How long the application waits before it sends a message again.")
+            .is(Shape::Form(Form::Time)),
         not_yet("phases", "Rates that follow one another."),
         not_yet("message", "Exact messages, one by one."),
         not_yet("connect_to", "The nodes that the client tries first."),
         not_yet("spread", "How messages are spread over several destinations."),
-        built("starts", "When it starts: `10s` or `by step`."),
-        built("stops", "When it is asked to stop."),
+        built("starts", "When it starts: `10s` or `by step`.").is(Shape::Text),
+        built("stops", "When it is asked to stop.").is(Shape::Form(Form::Time)),
         not_yet("own_write", "A database write of its own that goes with each message."),
         not_yet("rpc", "It waits for a reply to each message."),
         not_yet("routing_key", "The routing key of its messages."),
@@ -140,16 +169,18 @@ pub static PRODUCER: Keys = Keys {
 pub static CONSUMER: Keys = Keys {
     owner: "a consumer",
     keys: &[
-        built("read_from", "What it reads."),
-        built("instances", "How many processes share the work."),
-        built("process", "How long processing one message takes: `2ms`, `1ms..3ms`, `exp(2ms)`."),
-        built("idempotency", "How the application protects its store against repeated deliveries."),
-        built("client", "The client library; left out: the vendor's own."),
-        built("config", "Client settings by the library's own names."),
+        built("read_from", "What it reads.").is(Shape::Text),
+        built("instances", "How many processes share the work.").is(Shape::Int(1, 1_000)),
+        built("process", "How long processing one message takes: `2ms`, `1ms..3ms`, `exp(2ms)`.")
+            .is(Shape::Form(Form::Times)),
+        built("idempotency", "How the application protects its store against repeated deliveries.")
+            .is(Shape::Words(&["none", "unique_key", "set_by_key"])),
+        built("client", "The client library; left out: the vendor's own.").is(Shape::Client),
+        built("config", "Client settings by the library's own names.").is(Shape::Config),
         not_yet("connect_to", "The nodes that the client tries first."),
-        built("by_hand", "It does only what steps say."),
-        built("starts", "When it starts: `10s` or `by step`."),
-        built("stops", "When it is asked to stop."),
+        built("by_hand", "It does only what steps say.").is(Shape::Flag),
+        built("starts", "When it starts: `10s` or `by step`.").is(Shape::Text),
+        built("stops", "When it is asked to stop.").is(Shape::Form(Form::Time)),
         not_yet("poison", "Messages whose processing always fails."),
         not_yet("fails", "The share of processings that fail."),
         not_yet("if_fails", "What it does when processing fails."),
@@ -163,27 +194,44 @@ pub static CONSUMER: Keys = Keys {
 pub static NETWORK: Keys = Keys {
     owner: "`network`",
     keys: &[
-        built("latency", "One-way latency of every link: `0.3ms..0.8ms`."),
-        built("bandwidth", "Of every directed link: `100 MB/s`; left out: unlimited."),
+        built("latency", "One-way latency of every link: `0.3ms..0.8ms`.").is(Shape::Form(Form::Times)),
+        built("bandwidth", "Of every directed link: `100 MB/s`; left out: unlimited.")
+            .is(Shape::Form(Form::Bandwidth)),
     ],
 };
 
 /// `[disk]`.
-pub static DISK: Keys =
-    Keys { owner: "`disk`", keys: &[built("fsync", "How long one fsync takes: `2ms`, `exp(2ms)`.")] };
+pub static DISK: Keys = Keys {
+    owner: "`disk`",
+    keys: &[built("fsync", "How long one fsync takes: `2ms`, `exp(2ms)`.").is(Shape::Form(Form::Times))],
+};
 
 /// `decisive = { … }`.
-pub static DECISIVE: Keys =
-    Keys { owner: "`decisive`", keys: &[built("set", "The deciding change, as a `--set` line.")] };
+pub static DECISIVE: Keys = Keys {
+    owner: "`decisive`",
+    keys: &[built("set", "The deciding change, as a `--set` line.").is(Shape::Text)],
+};
+
+/// The moments that `when` can wait for, in every family.
+pub static MOMENTS: &[(&str, &str)] = &[
+    ("sent", "an application handed a message to its client"),
+    ("confirmed", "a client told its application that a send succeeded"),
+    ("failed", "a client told its application that a send failed"),
+    ("delivered", "a consumer was handed a message"),
+    ("effect", "processing a message changed the store"),
+    ("acknowledged", "a consumer told the broker that a message is done"),
+    ("leader_elected", "a place has a new leader"),
+    ("detected_down", "the cluster noticed that a node is down"),
+];
 
 /// `when = { … }`.
 pub static WHEN: Keys = Keys {
     owner: "`when`",
     keys: &[
-        built("observed", "The moment that is waited for: `confirmed`."),
-        built("by", "Only of this producer, consumer, instance or node."),
-        built("nth", "Its how manieth occurrence, from 1."),
-        built("state", "A state that is waited for."),
+        built("observed", "The moment that is waited for: `confirmed`.").is(Shape::Moment),
+        built("by", "Only of this producer, consumer, instance or node.").is(Shape::Text),
+        built("nth", "Its how manieth occurrence, from 1.").is(Shape::Int(1, 4_294_967_295)),
+        built("state", "A state that is waited for.").is(Shape::Claims),
     ],
 };
 
@@ -191,21 +239,18 @@ pub static WHEN: Keys = Keys {
 pub static STEP: Keys = Keys {
     owner: "a step",
     keys: &[
-        built("name", "How variants and reports call it."),
-        built("at", "Not before this time of the run."),
+        built("name", "How variants and reports call it.").is(Shape::Text),
         built("wait", "It waits so long; `false`: `send` does not wait for answers."),
-        built("wait_until", "It waits for a moment or a state."),
-        built("by", "Which client does it; left out when only one can."),
-        built("send", "A producer sends so many messages."),
+        built("wait_until", "It waits for a moment or a state.").is(Shape::Table(&WHEN)),
+        built("send", "A producer sends so many messages.").is(Shape::Int(1, 50_000_000)),
         built("get", "A consumer takes so many messages, or `all`, and processes them."),
         built("ack", "A consumer acknowledges messages."),
         built("nack", "A consumer gives messages back."),
         built("reject", "A consumer gives messages back, one by one."),
-        built("requeue", "They are to be delivered again."),
-        built("commit", "A consumer commits its position."),
-        built("close", "A client is closed."),
-        built("start", "A client, with `true`, or a node starts."),
-        built("expect", "What holds now."),
+        built("requeue", "They are to be delivered again.").is(Shape::Flag),
+        built("commit", "A consumer commits its position.").is(Shape::Flag),
+        built("close", "A client is closed.").is(Shape::Flag),
+        built("expect", "What holds now.").is(Shape::Claims),
     ],
 };
 
@@ -213,22 +258,23 @@ pub static STEP: Keys = Keys {
 pub static VERBS: Keys = Keys {
     owner: "a fault",
     keys: &[
-        built("kill", "The process ends at once; the page cache stays."),
-        built("power_off", "The machine loses power: what was not flushed is gone."),
-        built("stop", "The process is asked to stop."),
-        built("freeze", "The process stands still."),
-        built("start", "A process that is down starts, a frozen one goes on."),
-        built("disconnect", "All its connections are reset."),
-        built("cut", "No packets between it and the others."),
-        built("delay", "Packets take longer."),
-        built("slow_disk", "Its fsyncs take longer."),
-        built("lose_disk", "Its disk is replaced by an empty one."),
-        built("drop", "Raw frames vanish: `\"frames\"`."),
-        built("duplicate", "Raw frames arrive twice: `\"frames\"`."),
-        built("tear_disk", "The end of a file is torn off."),
-        built("clock_jump", "Its wall clock jumps."),
-        built("thaw", "A frozen process goes on."),
-        built("heal", "Cuts, delays, drops and duplications end: of a fault, or on nodes."),
+        built("kill", "The process ends at once; the page cache stays.").is(Shape::Texts),
+        built("power_off", "The machine loses power: what was not flushed is gone.").is(Shape::Texts),
+        built("stop", "The process is asked to stop.").is(Shape::Texts),
+        built("freeze", "The process stands still.").is(Shape::Texts),
+        built("start", "A process that is down starts, a frozen one goes on; in a step, `true`: a client.")
+            .is(Shape::Any),
+        built("disconnect", "All its connections are reset.").is(Shape::Texts),
+        built("cut", "No packets between it and the others.").is(Shape::Texts),
+        built("delay", "Packets take longer.").is(Shape::FormOrTexts(Form::Times)),
+        built("slow_disk", "Its fsyncs take longer.").is(Shape::Texts),
+        built("lose_disk", "Its disk is replaced by an empty one.").is(Shape::Texts),
+        built("drop", "Raw frames vanish: `\"frames\"`.").is(Shape::Words(&["frames"])),
+        built("duplicate", "Raw frames arrive twice: `\"frames\"`.").is(Shape::Words(&["frames"])),
+        built("tear_disk", "The end of a file is torn off.").is(Shape::Texts),
+        built("clock_jump", "Its wall clock jumps.").is(Shape::Texts),
+        built("thaw", "A frozen process goes on.").is(Shape::Texts),
+        built("heal", "Cuts, delays, drops and duplications end: of a fault, or on nodes.").is(Shape::Texts),
         not_yet("alter", "An administrator changes a declared table."),
     ],
 };
@@ -237,29 +283,52 @@ pub static VERBS: Keys = Keys {
 pub static FAULT: Keys = Keys {
     owner: "a fault",
     keys: &[
-        built("at", "When it starts, from the start of the run."),
-        built("when", "It starts when this is observed."),
-        built("after", "How long after what `when` waits for."),
-        built("every", "It starts again after this time."),
-        built("times", "How often it starts."),
-        built("restart_after", "After how long the process starts again."),
-        built("thaw_after", "After how long the process goes on."),
-        built("heal_after", "After how long packets pass again."),
-        built("for", "After how long it ends."),
-        built("from", "From whom it is cut, or slowed; left out: from everybody."),
-        built("one_way", "Only packets from the target are stopped."),
-        built("by", "How much longer packets take, or how far the clock jumps."),
-        built("on", "Between whom."),
-        built("factor", "How many times as long an fsync takes."),
-        built("rate", "The share of frames hit."),
-        built("nth", "The how manieth frame is hit."),
-        built("as", "A name for the node that is hit, for later targets."),
-        built("optional", "It may stay unfired."),
-        built("of", "Which file is torn: `orders/0`."),
+        built("at", "When it starts, from the start of the run.").is(Shape::Form(Form::Time)),
+        built("when", "It starts when this is observed.").is(Shape::Table(&WHEN)),
+        built("after", "How long after what `when` waits for.").is(Shape::Form(Form::Time)),
+        built("every", "It starts again after this time.").is(Shape::Form(Form::Time)),
+        built("times", "How often it starts.").is(Shape::Int(1, 1_000)),
+        built("restart_after", "After how long the process starts again.").is(Shape::Form(Form::Time)),
+        built("thaw_after", "After how long the process goes on.").is(Shape::Form(Form::Time)),
+        built("heal_after", "After how long packets pass again.").is(Shape::Form(Form::Time)),
+        built("for", "After how long it ends.").is(Shape::Form(Form::Time)),
+        built("from", "From whom it is cut, or slowed; left out: from everybody.").is(Shape::Texts),
+        built("one_way", "Only packets from the target are stopped.").is(Shape::Flag),
+        built("by", "How much longer packets take, or how far the clock jumps; in a step, who.")
+            .is(Shape::Text),
+        built("on", "Between whom.").is(Shape::Texts),
+        built("factor", "How many times as long an fsync takes.").is(Shape::Int(2, 1_000_000)),
+        built("rate", "The share of frames hit.").is(Shape::Form(Form::Share)),
+        built("nth", "The how manieth frame is hit.").is(Shape::Int(1, 4_294_967_295)),
+        built("as", "A name for the node that is hit, for later targets.").is(Shape::Text),
+        built("optional", "It may stay unfired.").is(Shape::Flag),
+        built("of", "Which file is torn: `orders/0`.").is(Shape::Text),
+        built("last", "How much is torn off.").is(Shape::Size),
         not_yet("to", "What `alter` changes."),
-        built("last", "How much is torn off."),
     ],
 };
+
+/// Every table of keys.
+pub static ALL: &[&Keys] = &[
+    &FILE, &TEXT, &LANGUAGES, &CLUSTER, &ENTITY, &PRODUCER, &CONSUMER, &NETWORK, &DISK, &DECISIVE, &WHEN,
+    &STEP, &VERBS, &FAULT,
+];
+
+/// Where the tables whose names do not depend on the family stand, with `x` for names that an author chooses.
+pub static PLACED: &[(&str, &Keys)] = &[
+    ("", &FILE),
+    ("text", &LANGUAGES),
+    ("text.zh", &TEXT),
+    ("cluster", &CLUSTER),
+    ("producer.x", &PRODUCER),
+    ("consumer.x", &CONSUMER),
+    ("network", &NETWORK),
+    ("disk", &DISK),
+    ("fault.x", &FAULT),
+    ("fault.x", &VERBS),
+    ("fault.x.when", &WHEN),
+    ("decisive", &DECISIVE),
+];
 
 #[cfg(test)]
 mod tests {
@@ -267,10 +336,7 @@ mod tests {
 
     #[test]
     fn each_key_is_declared_once_and_in_a_sentence() {
-        for keys in [
-            &FILE, &TEXT, &CLUSTER, &ENTITY, &PRODUCER, &CONSUMER, &NETWORK, &DISK, &WHEN, &VERBS, &FAULT,
-            &STEP,
-        ] {
+        for keys in ALL {
             for (i, key) in keys.keys.iter().enumerate() {
                 assert!(key.meaning.ends_with('.'), "{}", key.name);
                 assert!(!keys.keys[..i].iter().any(|other| other.name == key.name), "{}", key.name);

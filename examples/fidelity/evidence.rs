@@ -1,0 +1,173 @@
+//! What the evidence is made of: facts with their rows, claims, and the runs that stand for them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::{fs, thread};
+
+use mqlab::broker;
+use mqlab::lab::run::Run;
+use mqlab::ledger::measure::Measured;
+use mqlab::scenario::plan::Plan;
+use mqlab::scenario::{Scenario, Style, catalog};
+use serde::Deserialize;
+
+/// So many seeds stand behind each row.
+pub(crate) const SEEDS: u64 = 50;
+
+/// A fact of `docs/facts.toml`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Fact {
+    /// `measured`, `documented` or `derived`.
+    pub(crate) kind: String,
+    /// In our own words.
+    pub(crate) text: String,
+    /// Where it is from.
+    pub(crate) sources: Vec<String>,
+    /// What stands for it here.
+    #[serde(default)]
+    pub(crate) rows: Vec<Row>,
+}
+
+/// One measure of one variant, beside what was published.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Row {
+    /// The scenario.
+    pub(crate) scenario: String,
+    /// Its variant.
+    pub(crate) variant: String,
+    /// The measure.
+    pub(crate) measure: String,
+    /// What was published.
+    pub(crate) published: String,
+    /// How much smaller our run is.
+    pub(crate) scale: Option<String>,
+    /// Within these bounds, over all seeds, the run agrees with what was published.
+    pub(crate) agrees: Option<String>,
+    /// Within these it shows the same direction.
+    pub(crate) direction: Option<String>,
+    /// What a reader should know.
+    pub(crate) note: Option<String>,
+    /// Why it differs, if it does.
+    pub(crate) why: Option<String>,
+}
+
+/// A claim of `docs/claims.toml`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Claim {
+    /// In our own words.
+    pub(crate) text: String,
+    /// By what it is shown.
+    pub(crate) shown: String,
+}
+
+/// A scenario with the plans of all its variants.
+pub(crate) struct Lesson {
+    /// What the file says.
+    pub(crate) scenario: Scenario,
+    /// By the names of variants.
+    pub(crate) plans: Vec<(String, Plan)>,
+}
+
+/// Everything that the pages are about.
+pub(crate) struct Evidence {
+    /// By their ids.
+    pub(crate) facts: BTreeMap<String, Fact>,
+    /// By their ids.
+    pub(crate) claims: BTreeMap<String, Claim>,
+    /// In the order of their names.
+    pub(crate) lessons: Vec<Lesson>,
+}
+
+/// What the pages read of a run: the values of the paths that rows and claims name.
+pub(crate) type Values = BTreeMap<String, Measured>;
+
+/// Scenario, variant, and how many seeds after the file's own.
+pub(crate) type Key = (String, String, u64);
+
+/// Values of runs.
+pub(crate) type Runs = BTreeMap<Key, Values>;
+
+/// A path below the project.
+pub(crate) fn root(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+fn table<T: for<'a> Deserialize<'a>>(path: &str) -> Result<T, String> {
+    let text = fs::read_to_string(root(path)).map_err(|why| format!("{path}: {why}"))?;
+    toml::from_str(&text).map_err(|why| format!("{path}: {why}"))
+}
+
+impl Evidence {
+    /// Reads facts, claims and scenarios; every row must lead somewhere.
+    pub(crate) fn read() -> Result<Self, String> {
+        let facts: BTreeMap<String, Fact> = table("docs/facts.toml")?;
+        let claims = table("docs/claims.toml")?;
+        let lessons: Vec<Lesson> = catalog::all().iter().map(lesson).collect::<Result<_, _>>()?;
+        for (id, row) in facts.iter().flat_map(|(id, fact)| fact.rows.iter().map(move |row| (id, row))) {
+            let of = lessons.iter().find(|lesson| lesson.scenario.name == row.scenario);
+            if !of.is_some_and(|lesson| lesson.plans.iter().any(|(name, _)| *name == row.variant)) {
+                return Err(format!("{id}: there is no {} {}", row.scenario, row.variant));
+            }
+        }
+        Ok(Self { facts, claims, lessons })
+    }
+
+    /// Runs every variant with the file's seed, and those that rows name with `seeds` seeds.
+    pub(crate) fn play(&self, seeds: u64, progress: &(dyn Fn(usize, usize) + Sync)) -> Runs {
+        let mut work = Vec::new();
+        for lesson in &self.lessons {
+            for (variant, plan) in &lesson.plans {
+                let rows = || self.rows(&lesson.scenario.name, variant);
+                let paths: BTreeSet<&str> = plan.expectations.iter().map(|one| one.path.as_str()).collect();
+                let paths: BTreeSet<&str> = paths.into_iter().chain(rows()).collect();
+                let seeds = if rows().next().is_some() { seeds } else { 1 };
+                work.extend((0..seeds).map(|n| (lesson, variant, plan, paths.clone(), n)));
+            }
+        }
+        let (next, done, runs) = (AtomicUsize::new(0), AtomicUsize::new(0), Mutex::new(Runs::new()));
+        let worker = || {
+            while let Some((lesson, variant, plan, paths, n)) = work.get(next.fetch_add(1, Ordering::Relaxed))
+            {
+                let key = (lesson.scenario.name.clone(), (*variant).clone(), *n);
+                let values = values(plan, *n, paths);
+                runs.lock().expect("no other worker failed").insert(key, values);
+                progress(done.fetch_add(1, Ordering::Relaxed) + 1, work.len());
+            }
+        };
+        let jobs = thread::available_parallelism().map_or(2, usize::from);
+        thread::scope(|scope| (0..jobs).for_each(|_| drop(scope.spawn(worker))));
+        runs.into_inner().expect("no worker failed")
+    }
+
+    /// The measures of the rows of a variant.
+    fn rows<'a>(&'a self, scenario: &'a str, variant: &'a str) -> impl Iterator<Item = &'a str> {
+        let rows = self.facts.values().flat_map(|fact| &fact.rows);
+        rows.filter(move |row| row.scenario == scenario && row.variant == variant)
+            .map(|row| row.measure.as_str())
+    }
+}
+
+fn lesson(one: &catalog::BuiltIn) -> Result<Lesson, String> {
+    let plain = |mistakes: mqlab::scenario::Diagnostics| mistakes.render(Style::Plain);
+    let scenario = one.read().map_err(plain)?;
+    let mut plans = Vec::new();
+    for name in &scenario.variants {
+        plans.push((name.clone(), scenario.plan(Some(name), &[]).map_err(plain)?));
+    }
+    if plans.is_empty() {
+        plans.push(("-".to_owned(), scenario.plan(None, &[]).map_err(plain)?));
+    }
+    Ok(Lesson { scenario, plans })
+}
+
+fn values(plan: &Plan, n: u64, paths: &BTreeSet<&str>) -> Values {
+    let family = broker::family(plan.family).expect("a plan names its family");
+    let states: Vec<String> = paths.iter().map(|path| (*path).to_owned()).collect();
+    let outcome = Run::new(family, plan, plan.seed.wrapping_add(n)).outcome(&states);
+    states.into_iter().filter_map(|path| Some((path.clone(), outcome.value(&path)?))).collect()
+}

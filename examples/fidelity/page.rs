@@ -1,0 +1,236 @@
+//! The pages, in Markdown.
+
+use std::fmt::Write as _;
+
+use mqlab::ledger::measure::Measured;
+
+use super::evidence::{Evidence, Fact, Row, Runs, SEEDS, Values};
+
+const FIDELITY: &str = "\
+# What others found, and what mqlab gives
+
+Written by `cargo run --release --example fidelity`; do not edit. The facts, and the bounds within which a run is said to
+agree, stand in `facts.toml` beside this page; the verdict is computed from them.
+
+**agrees**: with every seed the value lies within the bounds that were drawn around what was published. **direction
+only**: it shows the same effect, and its size says nothing. **differs**: it does not, and the note says why. A row is
+one measure of one variant; its three numbers are the least, the median and the greatest of ";
+
+const CLAIMS: &str = "\
+# What mqlab shows
+
+Written by `cargo run --release --example fidelity`; do not edit. Each claim stands with the scenarios that show it and
+with what each of their variants gave in the run with the file's own seed. `mqlab explain SCENARIO` says why.
+";
+
+/// In which unit a row is shown.
+#[derive(Clone, Copy, PartialEq)]
+enum Unit {
+    Plain,
+    Percent,
+    Seconds,
+    Millis,
+}
+
+/// A range with its unit.
+#[derive(Clone, Copy)]
+struct Bounds {
+    low: f64,
+    high: f64,
+    unit: Unit,
+}
+
+impl Bounds {
+    /// `0`, `>= 1`, `<= 30%`, `5s..=7s`.
+    fn read(text: &str) -> Result<Self, String> {
+        let wrong = || format!("`{text}` is no range");
+        let number = |part: &str| {
+            let part = part.trim();
+            let digits = part.trim_end_matches(|c: char| c.is_alphabetic() || c == '%' || c == ' ');
+            let unit = match part[digits.len()..].trim() {
+                "" => Unit::Plain,
+                "%" => Unit::Percent,
+                "s" => Unit::Seconds,
+                "ms" => Unit::Millis,
+                _ => return Err(wrong()),
+            };
+            digits.replace('_', "").parse::<f64>().map(|number| (number, unit)).map_err(|_| wrong())
+        };
+        let (low, high, unit) = if let Some((low, high)) = text.split_once("..=") {
+            let ((low, _), (high, unit)) = (number(low)?, number(high)?);
+            (low, high, unit)
+        } else if let Some(rest) = text.strip_prefix(">=") {
+            let (low, unit) = number(rest)?;
+            (low, f64::INFINITY, unit)
+        } else if let Some(rest) = text.strip_prefix("<=") {
+            let (high, unit) = number(rest)?;
+            (0.0, high, unit)
+        } else {
+            let (exactly, unit) = number(text)?;
+            (exactly, exactly, unit)
+        };
+        if low <= high { Ok(Self { low, high, unit }) } else { Err(wrong()) }
+    }
+}
+
+impl Row {
+    fn bounds(&self, text: Option<&String>) -> Result<Option<Bounds>, String> {
+        text.map(|text| Bounds::read(text)).transpose().map_err(|why| format!("{}: {why}", self.scenario))
+    }
+
+    fn unit(&self) -> Unit {
+        let first = self.agrees.as_ref().or(self.direction.as_ref());
+        self.bounds(first).ok().flatten().map_or(Unit::Plain, |bounds| bounds.unit)
+    }
+
+    /// What the row says of one run, in the row's unit.
+    fn shown(&self, values: &Values) -> (Option<f64>, String) {
+        let number = match (values.get(&self.measure), self.unit()) {
+            (Some(Measured::Count { n, of }), Unit::Percent) => Some(*n as f64 * 100.0 / (*of).max(1) as f64),
+            (Some(Measured::Count { n, .. }), _) => Some(*n as f64),
+            (Some(Measured::Time(Some(time))), Unit::Millis) => Some(time.as_millis()),
+            (Some(Measured::Time(Some(time))), _) => Some(time.as_millis() / 1000.0),
+            (Some(Measured::Rate(rate)), _) => *rate,
+            (Some(Measured::State(state)), _) => Measured::State(state.clone()).to_string().parse().ok(),
+            (Some(Measured::Time(None)) | None, _) => None,
+        };
+        let text = number.map_or_else(
+            || "never".to_owned(),
+            |number| match self.unit() {
+                Unit::Plain => format!("{number:.0}"),
+                Unit::Percent => format!("{number:.1} %"),
+                Unit::Seconds => format!("{number:.2} s"),
+                Unit::Millis => format!("{number:.2} ms"),
+            },
+        );
+        (number, text)
+    }
+
+    /// The verdict on the least, the median and the greatest value, as they are shown.
+    fn verdict(&self, id: &str, spread: &str) -> Result<String, String> {
+        let numbers: Vec<Option<f64>> = spread
+            .split(" / ")
+            .map(|shown| shown.trim_end_matches(['%', 'm', 's', ' ']).parse().ok())
+            .collect();
+        let within = |bounds: Option<Bounds>| {
+            bounds.is_some_and(|Bounds { low, high, .. }| {
+                numbers.len() == 3 && numbers.iter().all(|one| one.is_some_and(|n| low <= n && n <= high))
+            })
+        };
+        let (agrees, direction) = (self.bounds(self.agrees.as_ref())?, self.bounds(self.direction.as_ref())?);
+        let verdict = match (within(agrees), within(direction)) {
+            (true, _) => "agrees",
+            (false, true) => "direction only",
+            (false, false) => "differs",
+        };
+        match (verdict, &self.why) {
+            ("differs", Some(why)) => Ok(format!("differs: {why}")),
+            ("differs", None) => Err(format!("{id}: {spread} differs, and docs/facts.toml gives no `why`")),
+            (_, Some(_)) => Err(format!("{id}: {verdict}, and docs/facts.toml says why it differs")),
+            (_, None) => Ok(verdict.to_owned()),
+        }
+    }
+}
+
+fn of_row<'a>(row: &Row, runs: &'a Runs) -> impl Iterator<Item = &'a Values> {
+    let key = |n| (row.scenario.clone(), row.variant.clone(), n);
+    runs.range(key(0)..=key(u64::MAX)).map(|(_, values)| values)
+}
+
+/// The least, the median and the greatest value of a row.
+pub(crate) fn spread(row: &Row, runs: &Runs) -> String {
+    let mut all: Vec<_> = of_row(row, runs).map(|values| row.shown(values)).collect();
+    all.sort_by(|(left, _), (right, _)| {
+        left.unwrap_or(f64::INFINITY).total_cmp(&right.unwrap_or(f64::INFINITY))
+    });
+    let at = |index: usize| all.get(index).map_or("nothing", |(_, text)| text.as_str());
+    format!("{} / {} / {}", at(0), at(all.len() / 2), at(all.len().saturating_sub(1)))
+}
+
+/// `docs/fidelity.md`; `spread` gives the three numbers of a row.
+pub(crate) fn fidelity(
+    evidence: &Evidence,
+    runs: &Runs,
+    spread: &dyn Fn(&Row, &str) -> Option<String>,
+) -> Result<String, String> {
+    let mut page = format!("{FIDELITY}{SEEDS} seeds.\n");
+    let mut mistakes = Vec::new();
+    for (id, fact) in &evidence.facts {
+        section(&mut page, evidence, id, fact);
+        if !fact.rows.is_empty() {
+            page.push_str("\n| row | scenario and variant | measure | published | scale |");
+            page.push_str(" least / median / greatest | first two seeds | verdict |\n");
+            page.push_str("|---|---|---|---|---|---|---|---|\n");
+        }
+        for (number, row) in fact.rows.iter().enumerate() {
+            let id = format!("{id}.{}", number + 1);
+            let spread = spread(row, &id).ok_or_else(|| format!("{id} is not on the page"))?;
+            let first: Vec<_> = of_row(row, runs).take(2).map(|values| row.shown(values).1).collect();
+            let verdict = row.verdict(&id, &spread).unwrap_or_else(|why| {
+                mistakes.push(why);
+                String::new()
+            });
+            let mut verdict = format!("**{verdict}**");
+            if let Some(note) = &row.note {
+                write!(verdict, ". {note}").expect("a string takes any text");
+            }
+            let cells = [
+                id,
+                format!("{}, {}", link(&row.scenario), row.variant),
+                format!("`{}`", row.measure),
+                row.published.clone(),
+                row.scale.clone().unwrap_or_else(|| "as published".to_owned()),
+                spread,
+                first.join(", "),
+                verdict,
+            ];
+            let cells = cells.map(|cell| cell.replace('|', "/"));
+            writeln!(page, "| {} |", cells.join(" | ")).expect("a string takes any text");
+        }
+    }
+    if mistakes.is_empty() { Ok(page) } else { Err(mistakes.join("\n")) }
+}
+
+fn section(page: &mut String, evidence: &Evidence, id: &str, fact: &Fact) {
+    let sources: Vec<_> =
+        fact.sources.iter().enumerate().map(|(at, url)| format!("[{}]({url})", at + 1)).collect();
+    let (kind, text, sources) = (&fact.kind, &fact.text, sources.join(" "));
+    write!(page, "\n## {id}\n\n*{kind}* {text} {sources}\n").expect("a string takes any text");
+    if fact.rows.is_empty() {
+        let named =
+            evidence.lessons.iter().filter(|lesson| lesson.scenario.facts.iter().any(|one| one == id));
+        let named: Vec<_> = named.map(|lesson| link(&lesson.scenario.name)).collect();
+        let named = if named.is_empty() { "no scenario yet".to_owned() } else { named.join(", ") };
+        write!(page, "\nNo number of its own; held by the expectations of: {named}.\n")
+            .expect("a string takes any text");
+    }
+}
+
+fn link(scenario: &str) -> String {
+    format!("[{scenario}](../scenarios/{scenario}.toml)")
+}
+
+/// `docs/claims.md`.
+pub(crate) fn claims(evidence: &Evidence, runs: &Runs) -> String {
+    let mut page = CLAIMS.to_owned();
+    for (id, claim) in &evidence.claims {
+        write!(page, "\n## {id}\n\n{} To be seen: {}.\n", claim.text, claim.shown)
+            .expect("a string takes any text");
+        for lesson in &evidence.lessons {
+            let scenario = &lesson.scenario;
+            if !scenario.claims.iter().any(|one| one == id) {
+                continue;
+            }
+            let question = scenario.words.question.as_deref().unwrap_or_default();
+            write!(page, "\n{}: {question}\n\n", link(&scenario.name)).expect("a string takes any text");
+            for (variant, plan) in &lesson.plans {
+                let values = &runs[&(scenario.name.clone(), variant.clone(), 0)];
+                let paths = plan.expectations.iter().map(|one| &one.path);
+                let gave = paths.filter_map(|path| Some(format!("{path} {}", values.get(path)?)));
+                let gave: Vec<_> = gave.collect();
+                writeln!(page, "- **{variant}**: {}", gave.join(", ")).expect("a string takes any text");
+            }
+        }
+    }
+    page
+}

@@ -1,0 +1,187 @@
+//! The reference page of the scenario language, from the tables that the parser reads.
+
+use super::paint::put;
+use crate::broker::{FAMILIES, Family, Field, Kind};
+use crate::scenario::keys::{self, Keys, MOMENTS, State};
+use crate::scenario::measure::{MEASURES, Of, Unit};
+use crate::scenario::shape::{Form, Shape};
+
+const TOP: &str = "\
+# The scenario language
+
+This page is generated from the tables that the parser reads; `MQLAB_REWRITE=1 cargo test --test
+language` writes it anew. `README.md` shows a complete file. Editors that know JSON Schema read
+`assets/scenario.schema.json` (`mqlab schema`), which every scenario names in its first line.
+
+";
+
+/// The page, as it stands in `docs/language.md`.
+pub fn page() -> String {
+    let mut out = TOP.to_owned();
+    forms(&mut out);
+    for (header, keys, more) in sections() {
+        put!(out, "## {header}\n\n{more}");
+        table(&mut out, keys);
+    }
+    for family in FAMILIES {
+        of_family(&mut out, *family);
+    }
+    moments(&mut out);
+    measures(&mut out);
+    out.truncate(out.trim_end().len());
+    out + "\n"
+}
+
+/// Header, keys, and a word on them.
+fn sections() -> Vec<(&'static str, &'static Keys, &'static str)> {
+    vec![
+        (
+            "The file",
+            &keys::FILE,
+            "A variant may hold the same, but for what describes the file as a whole.\n\n",
+        ),
+        ("`[text.LANGUAGE]`", &keys::TEXT, ""),
+        ("`[cluster]`", &keys::CLUSTER, "The family adds its own, below.\n\n"),
+        ("`[producer.NAME]`", &keys::PRODUCER, ""),
+        ("`[consumer.NAME]`", &keys::CONSUMER, ""),
+        ("`[network]`", &keys::NETWORK, ""),
+        ("`[disk]`", &keys::DISK, ""),
+        ("`[fault.NAME]`: verbs", &keys::VERBS, "A fault has exactly one. Its value names whom it hits.\n\n"),
+        ("`[fault.NAME]`: everything else", &keys::FAULT, ""),
+        ("`when = { … }`", &keys::WHEN, ""),
+        ("`decisive = { … }`", &keys::DECISIVE, ""),
+    ]
+}
+
+fn forms(out: &mut String) {
+    put!(out, "## Values\n\n| form | written |\n|---|---|\n");
+    for form in Form::ALL {
+        put!(out, "| {} | {} |\n", form_name(*form), form.examples());
+    }
+    put!(out, "| size | `100 B`, `1 KiB`, `1 MB`, or a whole number of bytes |\n\n");
+}
+
+fn table(out: &mut String, keys: &Keys) {
+    put!(out, "| key | value | meaning |\n|---|---|---|\n");
+    for key in keys.keys.iter().filter(|key| key.state == State::Built) {
+        put!(out, "| `{}` | {} | {} |\n", key.name, shape(key.shape), cell(key.meaning));
+    }
+    let not_yet: Vec<String> = keys
+        .keys
+        .iter()
+        .filter(|key| key.state == State::NotYet)
+        .map(|key| format!("`{}`", key.name))
+        .collect();
+    if !not_yet.is_empty() {
+        put!(out, "\nRefused for now: {}.\n", not_yet.join(", "));
+    }
+    out.push('\n');
+}
+
+fn of_family(out: &mut String, family: &dyn Family) {
+    let name = family.name();
+    let (oldest, newest) = (family.oldest(), family.newest());
+    put!(out, "## `family = \"{name}\"`\n\nReleases {oldest} to {newest}. Client libraries: ");
+    let clients: Vec<String> = family.clients().iter().map(|client| format!("`{client}`")).collect();
+    put!(out, "{}. `mqlab list settings {name}` lists every setting.\n\n", clients.join(", "));
+    put!(out, "| where | key | value | meaning |\n|---|---|---|---|\n");
+    for role in family.roles() {
+        let max = role.count_max;
+        put!(out, "| `[cluster]` | `{}` | 0 to {max} | How many: `{}-1`, …. |\n", role.plural, role.singular);
+    }
+    let field = |out: &mut String, table: &str, field: &Field| {
+        put!(out, "| `{table}` | `{}` | {} | {} |\n", field.name, kind(field.kind), cell(field.meaning));
+    };
+    for one in family.cluster_fields() {
+        field(out, "[cluster]", one);
+    }
+    for entity in family.entities() {
+        let table = format!("[{}.NAME]", entity.table);
+        for one in entity.fields {
+            field(out, &table, one);
+        }
+        put!(out, "| `{table}` | `config` | settings | Settings by the vendor's own names. |\n");
+    }
+    out.push('\n');
+}
+
+fn moments(out: &mut String) {
+    put!(out, "## Moments\n\nWhat `when = {{ observed = … }}` waits for.\n\n| moment | when |\n|---|---|\n");
+    for (name, meaning) in MOMENTS {
+        put!(out, "| `{name}` | {meaning} |\n");
+    }
+    out.push('\n');
+}
+
+fn measures(out: &mut String) {
+    put!(out, "## Measures\n\nWhat `[expect]` compares, besides state paths and `fault.NAME.fired`.\n\n");
+    put!(out, "| measure | of | in | meaning |\n|---|---|---|---|\n");
+    for measure in MEASURES {
+        let of = match measure.of {
+            Of::Subscription => "a subscription",
+            Of::Producer => "a producer",
+            Of::Run => "the run",
+        };
+        let unit = match measure.unit {
+            Unit::Share => "messages, percent",
+            Unit::Count => "a number, percent",
+            Unit::Time => "time",
+            Unit::Rate => "a second",
+        };
+        put!(out, "| `{}` | {of} | {unit} | {} |\n", measure.name, cell(measure.meaning));
+    }
+    out.push('\n');
+}
+
+fn shape(shape: Shape) -> String {
+    let listed = |words: &[&str]| words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ");
+    match shape {
+        Shape::Any => "see its meaning".to_owned(),
+        Shape::Flag => "`true` or `false`".to_owned(),
+        Shape::Int(min, i64::MAX) => format!("a whole number from {min}"),
+        Shape::Int(min, max) => format!("{min} to {max}"),
+        Shape::Text => "a string".to_owned(),
+        Shape::Texts => "a string or a list of them".to_owned(),
+        Shape::Words(words) => listed(words),
+        Shape::Moment => "a moment, below".to_owned(),
+        Shape::Form(form) => form_name(form).to_owned(),
+        Shape::FormOrTexts(form) => format!("{}; or a string or a list of them", form_name(form)),
+        Shape::Size => "size".to_owned(),
+        Shape::Table(keys) | Shape::Cluster(keys) => format!("a table: {}", listed(&names(keys))),
+        Shape::Named(_) | Shape::Variants => "tables by name".to_owned(),
+        Shape::Tables(_) => "a list of tables".to_owned(),
+        Shape::Config => "settings".to_owned(),
+        Shape::Family => listed(&FAMILIES.iter().map(|family| family.name()).collect::<Vec<_>>()),
+        Shape::Client => "a client library of the family".to_owned(),
+        Shape::Claims => "claims by path: `lost = 0`, `billing.lost = \">= 1\"`".to_owned(),
+    }
+}
+
+fn names(keys: &Keys) -> Vec<&'static str> {
+    keys.built().collect()
+}
+
+fn form_name(form: Form) -> &'static str {
+    match form {
+        Form::Time => "time",
+        Form::Times => "time or distribution",
+        Form::Rate => "rate",
+        Form::Bandwidth => "bandwidth",
+        Form::Share => "share",
+        Form::Release => "release",
+    }
+}
+
+fn kind(kind: Kind) -> String {
+    match kind {
+        Kind::Bool => "`true` or `false`".to_owned(),
+        Kind::Int(min, max) => format!("{min} to {max}"),
+        Kind::OneOf(words) => words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", "),
+        Kind::Text => "a string".to_owned(),
+    }
+}
+
+/// Within a table, a bar would end the cell.
+fn cell(text: &str) -> String {
+    text.replace('|', "\\|")
+}
