@@ -14,9 +14,9 @@ use super::tree::{Entry, Node, Table};
 use super::{names, settings, value};
 
 /// Messages of one producer at most.
-const MESSAGES_MAX: u32 = 50_000_000;
-/// Messages of all producers at most.
-const MESSAGES_TOTAL_MAX: u64 = 1_000_000_000;
+const MESSAGES_MAX: u32 = 20_000_000;
+/// Messages of all producers at most: at about 100 bytes each, the ledger of a run stays below 2 GB.
+const MESSAGES_TOTAL_MAX: u64 = 20_000_000;
 /// Keys of one producer at most.
 const KEYS_MAX: i64 = 10_000_000;
 /// Instances of one client at most.

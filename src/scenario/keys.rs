@@ -136,7 +136,7 @@ pub static PRODUCER: Keys = Keys {
     keys: &[
         built("send_to", "Where it sends.").is(Shape::Text),
         built("messages", "How many in total, shared by its instances; left out: until `run_for`.")
-            .is(Shape::Int(0, 50_000_000)),
+            .is(Shape::Int(0, 20_000_000)),
         built("rate", "`1000/s`, `poisson(1000/s)`, `one by one` or `max`, in total over its instances.")
             .is(Shape::Form(Form::Rate)),
         built("keys", "How many different keys the messages have; left out: they have none.")
