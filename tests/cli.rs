@@ -326,3 +326,17 @@ fn other_programs_are_told_what_they_ask() {
     let page = mqlab(&["man"]);
     assert!(page.code == 0 && page.out.contains(".TH") && page.out.contains(".SH \"CHECK\""), "{}", page.out);
 }
+
+#[test]
+fn a_check_writes_for_other_programs() {
+    let path = shop("for <programs>.toml", "[expect]\nprocessed = 2\n");
+    let xml = file("junit.xml", "");
+    let check = mqlab(&["check", &path, "--junit", &xml, "--format", "github"]);
+    assert_eq!(check.code, 1, "{}", check.err);
+    let line = check.out.lines().next().unwrap_or_default();
+    assert!(line.starts_with("::error file=") && line.contains("expected processed = 2"), "{}", check.out);
+    let text = fs::read_to_string(&xml).expect("it was written");
+    assert!(text.starts_with("<?xml") && text.contains("failures=\"1\""), "{text}");
+    assert!(text.contains("for &lt;programs&gt;.toml") && text.contains("<failure"), "{text}");
+    assert_eq!(mqlab(&["check", &path, "--junit", "/nowhere/at/all.xml"]).code, 4);
+}

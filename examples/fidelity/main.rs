@@ -1,7 +1,7 @@
 //! Writes the evidence anew: `cargo run --release --example fidelity`.
 //!
-//! `docs/fidelity.md` holds what others published against what mqlab gives over fifty seeds; `docs/claims.md` says which
-//! scenario shows which claim, and what its run gave. `tests/evidence.rs` finds a page that is stale.
+//! `docs/fidelity.md` holds what others published against what mqlab gives over fifty seeds; `docs/claims.md` says
+//! which scenario shows which claim, and what its run gave. `tests/evidence.rs` finds a page that is stale.
 
 use std::fs;
 use std::process::ExitCode;

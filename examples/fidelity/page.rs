@@ -9,18 +9,20 @@ use super::evidence::{Evidence, Fact, Row, Runs, SEEDS, Values};
 const FIDELITY: &str = "\
 # What others found, and what mqlab gives
 
-Written by `cargo run --release --example fidelity`; do not edit. The facts, and the bounds within which a run is said to
-agree, stand in `facts.toml` beside this page; the verdict is computed from them.
+Written by `cargo run --release --example fidelity`; do not edit. The facts, and the bounds within which
+a run is said to agree, stand in `facts.toml` beside this page; the verdict is computed from them.
 
-**agrees**: with every seed the value lies within the bounds that were drawn around what was published. **direction
-only**: it shows the same effect, and its size says nothing. **differs**: it does not, and the note says why. A row is
-one measure of one variant; its three numbers are the least, the median and the greatest of ";
+**agrees**: with every seed the value lies within the bounds that were drawn around what was published.
+**direction only**: it shows the same effect, and its size says nothing. **differs**: it does not, and
+the note says why. A row is one measure of one variant; its three numbers are the least, the median and
+the greatest of ";
 
 const CLAIMS: &str = "\
 # What mqlab shows
 
-Written by `cargo run --release --example fidelity`; do not edit. Each claim stands with the scenarios that show it and
-with what each of their variants gave in the run with the file's own seed. `mqlab explain SCENARIO` says why.
+Written by `cargo run --release --example fidelity`; do not edit. Each claim stands with the scenarios
+that show it and with what each of their variants gave in the run with the file's own seed. `mqlab
+explain SCENARIO` says why.
 ";
 
 /// In which unit a row is shown.

@@ -1,11 +1,22 @@
-//! The application half of one consumer instance: it processes what it is handed, one message at a time, in order.
+//! The application half of one consumer instance: it processes what it is handed, one message at a time and in order,
+//! or with a pool of threads.
+//!
+//! Processing has two instants, the start and the end, because some protections look at the store at both. A failed
+//! attempt is repeated in place, so that nothing else of that thread gets on, and is given up in the end.
 
 use std::collections::VecDeque;
 
+use smallvec::SmallVec;
+
 use super::catalogue::Catalogue;
-use crate::fact::{MessageId, SubscriptionId};
+use super::store::{Recorded, Store};
+use crate::fact::{Fact, GivenUp, MessageId, SubscriptionId};
+use crate::scenario::plan::{ConsumerPlan, Plan, PoolOrder, Then};
 use crate::sim::draw::{self, Purpose};
 use crate::sim::{Dist, Span};
+
+/// One operation of a store besides the effect: to look up a record, or to write one.
+pub const STORE_OPERATION: Span = Span::from_millis(1);
 
 /// A delivered message, with what its family needs to acknowledge it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +29,50 @@ pub struct Item {
     pub offset: u64,
 }
 
+/// After a call to a service failed, and nothing says what is done then, it is made again after this time.
+const TRY_AGAIN: Span = Span::from_millis(100);
+
+/// How a thread goes on after it worked for as long as it said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// It is not done with its item: ask again after that long.
+    On(Span),
+    /// It is done with this item.
+    Done(Item),
+    /// It could not process this item; what the application does then.
+    Failed(Item, Then),
+}
+
+/// What a thread has in its hands.
+#[derive(Clone, Copy, Debug)]
+struct Task {
+    item: Item,
+    /// Failed attempts at this delivery.
+    failures: u32,
+    stage: Stage,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// It works; whether a look at the store at the start found the message.
+    Working { is_known: bool },
+    /// An attempt failed, and the next one comes.
+    Resting,
+    /// The effect is in the store; the record of it is being written.
+    Recording,
+}
+
+/// Which processings fail, and what happens then.
+#[derive(Clone, Debug)]
+struct Trouble {
+    /// By producer and number, sorted.
+    poison: Vec<(u16, u32)>,
+    fails_ppm: u32,
+    retries: u32,
+    every: Span,
+    then: Then,
+}
+
 /// The application half of a consumer instance.
 #[derive(Clone, Debug)]
 pub struct Worker {
@@ -27,55 +82,218 @@ pub struct Worker {
     pub instance: u16,
     process: Dist,
     seed: u64,
-    queue: VecDeque<Item>,
-    current: Option<Item>,
+    threads: SmallVec<[Option<Task>; 1]>,
+    /// One for all threads, or one for each.
+    queues: SmallVec<[VecDeque<Item>; 1]>,
+    queued: usize,
+    active: usize,
+    is_pool: bool,
+    trouble: Option<Box<Trouble>>,
+    /// The service that it calls for each message said no, or nothing.
+    is_refused: bool,
 }
 
 impl Worker {
     /// An instance with nothing to do.
-    pub fn new(subscription: SubscriptionId, instance: u16, process: Dist, seed: u64) -> Self {
-        Self { subscription, instance, process, seed, queue: VecDeque::new(), current: None }
+    pub fn new(plan: &Plan, subscription: SubscriptionId, instance: u16, seed: u64) -> Self {
+        let wanted = &plan.consumers[subscription.0 as usize];
+        let threads = usize::from(wanted.workers.unwrap_or(1).max(1));
+        let queues = if wanted.order == PoolOrder::ByKey { threads } else { 1 };
+        Self {
+            subscription,
+            instance,
+            process: wanted.process,
+            seed,
+            threads: SmallVec::from_elem(None, threads),
+            queues: SmallVec::from_elem(VecDeque::new(), queues),
+            queued: 0,
+            active: 0,
+            is_pool: wanted.workers.is_some(),
+            trouble: Trouble::of(plan, wanted).map(Box::new),
+            is_refused: false,
+        }
+    }
+
+    /// Whether a pool works on what it is handed while the thread that polls goes on.
+    pub fn is_pool(&self) -> bool {
+        self.is_pool
+    }
+
+    /// How many more messages it takes, with a queue of that length before a pool.
+    pub fn room(&self, bound: usize) -> usize {
+        match self.is_pool {
+            true => bound.saturating_sub(self.queued),
+            false if self.is_idle() => bound,
+            false => 0,
+        }
     }
 
     /// Hands it a message.
-    pub fn offer(&mut self, item: Item) {
-        self.queue.push_back(item);
+    pub fn offer(&mut self, item: Item, catalogue: &Catalogue) {
+        let lanes = self.queues.len();
+        let lane = if lanes == 1 {
+            0
+        } else {
+            // A message without a key keeps its order within its place.
+            catalogue.key(item.message).unwrap_or(item.place) as usize % lanes
+        };
+        self.queues[lane].push_back(item);
+        self.queued += 1;
     }
 
-    /// If it is free and has something to do, it starts: the item, and how long it will take.
-    pub fn start(&mut self, catalogue: &Catalogue) -> Option<(Item, Span)> {
-        if self.current.is_some() {
+    /// If a thread is free and has something to do, it starts: which, and how long it will take.
+    pub fn start(&mut self, store: &mut Store, catalogue: &Catalogue) -> Option<(u16, Span)> {
+        if self.queued == 0 || self.active == self.threads.len() {
             return None;
         }
-        let item = self.queue.pop_front()?;
-        self.current = Some(item);
-        let identity = catalogue.origin(item.message).identity();
-        Some((item, self.process.sample(draw::bits(self.seed, Purpose::Process, identity, 0))))
+        let lanes = self.queues.len();
+        let thread = (0..self.threads.len())
+            .find(|&thread| self.threads[thread].is_none() && !self.queues[thread % lanes].is_empty())?;
+        let item = self.queues[thread % lanes].pop_front()?;
+        self.queued -= 1;
+        self.active += 1;
+        let is_known = store.begin(item);
+        let takes = if is_known { STORE_OPERATION } else { self.takes(item, 0, catalogue) };
+        self.threads[thread] = Some(Task { item, failures: 0, stage: Stage::Working { is_known } });
+        Some((thread as u16, takes))
     }
 
-    /// It is done with what it was doing.
-    pub fn finish(&mut self) -> Option<Item> {
-        self.current.take()
+    fn takes(&self, item: Item, failures: u32, catalogue: &Catalogue) -> Span {
+        let identity = catalogue.origin(item.message).identity();
+        self.process.sample(draw::bits(self.seed, Purpose::Process, identity, u64::from(failures)))
+    }
+
+    /// A thread worked for as long as it said; none: it has nothing in its hands.
+    pub fn turn(
+        &mut self,
+        thread: u16,
+        store: &mut Store,
+        catalogue: &Catalogue,
+        observe: impl FnOnce(Fact),
+    ) -> Option<Turn> {
+        let task = self.threads.get(thread as usize).copied().flatten()?;
+        let Task { item, failures, stage } = task;
+        let subscription = self.subscription;
+        let on = match stage {
+            Stage::Resting => {
+                Some((Stage::Working { is_known: false }, failures, self.takes(item, failures, catalogue)))
+            }
+            Stage::Recording => {
+                store.record(item);
+                None
+            }
+            Stage::Working { is_known }
+                if !is_known
+                    && (std::mem::take(&mut self.is_refused) || self.fails(item, store, catalogue)) =>
+            {
+                match self.trouble.as_deref() {
+                    Some(trouble) if failures >= trouble.retries => {
+                        let then = trouble.then.clone();
+                        if then == Then::Skip {
+                            let (message, how) = (item.message, GivenUp::Discarded);
+                            observe(Fact::GivenUp { message, subscription, how });
+                        }
+                        self.clear(thread);
+                        return Some(Turn::Failed(item, then));
+                    }
+                    trouble => {
+                        let every = trouble.map_or(TRY_AGAIN, |trouble| trouble.every);
+                        Some((Stage::Resting, failures + 1, every))
+                    }
+                }
+            }
+            Stage::Working { is_known } => {
+                let (fact, written) = store.finish(item, is_known, subscription, catalogue);
+                observe(fact);
+                (written == Recorded::EffectAlone).then_some((Stage::Recording, failures, STORE_OPERATION))
+            }
+        };
+        let Some((stage, failures, takes)) = on else {
+            self.clear(thread);
+            return Some(Turn::Done(item));
+        };
+        self.threads[thread as usize] = Some(Task { item, failures, stage });
+        Some(Turn::On(takes))
+    }
+
+    /// What a thread is working on, if the store did not know it already: the service is called for it then.
+    pub fn working(&self, thread: u16) -> Option<MessageId> {
+        let task = self.threads.get(thread as usize)?.as_ref()?;
+        (task.stage == Stage::Working { is_known: false }).then_some(task.item.message)
+    }
+
+    /// The thread that works on this message.
+    pub fn thread_of(&self, message: MessageId) -> Option<u16> {
+        let is_it = |thread: &u16| self.working(*thread) == Some(message);
+        (0..self.threads.len() as u16).find(is_it)
+    }
+
+    /// The service did not do its part: the next turn fails.
+    pub fn refuse(&mut self) {
+        self.is_refused = true;
+    }
+
+    fn clear(&mut self, thread: u16) {
+        self.threads[thread as usize] = None;
+        self.active -= 1;
+    }
+
+    #[inline]
+    fn fails(&self, item: Item, store: &mut Store, catalogue: &Catalogue) -> bool {
+        let Some(trouble) = self.trouble.as_deref() else { return false };
+        let origin = catalogue.origin(item.message);
+        let attempt = store.failures(item.message);
+        let drawn = draw::bits(self.seed, Purpose::Fail, origin.identity(), u64::from(attempt));
+        let fails = draw::below(drawn, 1_000_000) < u64::from(trouble.fails_ppm)
+            || trouble.poison.binary_search(&(origin.producer.0, origin.number)).is_ok();
+        if fails {
+            store.failed(item.message);
+        }
+        fails
     }
 
     /// Whether it has nothing to do.
     pub fn is_idle(&self) -> bool {
-        self.current.is_none() && self.queue.is_empty()
+        self.active == 0 && self.queued == 0
     }
 
-    /// What it holds and has not finished, in order.
+    /// What it holds and has not finished: what is under way, then what waits.
     pub fn held(&self) -> impl Iterator<Item = &Item> {
-        self.current.iter().chain(&self.queue)
-    }
-
-    /// Drops what has not begun and for which `is_dropped` holds.
-    pub fn drop_queued(&mut self, is_dropped: impl Fn(&Item) -> bool) {
-        self.queue.retain(|item| !is_dropped(item));
+        let current = self.threads.iter().flatten().map(|task| &task.item);
+        current.chain(self.queues.iter().flatten())
     }
 
     /// The process was restarted: it holds nothing.
     pub fn restart(&mut self) {
-        self.queue.clear();
-        self.current = None;
+        self.queues.iter_mut().for_each(VecDeque::clear);
+        self.threads.fill(None);
+        (self.queued, self.active) = (0, 0);
     }
 }
+
+impl Trouble {
+    /// None: nothing ever fails.
+    fn of(plan: &Plan, wanted: &ConsumerPlan) -> Option<Self> {
+        let mut poison: Vec<(u16, u32)> = wanted
+            .poison
+            .iter()
+            .filter_map(|poison| {
+                let producer = plan.producers.iter().position(|it| it.name == poison.producer)?;
+                Some((producer as u16, poison.number))
+            })
+            .collect();
+        poison.sort_unstable();
+        let says_so = wanted.calls.is_some() && wanted.if_fails.retries > 0;
+        let is_any = !poison.is_empty() || wanted.fails_ppm > 0 || says_so;
+        is_any.then(|| Self {
+            poison,
+            fails_ppm: wanted.fails_ppm,
+            retries: wanted.if_fails.retries,
+            every: wanted.if_fails.every,
+            then: wanted.if_fails.then.clone(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

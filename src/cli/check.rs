@@ -2,16 +2,17 @@
 
 use std::io::{IsTerminal, Write};
 use std::num::{NonZeroU64, NonZeroUsize};
+use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use super::exit::{Exit, Failure};
-use super::{Format, INTERRUPTED, complain, jobs, open, stop_on_interrupt};
+use super::{INTERRUPTED, complain, jobs, open, stop_on_interrupt};
 use crate::lab::Source;
 use crate::lab::check::{Report, Suite, check};
 use crate::report::check::{Summary, report};
-use crate::report::json;
+use crate::report::{json, junit};
 
 /// `mqlab check`.
 #[derive(Debug, Args)]
@@ -28,6 +29,19 @@ pub(super) struct Check {
     /// How the results are written.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
+    /// Also write the results as `JUnit` XML to this file.
+    #[arg(long, value_name = "FILE")]
+    junit: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people.
+    Text,
+    /// One object a line.
+    Json,
+    /// Annotations of GitHub's workflows, then the summary.
+    Github,
 }
 
 impl Check {
@@ -44,9 +58,13 @@ impl Check {
         let jobs = self.jobs.map_or_else(jobs, NonZeroUsize::get);
         let mut progress = Progress::new();
         let (mut summary, mut written) = (Summary::default(), Ok(()));
+        let mut cases = Vec::new();
         let planned = check(&suites, self.seeds.get(), jobs, &INTERRUPTED, &mut |one| {
             if written.is_ok() {
                 summary.count(&one.status);
+                if self.junit.is_some() {
+                    cases.push(junit::case(&one));
+                }
                 progress.clear();
                 written = out.write_all(self.line(&one).as_bytes());
                 progress.show(summary.made());
@@ -58,11 +76,15 @@ impl Check {
         progress.clear();
         written?;
         summary.planned = planned as u64;
+        if let Some(path) = &self.junit {
+            std::fs::write(path, junit::file(&cases, summary.failed, summary.nothing))
+                .map_err(|source| Failure::Write { path: path.display().to_string(), source })?;
+        }
         let text = summary.text();
         match self.format {
             // Nothing could be opened, and that has been said.
-            Format::Text if summary.planned == 0 => {}
-            Format::Text => write!(out, "{text}")?,
+            Format::Text | Format::Github if summary.planned == 0 => {}
+            Format::Text | Format::Github => write!(out, "{text}")?,
             Format::Json if summary.made() < summary.planned => complain(&Failure::Usage(text)),
             Format::Json => {}
         }
@@ -91,6 +113,7 @@ impl Check {
         match self.format {
             Format::Text => report(one),
             Format::Json => json::run(&one.outcome, &one.checked) + "\n",
+            Format::Github => junit::annotations(one),
         }
     }
 }

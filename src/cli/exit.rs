@@ -50,6 +50,14 @@ pub enum Failure {
         /// What the system says.
         source: std::io::Error,
     },
+    /// A file could not be written.
+    #[error("error: cannot write {path}: {source}")]
+    Write {
+        /// The file.
+        path: String,
+        /// What the system says.
+        source: std::io::Error,
+    },
     /// Nobody takes the output.
     #[error("error: cannot write the output: {0}")]
     Output(#[from] std::io::Error),
@@ -61,7 +69,7 @@ impl Failure {
         match self {
             Self::Usage(_) => Exit::Usage,
             Self::Output(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Exit::Holds,
-            Self::Read { .. } | Self::Output(_) => Exit::Environment,
+            Self::Read { .. } | Self::Write { .. } | Self::Output(_) => Exit::Environment,
         }
     }
 }

@@ -70,6 +70,11 @@ pub enum Fact {
         /// The family's error; worded by it.
         error: u16,
     },
+    /// The producing application's own database committed the write that goes with the message: the user heard "done".
+    Written {
+        /// The message.
+        message: MessageId,
+    },
     /// A copy was written at a node (*detail*).
     Stored {
         /// The message.
@@ -114,6 +119,15 @@ pub enum Fact {
         message: MessageId,
         /// For which subscription.
         subscription: SubscriptionId,
+    },
+    /// The application gave the message up: it will not be processed, and nobody gets it again because of that.
+    GivenUp {
+        /// The message.
+        message: MessageId,
+        /// For which subscription.
+        subscription: SubscriptionId,
+        /// What it did with it.
+        how: GivenUp,
     },
     /// The consumer told the broker that this message, and what its family says goes with it, is done.
     Acknowledged {
@@ -164,11 +178,13 @@ impl Fact {
             | Self::Sent { message, .. }
             | Self::Confirmed { message, .. }
             | Self::Failed { message, .. }
+            | Self::Written { message }
             | Self::Stored { message, .. }
             | Self::Removed { message, .. }
             | Self::Delivered { message, .. }
             | Self::Effect { message, .. }
             | Self::Recognised { message, .. }
+            | Self::GivenUp { message, .. }
             | Self::Acknowledged { message, .. } => Some(message),
             Self::LeaderElected { .. }
             | Self::DetectedDown
@@ -194,6 +210,15 @@ pub enum Rule {
     Torn,
 }
 
+/// What an application does with a message that it gives up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum GivenUp {
+    /// It drops it.
+    Discarded,
+    /// It put it into a dead-letter destination.
+    DeadLettered,
+}
+
 /// How a process ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Down {
@@ -203,6 +228,8 @@ pub enum Down {
     PowerLost,
     /// It was asked to stop, and did what it does before that.
     Stopped,
+    /// More was asked of it than it could take.
+    Overrun,
 }
 
 /// A family's own fact: a kind and up to four numbers, worded by the family that wrote it.

@@ -1,6 +1,7 @@
 //! The ledger's columns: 32 bytes a message, and 8 bytes for each subscription that could get it.
 
-use super::fate::Answer;
+use super::fate::{Answer, Removal};
+use crate::fact::GivenUp;
 use crate::sim::{Span, Time};
 
 /// What is kept of every message.
@@ -22,6 +23,8 @@ pub(super) struct Message {
     pub(super) failures: u16,
     /// Whether the application waits for an answer.
     pub(super) is_open: bool,
+    /// The sending application's own database has the write that goes with it.
+    pub(super) is_written: bool,
 }
 
 impl Message {
@@ -41,7 +44,8 @@ impl Message {
 }
 
 /// What is kept of a message at one subscription: time to the first effect (48 bits, in nanoseconds, so that anything
-/// above three days counts as three days), number of effects (8 bits, saturating), and whether it was delivered.
+/// above three days counts as three days), number of effects (8 bits, saturating), whether it was delivered, and
+/// whether the application gave it up.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Reception(u64);
 
@@ -50,6 +54,8 @@ const DELAY_MAX: u64 = (1 << DELAY_BITS) - 1;
 const EFFECT: u64 = 1 << DELAY_BITS;
 const EFFECTS_MAX: u64 = 0xff;
 const DELIVERED: u64 = 1 << 56;
+const DISCARDED: u64 = 1 << 57;
+const DEAD_LETTERED: u64 = 1 << 58;
 
 impl Reception {
     /// Records a delivery and says whether there was one before.
@@ -67,6 +73,29 @@ impl Reception {
             _ => self.0 += EFFECT,
         }
         self.effects() == 1
+    }
+
+    /// Records that the application gave it up, and says whether nothing had become of it until then.
+    pub(super) fn give_up(&mut self, how: GivenUp) -> bool {
+        let was_open = !self.is_over();
+        self.0 |= match how {
+            GivenUp::Discarded => DISCARDED,
+            GivenUp::DeadLettered => DEAD_LETTERED,
+        };
+        was_open
+    }
+
+    /// By which rule it was taken away, if the application gave it up.
+    pub(super) fn removal(self) -> Option<Removal> {
+        if self.0 & DEAD_LETTERED != 0 {
+            return Some(Removal::DeadLettered);
+        }
+        (self.0 & DISCARDED != 0).then_some(Removal::Discarded)
+    }
+
+    /// Whether it had an effect or was given up.
+    pub(super) fn is_over(self) -> bool {
+        self.effects() > 0 || self.removal().is_some()
     }
 
     /// How often the message changed the store.

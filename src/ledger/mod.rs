@@ -8,7 +8,7 @@
 
 use std::sync::Arc;
 
-use crate::fact::{Fact, MessageId, Observation, SubscriptionId};
+use crate::fact::{Fact, GivenUp, MessageId, Observation, SubscriptionId};
 use crate::sim::{Chunked, Span, Time};
 
 mod availability;
@@ -77,6 +77,8 @@ impl Ledger {
                 Fact::Effect { message, subscription, stale } => {
                     self.effect(at, message, subscription, stale);
                 }
+                Fact::GivenUp { message, subscription, how } => self.given_up(message, subscription, how),
+                Fact::Written { message } => self.messages[message.0 as usize].is_written = true,
                 Fact::Stored { .. }
                 | Fact::Removed { .. }
                 | Fact::Recognised { .. }
@@ -103,6 +105,7 @@ impl Ledger {
             attempts: 1,
             failures: 0,
             is_open: true,
+            is_written: false,
         });
         for column in &mut self.subscriptions {
             column.receptions.push(Reception::default());
@@ -135,7 +138,7 @@ impl Ledger {
         message.confirmed = at;
         let producer = self.layout.producer_of(message.instance);
         for (number, column) in self.subscriptions.iter_mut().enumerate() {
-            if self.layout.leads(producer, number) && column.receptions[id.0 as usize].effects() == 0 {
+            if self.layout.leads(producer, number) && !column.receptions[id.0 as usize].is_over() {
                 column.waiting += 1;
                 column.waiting_peak = column.waiting_peak.max(column.waiting);
             }
@@ -164,8 +167,20 @@ impl Ledger {
         let column = &mut self.subscriptions[subscription.0 as usize];
         column.effects += 1;
         column.stale += u64::from(stale);
-        let is_first = column.receptions[id.0 as usize].effect(at.since(message.due));
-        if is_first
+        let was_open = !column.receptions[id.0 as usize].is_over();
+        column.receptions[id.0 as usize].effect(at.since(message.due));
+        if was_open
+            && message.confirmed != Time::NEVER
+            && self.layout.leads(self.layout.producer_of(message.instance), subscription.0 as usize)
+        {
+            column.waiting -= 1;
+        }
+    }
+
+    fn given_up(&mut self, id: MessageId, subscription: SubscriptionId, how: GivenUp) {
+        let message = &self.messages[id.0 as usize];
+        let column = &mut self.subscriptions[subscription.0 as usize];
+        if column.receptions[id.0 as usize].give_up(how)
             && message.confirmed != Time::NEVER
             && self.layout.leads(self.layout.producer_of(message.instance), subscription.0 as usize)
         {

@@ -4,6 +4,7 @@
 pub mod check;
 pub mod explain;
 pub mod json;
+pub mod junit;
 pub mod language;
 pub mod list;
 pub mod matrix;

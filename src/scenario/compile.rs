@@ -8,10 +8,10 @@ use super::diagnostic::{Diagnostic, Spot};
 use super::keys::{CLUSTER, DISK, ENTITY, FILE, NETWORK};
 use super::reader::{Extent, Reader};
 use super::tree::{Entry, Node, Table};
-use super::{clients, faults, names, settings, steps, value};
+use super::{clients, copies, faults, names, settings, steps, value, workload};
 
 /// Named tables of one kind at most.
-const TABLES_MAX: usize = 1_000;
+pub(super) const TABLES_MAX: usize = 1_000;
 
 /// The plan of a merged file, without its expectations.
 pub(super) fn plan(reader: &mut Reader, file: &Table, scenario: &str, variant: Option<&str>) -> Plan {
@@ -38,6 +38,7 @@ pub(super) fn plan(reader: &mut Reader, file: &Table, scenario: &str, variant: O
         expectations: Vec::new(),
     };
     family.complete(&mut plan);
+    plan.services = workload::services(reader, file);
     plan.producers = clients::producers(reader, file, &plan);
     plan.consumers = clients::consumers(reader, file, &plan);
     clients::check(reader, file, &plan);
@@ -48,16 +49,24 @@ pub(super) fn plan(reader: &mut Reader, file: &Table, scenario: &str, variant: O
     steps::finish(reader, file, &mut plan);
     if reader.extent == Extent::Whole {
         for finding in family.check(&plan) {
-            reader.report(placed(file, finding));
+            if let Some(diagnostic) = placed(file, finding) {
+                reader.report(diagnostic);
+            }
         }
     }
     plan
 }
 
-/// A family's finding, at the place of what it is about.
-fn placed(file: &Table, finding: Finding) -> Diagnostic {
+/// A family's finding, at the place of what it is about. What holds of all copies of a table is said of the first.
+fn placed(file: &Table, mut finding: Finding) -> Option<Diagnostic> {
+    if let Some((number, original)) = copies::original(file, &finding.path) {
+        if number > 1 {
+            return None;
+        }
+        finding.path[1] = original;
+    }
     let spot = file.locate(&finding.path).unwrap_or(Spot::new(0, 0..0));
-    Diagnostic { message: finding.message, labels: vec![(spot, String::new())], help: finding.help }
+    Some(Diagnostic { message: finding.message, labels: vec![(spot, String::new())], help: finding.help })
 }
 
 /// The release; a wrong one is reported and replaced by the newest.
@@ -98,16 +107,23 @@ fn cluster(reader: &mut Reader, file: &Table) -> ClusterPlan {
 fn entities(reader: &mut Reader, file: &Table, kind: &'static EntityKind) -> Vec<EntityPlan> {
     let fields: Vec<&'static str> = kind.fields.iter().map(|field| field.name).collect();
     let tables = limited(reader, file, kind.table);
-    tables
-        .into_iter()
-        .map(|(name, entry, table)| {
-            names::check_entity(reader, kind.table, name, entry);
-            reader.check_keys(table, &[&ENTITY], &fields);
-            let fields = settings::fields(reader, table, kind.fields);
-            let config = settings::config(reader, table, Scope::Entity(kind.table));
-            EntityPlan { kind: kind.table, name: name.to_owned(), fields, config }
-        })
-        .collect()
+    let mut plans = Vec::new();
+    for (name, entry, table) in &tables {
+        names::check_entity(reader, kind.table, name, entry);
+        reader.check_keys(table, &[&ENTITY], &fields);
+        let fields = settings::fields(reader, table, kind.fields);
+        let config = settings::config(reader, table, Scope::Entity(kind.table));
+        let plan = EntityPlan { kind: kind.table, name: (*name).to_owned(), copy_of: None, fields, config };
+        plans.extend(copies::of(reader, table, plan, &tables));
+    }
+    if plans.len() > TABLES_MAX
+        && let Some((_, entry, _)) = tables.first()
+    {
+        let message = format!("too many copies of the kind `{}`", kind.table);
+        reader.report(Diagnostic::at(entry.key, message, format!("the limit is {TABLES_MAX}")));
+        plans.truncate(TABLES_MAX);
+    }
+    plans
 }
 
 /// The named tables of a kind, if there are not too many.

@@ -93,7 +93,11 @@ pub static FILE: Keys = Keys {
         built("decisive", "For a file of one variant: the setting that decides, as a `--set` line.")
             .is(Shape::Table(&DECISIVE)),
         built("step", "A script: one thing after another.").is(Shape::Tables(&[&STEP, &FAULT, &VERBS])),
-        not_yet("service", "A service that is called directly."),
+        built(
+            "service",
+            "Services with limited capacity, called directly or by consumers: `[service.NAME]`.",
+        )
+        .is(Shape::Named(&[&SERVICE])),
     ],
 };
 
@@ -127,20 +131,31 @@ pub static CLUSTER: Keys = Keys {
 /// The named tables that a family declares. The family adds their fields.
 pub static ENTITY: Keys = Keys {
     owner: "this table",
-    keys: &[built("config", "Settings by the vendor's own names.").is(Shape::Config)],
+    keys: &[
+        built("copies", "How many alike: `[topic.load] copies = 3` makes `load-1` to `load-3`.")
+            .is(Shape::Int(1, 1_000)),
+        built("config", "Settings by the vendor's own names.").is(Shape::Config),
+    ],
 };
 
 /// `[producer.NAME]`.
 pub static PRODUCER: Keys = Keys {
     owner: "a producer",
     keys: &[
-        built("send_to", "Where it sends.").is(Shape::Text),
+        built("send_to", "Where it sends; `service NAME` calls a service directly.").is(Shape::Text),
         built("messages", "How many in total, shared by its instances; left out: until `run_for`.")
             .is(Shape::Int(0, 20_000_000)),
         built("rate", "`1000/s`, `poisson(1000/s)`, `one by one` or `max`, in total over its instances.")
             .is(Shape::Form(Form::Rate)),
-        built("keys", "How many different keys the messages have; left out: they have none.")
-            .is(Shape::Int(1, 10_000_000)),
+        built(
+            "phases",
+            "Rates that follow one another: `[{ for = \"5s\", rate = \"200/s\" }, { rate = \"50/s\" }]`.",
+        )
+        .is(Shape::Tables(&[&PHASE])),
+        built(
+            "keys",
+            "How many different keys the messages have: `16`, `zipf(16, 1.1)`; left out: they have none.",
+        ),
         built("size", "The size of each message: `100 B`.").is(Shape::Size),
         built("instances", "How many processes share the work.").is(Shape::Int(1, 1_000)),
         built("client", "The client library; left out: the vendor's own.").is(Shape::Client),
@@ -153,15 +168,44 @@ pub static PRODUCER: Keys = Keys {
             .is(Shape::Int(1, 65_535)),
         built("every", "How long the application waits before it sends a message again.")
             .is(Shape::Form(Form::Time)),
-        not_yet("phases", "Rates that follow one another."),
         not_yet("message", "Exact messages, one by one."),
-        not_yet("connect_to", "The nodes that the client tries first."),
-        not_yet("spread", "How messages are spread over several destinations."),
+        built("connect_to", "The nodes that the client tries first, in order.").is(Shape::Texts),
+        built(
+            "spread",
+            "Over several destinations: `by key` or `round robin`; left out: by key if there are keys.",
+        )
+        .is(Shape::Words(&["by key", "round robin"])),
         built("starts", "When it starts: `10s` or `by step`.").is(Shape::Text),
         built("stops", "When it is asked to stop.").is(Shape::Form(Form::Time)),
-        not_yet("own_write", "A database write of its own that goes with each message."),
+        built("own_write", "A database write of its own that goes with each message, and when it is made.")
+            .is(Shape::Words(&["before sending", "after confirm", "outbox"])),
         not_yet("rpc", "It waits for a reply to each message."),
         not_yet("routing_key", "The routing key of its messages."),
+    ],
+};
+
+/// `[service.NAME]`.
+pub static SERVICE: Keys = Keys {
+    owner: "a service",
+    keys: &[
+        built("workers", "How many requests it works on at once.").is(Shape::Int(1, 1_000)),
+        built("process", "How long each request takes: `2ms`, `1ms..3ms`, `exp(2ms)`.")
+            .is(Shape::Form(Form::Times)),
+        built("queue", "How many requests may wait; the next one is refused.").is(Shape::Int(0, 10_000_000)),
+        built(
+            "breaks",
+            "Being overrun takes it down and fails everything in it: for `30s`, or for good with `true`.",
+        ),
+    ],
+};
+
+/// An element of `phases`.
+pub static PHASE: Keys = Keys {
+    owner: "a phase",
+    keys: &[
+        built("for", "How long it lasts; the last one may go on until `run_for`.")
+            .is(Shape::Form(Form::Time)),
+        built("rate", "`1000/s`, `poisson(1000/s)`, or `0/s` for a pause.").is(Shape::Text),
     ],
 };
 
@@ -173,20 +217,47 @@ pub static CONSUMER: Keys = Keys {
         built("instances", "How many processes share the work.").is(Shape::Int(1, 1_000)),
         built("process", "How long processing one message takes: `2ms`, `1ms..3ms`, `exp(2ms)`.")
             .is(Shape::Form(Form::Times)),
-        built("idempotency", "How the application protects its store against repeated deliveries.")
-            .is(Shape::Words(&["none", "unique_key", "set_by_key"])),
+        built("idempotency", "How the application protects its store against repeated deliveries.").is(
+            Shape::Words(&[
+                "none",
+                "unique_key",
+                "processed_table",
+                "side_store_before",
+                "side_store_after",
+                "version",
+                "status_machine",
+                "set_by_key",
+                "select_then_insert",
+            ]),
+        ),
+        built("id", "What its protection recognises a message by: the `business` id, or its `position`.")
+            .is(Shape::Words(&["business", "position"])),
+        built("poison", "Messages whose processing always fails: `[17]`, `[\"checkout#17\"]`."),
+        built("fails", "The share of processings that fail: `2%`.").is(Shape::Form(Form::Share)),
+        built("if_fails", "What it does when processing fails.").is(Shape::Table(&IF_FAILS)),
+        built("workers", "A pool of that many threads; left out: the thread that polls does the work.")
+            .is(Shape::Int(1, 1_000)),
+        built("order", "Which order the pool keeps.").is(Shape::Words(&["none", "by key"])),
         built("client", "The client library; left out: the vendor's own.").is(Shape::Client),
         built("config", "Client settings by the library's own names.").is(Shape::Config),
-        not_yet("connect_to", "The nodes that the client tries first."),
+        built("connect_to", "The nodes that the client tries first, in order.").is(Shape::Texts),
         built("by_hand", "It does only what steps say.").is(Shape::Flag),
         built("starts", "When it starts: `10s` or `by step`.").is(Shape::Text),
         built("stops", "When it is asked to stop.").is(Shape::Form(Form::Time)),
-        not_yet("poison", "Messages whose processing always fails."),
-        not_yet("fails", "The share of processings that fail."),
-        not_yet("if_fails", "What it does when processing fails."),
-        not_yet("workers", "A pool of threads."),
-        not_yet("order", "Which order the pool keeps."),
-        not_yet("calls", "A service that it calls for each message."),
+        built("calls", "A service that it calls for each message, and waits for.").is(Shape::Text),
+    ],
+};
+
+/// `if_fails = { … }`.
+pub static IF_FAILS: Keys = Keys {
+    owner: "`if_fails`",
+    keys: &[
+        built("retries", "How often it tries again itself.").is(Shape::Int(0, 1_000_000)),
+        built("every", "After how long each time.").is(Shape::Form(Form::Time)),
+        built(
+            "then",
+            "What it does when that did not help: `skip`, `stop`, `requeue`, `reject` or `send to X`.",
+        ),
     ],
 };
 
@@ -310,8 +381,8 @@ pub static FAULT: Keys = Keys {
 
 /// Every table of keys.
 pub static ALL: &[&Keys] = &[
-    &FILE, &TEXT, &LANGUAGES, &CLUSTER, &ENTITY, &PRODUCER, &CONSUMER, &NETWORK, &DISK, &DECISIVE, &WHEN,
-    &STEP, &VERBS, &FAULT,
+    &FILE, &TEXT, &LANGUAGES, &CLUSTER, &ENTITY, &PRODUCER, &PHASE, &CONSUMER, &IF_FAILS, &SERVICE, &NETWORK,
+    &DISK, &DECISIVE, &WHEN, &STEP, &VERBS, &FAULT,
 ];
 
 /// Where the tables whose names do not depend on the family stand, with `x` for names that an author chooses.
@@ -322,6 +393,8 @@ pub static PLACED: &[(&str, &Keys)] = &[
     ("cluster", &CLUSTER),
     ("producer.x", &PRODUCER),
     ("consumer.x", &CONSUMER),
+    ("consumer.x.if_fails", &IF_FAILS),
+    ("service.x", &SERVICE),
     ("network", &NETWORK),
     ("disk", &DISK),
     ("fault.x", &FAULT),

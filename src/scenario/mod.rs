@@ -49,13 +49,14 @@
 //! Invariant: what is accepted is carried out. What belongs to the language or to the real system and is not modelled
 //! is refused by name.
 //!
-//! Not modelled: services, phases of rates, exact messages, failing and pooled consumers, faults on requests,
-//! alterations by an administrator, expectations over many seeds, and every family but Kafka.
+//! Not modelled: exact messages, faults on requests, alterations by an administrator, expectations over many seeds,
+//! and every family but Kafka.
 
 pub mod catalog;
 mod claims;
 mod clients;
 mod compile;
+mod copies;
 pub mod diagnostic;
 mod disruptions;
 pub mod expect;
@@ -67,6 +68,7 @@ mod moments;
 mod names;
 mod overlay;
 pub mod plan;
+mod reach;
 mod reader;
 pub mod schema;
 mod settings;
@@ -75,6 +77,8 @@ mod steps;
 mod target;
 pub mod tree;
 mod value;
+mod working;
+mod workload;
 
 #[cfg(test)]
 mod tests;

@@ -344,7 +344,18 @@ fn settings_are_the_vendors() {
         ("producer.checkout.instances = 1001", "`instances = 1001` is out of range"),
         ("producer.checkout.messages = 50_000_001", "`messages = 50000001` is out of range"),
         ("run_for = '169h'", "wrong value for `run_for`"),
-        ("consumer.billing.idempotency = 'version'", "`idempotency = \"version\"` is not modelled yet"),
+        (
+            "consumer.billing = { poison = [7], if_fails = { then = 'requeue' } }",
+            "Kafka's consumers cannot give a single message back: there are only positions",
+        ),
+        (
+            "consumer.billing = { fails = '2%', if_fails = { then = 'send to dead' } }",
+            "sending on to `dead` what cannot be processed is not modelled yet",
+        ),
+        ("consumer.billing.poison = [10_001]", "`checkout#10001` never comes to this consumer"),
+        ("consumer.billing.order = 'by key'", "`order` without `workers`"),
+        ("consumer.billing.id = 'position'", "`id = \"position\"` changes nothing here"),
+        ("consumer.billing.if_fails = { retries = 1 }", "`if_fails` where nothing fails"),
     ];
     for (line, message) in table {
         let mistake = set(line).expect_err(line);
@@ -432,7 +443,7 @@ fn expectations_that_claim_nothing_are_mistakes() {
         ("lots = 1", "nothing is known as `lots`"),
         ("checkout.lost = 1", "`lost` is not measured of a producer"),
         ("biling.lost = 1", "nothing is known as `biling.lost`"),
-        ("told.wrong = 0", "`told.wrong` is not modelled yet"),
+        ("told.right = 0", "`told.right` is not modelled yet"),
         ("over_seeds = { seeds = 20 }", "`over_seeds.seeds` is not modelled yet"),
         ("lost = 'many'", "`lost` is compared with nothing"),
         ("lost = '> 2 * variant.kil.lost'", "`lost` is compared with nothing"),
@@ -463,10 +474,20 @@ fn names_do_not_mean_two_things() {
 #[test]
 fn what_is_not_modelled_yet_is_refused() {
     let table = [
-        ("[producer.p]\nsend_to = 'orders'\nphases = []", "`phases` is not modelled yet"),
-        ("[consumer.c]\nread_from = 'orders'\npoison = [1]", "`poison` is not modelled yet"),
-        ("[consumer.c]\nread_from = 'orders'\nconnect_to = 'broker-1'", "`connect_to` is not modelled yet"),
-        ("[topic.x]\ncopies = 3", "this table has no key `copies`"),
+        ("[producer.p]\nsend_to = 'orders'\nmessage = []", "`message` is not modelled yet"),
+        (
+            "[producer.p]\nsend_to = 'orders'\nrate = 'max'\nrouting_key = 'a'",
+            "`routing_key` is not modelled yet",
+        ),
+        (
+            "[consumer.c]\nread_from = 'orders'\nconnect_to = 'broker-9'",
+            "`broker-9` is no node of this cluster",
+        ),
+        (
+            "[producer.p]\nsend_to = 'orders'\nrate = 'max'\nspread = 'by key'",
+            "there is nothing to spread over",
+        ),
+        ("[topic.x]\ncopies = 0", "wrong value for `copies`"),
     ];
     for (text, message) in table {
         assert_eq!(messages(text), [message]);

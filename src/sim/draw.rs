@@ -24,6 +24,7 @@ pub enum Purpose {
     Partition = 8,
     Torn = 9,
     Test = 10,
+    Fail = 20,
 }
 
 /// 64 random bits for (seed, purpose, a, b). Neighbouring seeds are unrelated.

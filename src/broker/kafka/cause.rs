@@ -4,12 +4,15 @@
 //! with one of its remedies confirms it. Nothing here looks at a world.
 
 use super::config::{Acks, Client, ConsumerConfig, ProducerConfig, TopicConfig};
+use super::describe;
 use super::packet::Error;
 use super::story;
 use crate::broker::{Case, Chain, Link, Remedy};
 use crate::fact::{Fact, NodeId, Observation, PlaceId, Rule};
-use crate::scenario::plan::{ConsumerPlan, Plan, ProducerPlan, Verb};
+use crate::scenario::plan::{ConsumerPlan, EntityPlan, ProducerPlan, Verb};
 use crate::sim::Time;
+
+mod application;
 
 /// The chain of a message.
 pub(super) fn explain(case: &Case<'_>) -> Chain {
@@ -17,6 +20,7 @@ pub(super) fn explain(case: &Case<'_>) -> Chain {
     match case.fate {
         "lost" | "stranded" => reading.lost(),
         "duplicated" => reading.duplicated(),
+        "discarded" | "dead_lettered" => reading.given_up(),
         "phantom" | "rejected" | "unsent" => reading.unconfirmed(),
         _ => reading.waiting(),
     }
@@ -210,7 +214,11 @@ impl<'a> Reading<'a> {
             self.faults_between(self.due, Time::NEVER);
             return;
         };
+        if self.recorded_before() {
+            return;
+        }
         let node = self.case.names.node(delivered.node);
+        self.handed_off();
         if config.has_auto_commit && config.client == Client::Librdkafka {
             self.setting(
                 "commits what was handed over",
@@ -249,10 +257,7 @@ impl<'a> Reading<'a> {
         let mut offsets: Vec<_> = self.copies.iter().map(|copy| (copy.place, copy.offset)).collect();
         offsets.sort_unstable();
         offsets.dedup();
-        self.setting(
-            "idempotency none",
-            "the consumer does not recognise a message that it has already processed",
-        );
+        self.not_recognised();
         if self.case.history.iter().any(|seen| matches!(seen.fact, Fact::Sent { attempt: 2.., .. })) {
             self.sent_again("sent again by the application", "the application sent it again");
         } else if self.stored_twice() {
@@ -347,6 +352,7 @@ impl<'a> Reading<'a> {
 
     /// It still waits.
     fn waiting(&mut self) {
+        self.stopped();
         self.faults_between(self.due, Time::NEVER);
         self.link(None, "waits", "it waits in the log: no consumer had come to it when the run ended");
     }
@@ -421,10 +427,15 @@ impl<'a> Reading<'a> {
     }
 
     fn topic(&self) -> Option<TopicConfig> {
-        let plan: &Plan = self.case.plan;
-        let topic =
-            plan.entities.iter().find(|entity| Some(&entity.name) == self.producer.map(|it| &it.send_to))?;
-        Some(TopicConfig::new(plan, Some(topic)))
+        Some(TopicConfig::new(self.case.plan, Some(self.topic_table()?)))
+    }
+
+    /// The topic that the message is stored in; if it is nowhere, the first that its producer sends to.
+    fn topic_table(&self) -> Option<&'a EntityPlan> {
+        let stored = self.copies.first().map(|copy| self.case.names.place(copy.place));
+        let stored = stored.as_ref().and_then(|place| place.rsplit_once('/')).map(|(topic, _)| topic);
+        let send_to = stored.unwrap_or(&self.producer?.send_to);
+        self.case.plan.entities.iter().find(|topic| describe::leads_to(send_to, &topic.name))
     }
 
     fn first(&self, is_it: impl Fn(&Fact) -> bool) -> Option<Observation> {
@@ -474,8 +485,9 @@ impl<'a> Reading<'a> {
     }
 
     fn remedy_topic(&mut self, name: &str, value: &str) {
-        if let Some(producer) = self.producer {
-            self.remedy(Remedy::Set(format!("topic.{}.config.\"{name}\" = {value}", key(&producer.send_to))));
+        if let Some(topic) = self.topic_table() {
+            let table = topic.copy_of.as_ref().unwrap_or(&topic.name);
+            self.remedy(Remedy::Set(format!("topic.{}.config.\"{name}\" = {value}", key(table))));
         }
     }
 }

@@ -4,12 +4,13 @@
 //! and clients refuse with a `ConfigException`.
 //!
 //! Not modelled: several `ZooKeeper` nodes or `KRaft` controllers, brokers that are controllers too, idempotent and
-//! transactional producers, static members, the newer group protocol. Java producers of 3.0.1 and later are idempotent
+//! transactional producers, static members, consumers that send on what they cannot process (`then = "send to X"`),
+//! the newer group protocol. Java producers of 3.0.1 and later are idempotent
 //! by default: a scenario says `"enable.idempotence" = false` there, or is refused.
 
 use super::settings;
 use crate::broker::{EntityKind, Field, Finding, Kind, NodeRole, Scope};
-use crate::scenario::plan::{Action, ConsumerPlan, EntityPlan, Plan, ProducerPlan, Value, Version};
+use crate::scenario::plan::{Action, ConsumerPlan, EntityPlan, Plan, ProducerPlan, Then, Value, Version};
 
 /// The client libraries; the first is the vendor's own.
 pub const CLIENTS: &[&str] = &["java", "librdkafka"];
@@ -37,6 +38,9 @@ pub const ENTITIES: &[EntityKind] = &[EntityKind {
         meaning: "How many partitions it has.",
     }],
 }];
+
+/// Partitions of all topics together at most.
+const PARTITIONS_MAX: i64 = 100_000;
 
 /// Who keeps the cluster's metadata.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,9 +89,10 @@ pub fn check(plan: &Plan) -> Vec<Finding> {
     for topic in &plan.entities {
         check_topic(plan, topic, &mut findings);
     }
-    for producer in &plan.producers {
+    for producer in plan.producers.iter().filter(|producer| producer.service().is_none()) {
         check_producer(plan, producer, &mut findings);
     }
+    check_reach(plan, &mut findings);
     for consumer in &plan.consumers {
         check_consumer(consumer, &mut findings);
         if plan
@@ -142,6 +147,41 @@ fn check_cluster(plan: &Plan, findings: &mut Vec<Finding>) {
             let message = format!("`{name}` does nothing in {mode} mode");
             findings.push(finding(&["cluster", "config", name], message, ""));
         }
+    }
+}
+
+/// Clients begin at brokers, and a group reads all that a producer sends, or nothing of it.
+fn check_reach(plan: &Plan, findings: &mut Vec<Finding>) {
+    let producers = plan.producers.iter().map(|one| ("producer", &one.name, &one.connect_to));
+    let consumers = plan.consumers.iter().map(|one| ("consumer", &one.name, &one.connect_to));
+    for (kind, name, connect_to) in producers.chain(consumers) {
+        if let Some(other) = connect_to.iter().find(|node| !node.starts_with("broker-")) {
+            let message = format!("clients connect to brokers; `{other}` is none");
+            findings.push(finding(&[kind, name, "connect_to"], message, ""));
+        }
+    }
+    for producer in &plan.producers {
+        for consumer in &plan.consumers {
+            let mut topics = plan.entities.iter().filter(|topic| leads_to(&producer.send_to, &topic.name));
+            if !routes(plan, producer, consumer) && topics.any(|one| leads_to(&consumer.read_from, &one.name))
+            {
+                let message = format!(
+                    "`{}` reads only some of the topics that `{}` sends to",
+                    consumer.name, producer.name
+                );
+                let path = ["consumer", consumer.name.as_str(), "read_from"];
+                findings.push(finding(&path, message, "this is not modelled: read all of them, or none"));
+            }
+        }
+    }
+    let total: i64 = plan.entities.iter().map(partitions).sum();
+    if total > PARTITIONS_MAX {
+        let message = format!("{total} partitions are too many");
+        findings.push(finding(
+            &["topic"],
+            message,
+            &format!("the limit is {PARTITIONS_MAX} over all topics"),
+        ));
     }
 }
 
@@ -224,6 +264,19 @@ fn check_producer(plan: &Plan, producer: &ProducerPlan, findings: &mut Vec<Findi
 }
 
 fn check_consumer(consumer: &ConsumerPlan, findings: &mut Vec<Finding>) {
+    let then = &["consumer", consumer.name.as_str(), "if_fails", "then"];
+    match &consumer.if_fails.then {
+        Then::Skip | Then::Stop => {}
+        Then::Requeue | Then::Reject => {
+            let message = "Kafka's consumers cannot give a single message back: there are only positions";
+            let help = "use `skip` to go on without it, or `stop`, after which it is read again";
+            findings.push(finding(then, message, help));
+        }
+        Then::SendTo(topic) => {
+            let message = format!("sending on to `{topic}` what cannot be processed is not modelled yet");
+            findings.push(finding(then, message, "use `skip` or `stop`, which are modelled"));
+        }
+    }
     let refused = [
         ("isolation.level", "read_uncommitted"),
         ("partition.assignment.strategy", "range"),
@@ -240,9 +293,35 @@ fn check_consumer(consumer: &ConsumerPlan, findings: &mut Vec<Finding>) {
     }
 }
 
-/// An address is the name of a topic.
+/// An address is the name of a topic, or the beginning of several names: `load-*`.
 pub fn check_address(plan: &Plan, address: &str) -> Result<(), String> {
+    if address.contains('*') && plan.entities.iter().any(|topic| leads_to(address, &topic.name)) {
+        let reached = plan.entities.iter().map(|topic| leads_to(address, &topic.name));
+        let changes = reached.clone().zip(reached.skip(1)).filter(|(one, other)| one != other).count();
+        let (first, last) = (plan.entities.first(), plan.entities.last());
+        let outside = [first, last].into_iter().flatten().filter(|topic| !leads_to(address, &topic.name));
+        // One run of topics, in the order in which they are declared.
+        return if changes <= outside.count() {
+            Ok(())
+        } else {
+            Err("these topics do not follow one another: use a whole name before the `*`".to_owned())
+        };
+    }
     topic_of(plan, address).map(|_| ())
+}
+
+/// Whether an address leads to the topic of that name.
+pub fn leads_to(address: &str, topic: &str) -> bool {
+    match address.strip_suffix('*') {
+        Some(beginning) => topic.starts_with(beginning),
+        None => topic == address,
+    }
+}
+
+/// Whether everything that the producer sends is addressed to the consumer's group.
+pub fn routes(plan: &Plan, producer: &ProducerPlan, consumer: &ConsumerPlan) -> bool {
+    let mut topics = plan.entities.iter().filter(|topic| leads_to(&producer.send_to, &topic.name));
+    topics.all(|topic| leads_to(&consumer.read_from, &topic.name))
 }
 
 fn topic_of<'p>(plan: &'p Plan, name: &str) -> Result<&'p EntityPlan, String> {
@@ -250,6 +329,8 @@ fn topic_of<'p>(plan: &'p Plan, name: &str) -> Result<&'p EntityPlan, String> {
         let names: Vec<&str> = plan.entities.iter().map(|topic| topic.name.as_str()).collect();
         if names.is_empty() {
             "there are no topics".to_owned()
+        } else if names.len() > 10 {
+            format!("expected a topic: {}, … or several, such as `load-*`", names[..10].join(", "))
         } else {
             format!("expected a topic: {}", names.join(", "))
         }

@@ -21,16 +21,14 @@ pub(super) fn groups(model: &mut KafkaModel, plan: &Plan) {
         let nodes = node..node + consumer.instances as usize;
         node = nodes.end;
         let topology = std::sync::Arc::clone(&model.shared.topology);
-        let (Some(group), Some(topic)) =
-            (topology.group(&group_id(consumer)), topology.topic(&consumer.read_from))
-        else {
-            continue;
-        };
+        let Some(group) = topology.group(&group_id(consumer)) else { continue };
+        let topics: Vec<_> =
+            topology.topics(&consumer.read_from).iter().map(|one| (one.first, one.count)).collect();
         let config = ConsumerConfig::new(plan, consumer);
         // Whoever starts later is no member yet; the group and its offsets are there.
         let instances = if consumer.starts == Starts::AtOnce { consumer.instances } else { 0 };
         let ids: Vec<u64> = (1..=u64::from(instances)).collect();
-        let assignment = range(&ids, (topic.first, topic.count));
+        let assignment = range(&ids, &topics);
         for (id, index) in ids.iter().zip(nodes) {
             if let Node::Consumer(member) = &mut model.nodes[index] {
                 member.establish(*id, assignment.get(id).cloned().unwrap_or_default());
@@ -43,7 +41,8 @@ pub(super) fn groups(model: &mut KafkaModel, plan: &Plan) {
         let members: BTreeMap<_, _> = assignment.into_iter().map(member).collect();
         let leader = ids.first().copied().unwrap_or_default();
         let record = GroupRecord { group, generation: GENERATION, leader, members };
-        let offsets = (topic.first..topic.first + topic.count).map(|partition| (partition, 0)).collect();
+        let all = topics.iter().flat_map(|&(first, count)| first..first + count);
+        let offsets = all.map(|partition| (partition, 0)).collect();
         write(model, topology.groups[group as usize].home, record, Committed { group, offsets });
     }
 }

@@ -131,8 +131,17 @@ impl Topology {
     }
 
     /// The topic of that name.
-    pub(super) fn topic(&self, name: &str) -> Option<&Topic> {
+    fn topic(&self, name: &str) -> Option<&Topic> {
         self.topics.iter().find(|topic| topic.name == name)
+    }
+
+    /// The topics that an address leads to: consecutive ones, and so are their partitions.
+    pub(super) fn topics(&self, address: &str) -> &[Topic] {
+        let is_reached =
+            |topic: &Topic| topic.name != OFFSETS_TOPIC && describe::leads_to(address, &topic.name);
+        let Some(first) = self.topics.iter().position(is_reached) else { return &[] };
+        let count = self.topics[first..].iter().take_while(|topic| is_reached(topic)).count();
+        &self.topics[first..first + count]
     }
 
     /// `orders/0`, or `orders` if it has one partition.
@@ -151,6 +160,12 @@ impl Topology {
     pub(super) fn partition_name(&self, partition: u32) -> String {
         let partition = &self.partitions[partition as usize];
         format!("{}/{}", self.topics[partition.topic as usize].name, partition.number)
+    }
+
+    /// The brokers of these names, in this order.
+    pub(super) fn brokers_named(&self, names: &[String]) -> Vec<u16> {
+        let number = |name: &String| name.strip_prefix("broker-")?.parse::<u16>().ok()?.checked_sub(1);
+        names.iter().filter_map(number).filter(|&broker| broker < self.brokers).collect()
     }
 
     /// Whether the partition holds messages; else it is the coordinator's.

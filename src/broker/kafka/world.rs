@@ -40,6 +40,11 @@ impl Hosted for KafkaModel {
 
     fn waiting(engine: &World, subscription: SubscriptionId) -> Vec<MessageId> {
         let topology = &engine.model.shared.topology;
+        let queued = engine.model.shared.stores.len().max(1);
+        if subscription != NONE && subscription.0 as usize >= queued {
+            // A service that is called directly: nothing waits for it in a log.
+            return Vec::new();
+        }
         let groups: Vec<_> = consumers(engine).map(|(_, consumer)| consumer).collect();
         let is_read = |partition: u32| groups.iter().any(|known| known.reads(partition));
         let mut waiting = Vec::new();
@@ -63,6 +68,7 @@ impl Hosted for KafkaModel {
     fn is_settled(engine: &World) -> bool {
         let producers_done = engine.model.nodes.iter().enumerate().all(|(index, node)| match node {
             Node::Producer(producer) => !is_up(engine, NodeId(index as u16)) || producer.is_done(),
+            Node::Direct(producer) => !is_up(engine, NodeId(index as u16)) || producer.is_done(),
             _ => true,
         });
         let consumers_done =
@@ -125,6 +131,10 @@ impl Hosted for KafkaModel {
                 producer.told_to_send(*count, ctx);
                 true
             }
+            (Node::Direct(direct), ClientCommand::Send(count)) => {
+                direct.told_to_send(*count, ctx);
+                true
+            }
             (Node::Consumer(consumer), ClientCommand::Get(count)) => {
                 consumer.told_to_get(*count, &mut model.shared, ctx);
                 true
@@ -137,6 +147,7 @@ impl Hosted for KafkaModel {
     fn is_idle(engine: &World, node: NodeId) -> bool {
         match &engine.model.nodes[node.0 as usize] {
             Node::Producer(producer) => producer.is_done(),
+            Node::Direct(direct) => direct.is_done(),
             Node::Consumer(consumer) => consumer.has_done(|partition, position| {
                 leading(engine, partition).is_none_or(|leading| leading.watermark <= position)
             }),

@@ -5,10 +5,11 @@
 //! finished; librdkafka commits in the background whatever was handed over, finished or not.
 //!
 //! Source: `KafkaConsumer`, `ConsumerCoordinator`, `Fetcher`; librdkafka `INTRODUCTION.md`, "At-least-once
-//! processing".
+//! processing". With a pool the thread that polls hands over and goes on polling while there is room: automatic
+//! commits of the Java client then cover what is unfinished, too; an application that commits by itself commits the
+//! lowest unfinished offset of each partition.
+//!
 //! Not modelled: `isolation.level=read_committed`, fetching from followers, truncation detection (KIP-320).
-
-use std::collections::VecDeque;
 
 use smallvec::SmallVec;
 
@@ -16,11 +17,12 @@ use super::super::config::{Client, ConsumerConfig, Reset};
 use super::super::model::{KafkaCtx, Shared, Timer};
 use super::super::packet::{Error, FetchPart, FetchRequest, FetchResponse, Packet};
 use super::super::story::{self, Kind};
+use super::assigned::{Assigned, Progress};
 use super::links::Links;
 use super::membership::Membership;
-use crate::app::{Item, Worker};
+use crate::app::{Item, Line, Turn, Worker};
 use crate::fact::{Fact, MessageId, SubscriptionId};
-use crate::scenario::plan::Plan;
+use crate::scenario::plan::{Plan, Then};
 use crate::sim::{ConnId, Input, Time};
 
 /// One instance of a consuming application, with its client library.
@@ -30,8 +32,8 @@ pub(in super::super) struct Consumer {
     pub(in super::super) config: ConsumerConfig,
     pub(super) links: Links,
     pub(super) membership: Membership,
-    /// The topic's partitions: the first and how many.
-    pub(super) topic: (u32, u32),
+    /// The partitions of each topic: the first and how many. The topics follow one another.
+    pub(super) topics: Vec<(u32, u32)>,
     pub(in super::super) assigned: Vec<Assigned>,
     /// By broker: when the fetch under way was sent.
     fetching: Vec<Option<Time>>,
@@ -40,63 +42,12 @@ pub(in super::super) struct Consumer {
     wake_at: Time,
     /// It takes only what steps tell it to: how many messages are left to take; [`u32::MAX`]: all there are.
     pub(super) by_hand: Option<u32>,
+    /// A pool's thread that polls has committed, and may hand over when that is answered.
+    has_committed: bool,
+    /// To the service that it calls for each message.
+    service: Option<Box<Line>>,
     /// The member that its first process is, and what it owns.
     initial: Option<(u64, Vec<u32>)>,
-}
-
-/// A partition that this member owns.
-#[derive(Clone, Debug)]
-pub(in super::super) struct Assigned {
-    pub(in super::super) partition: u32,
-    /// The next offset to hand over; none: not known yet.
-    pub(in super::super) position: Option<u64>,
-    /// Fetched and not handed over.
-    fetched: VecDeque<(u64, MessageId)>,
-    /// The next offset to fetch.
-    fetch_at: u64,
-    /// The offset after the last one that the application finished.
-    done: u64,
-    /// The last message handed over, and the last one finished.
-    handed: Option<MessageId>,
-    finished: Option<MessageId>,
-    /// The last offset that was committed, or is being committed.
-    pub(super) committed: u64,
-    /// Asked for where to begin.
-    pub(super) is_resetting: bool,
-}
-
-/// What a commit says of one partition: the next offset, and the message before it.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Progress {
-    pub(super) partition: u32,
-    pub(super) offset: u64,
-    pub(super) last: Option<MessageId>,
-}
-
-impl Assigned {
-    pub(super) fn new(partition: u32) -> Self {
-        Self {
-            partition,
-            position: None,
-            fetched: VecDeque::new(),
-            fetch_at: 0,
-            done: 0,
-            handed: None,
-            finished: None,
-            committed: 0,
-            is_resetting: false,
-        }
-    }
-
-    /// Reading begins here.
-    pub(super) fn begin(&mut self, offset: u64) {
-        self.position = Some(offset);
-        self.fetched.clear();
-        self.fetch_at = offset;
-        self.done = offset;
-        self.committed = offset;
-        self.is_resetting = false;
-    }
 }
 
 impl Consumer {
@@ -110,25 +61,34 @@ impl Consumer {
         let wanted = &plan.consumers[subscription.0 as usize];
         let config = ConsumerConfig::new(plan, wanted);
         let topology = &shared.topology;
-        let topic = topology.topic(&wanted.read_from).map_or((0, 0), |topic| (topic.first, topic.count));
+        let topics =
+            topology.topics(&wanted.read_from).iter().map(|topic| (topic.first, topic.count)).collect();
         let group = topology.group(&super::super::config::group_id(wanted)).unwrap_or_default();
         let home = topology.groups.get(group as usize).map_or(0, |group| group.home);
         Self {
-            worker: Worker::new(subscription, instance, wanted.process, seed),
+            worker: Worker::new(plan, subscription, instance, seed),
             links: Links::new(
                 topology.brokers,
                 config.client,
                 config.request_timeout,
                 config.metadata_max_age,
-            ),
+            )
+            .beginning_at(topology.brokers_named(&wanted.connect_to)),
             membership: Membership::new(group, home),
-            topic,
+            topics,
             assigned: Vec::new(),
             fetching: vec![None; topology.brokers as usize],
             polled_at: Time::ZERO,
             commit_at: Time::ZERO,
             wake_at: Time::NEVER,
             by_hand: wanted.is_by_hand.then_some(0),
+            has_committed: false,
+            service: wanted
+                .calls
+                .as_deref()
+                .and_then(|name| shared.service(name))
+                .map(Line::new)
+                .map(Box::new),
             initial: None,
             config,
         }
@@ -153,8 +113,12 @@ impl Consumer {
 
     /// Whether it subscribes to this partition's topic.
     pub(in super::super) fn reads(&self, partition: u32) -> bool {
-        let (first, count) = self.topic;
-        (first..first + count).contains(&partition)
+        self.topics.iter().any(|&(first, count)| (first..first + count).contains(&partition))
+    }
+
+    /// Whether the thread that polls is not busy, or waiting for room before its pool.
+    pub(super) fn may_poll(&self) -> bool {
+        self.worker.room(self.config.max_poll_records) > 0
     }
 
     /// What the application holds and has not finished.
@@ -206,10 +170,21 @@ impl Consumer {
         shared: &mut Shared,
         ctx: &mut KafkaCtx<'_>,
     ) {
-        let is_processed = matches!(input, Input::Timer(Timer::Processed));
+        let mut is_processed = matches!(input, Input::Timer(Timer::Processed(_)));
+        if self.service.is_some() {
+            match self.service_said(&input, shared, ctx) {
+                Some(true) => return ctx.exit(),
+                Some(false) => is_processed = true,
+                None => {}
+            }
+        }
         match input {
             Input::Packet(conn, Packet::FetchResponse(response)) => self.fetched(conn, response, shared),
-            Input::Timer(Timer::Processed) => self.processed(shared, ctx),
+            Input::Timer(Timer::Processed(thread)) => {
+                if !self.call(thread, ctx) && self.processed(thread, shared, ctx) {
+                    return ctx.exit();
+                }
+            }
             Input::Packet(_, Packet::MetadataResponse(view)) => self.links.answered(view, ctx.now()),
             Input::Packet(_, Packet::GroupResponse(response)) => self.group_said(*response, ctx),
             Input::Packet(_, Packet::EndsResponse(ends)) => self.ends_answered(&ends, ctx),
@@ -231,8 +206,41 @@ impl Consumer {
         self.go_on(is_processed, shared, ctx);
     }
 
+    /// The last part of processing: the service does its part. Whether there is one that was asked.
+    #[inline]
+    fn call(&mut self, thread: u16, ctx: &mut KafkaCtx<'_>) -> bool {
+        let Some(line) = &mut self.service else { return false };
+        let Some(message) = self.worker.working(thread) else { return false };
+        line.call(message, None, ctx);
+        true
+    }
+
+    /// What the service answered, if it did: whether the process ends because of it.
+    fn service_said(
+        &mut self,
+        input: &Input<Packet, Timer>,
+        shared: &mut Shared,
+        ctx: &mut KafkaCtx<'_>,
+    ) -> Option<bool> {
+        let answers = self.service.as_mut()?.on(input, ctx);
+        let mut said = None;
+        for called in answers {
+            let Some(thread) = self.worker.thread_of(called.message) else { continue };
+            if called.error.is_some() {
+                self.worker.refuse();
+            }
+            let is_over = self.processed(thread, shared, ctx);
+            said = Some(is_over || said == Some(true));
+        }
+        said
+    }
+
     fn start(&mut self, ctx: &mut KafkaCtx<'_>) {
+        if let Some(line) = &mut self.service {
+            line.restart();
+        }
         self.worker.restart();
+        self.has_committed = false;
         self.assigned.clear();
         self.fetching.fill(None);
         self.membership.restart();
@@ -276,9 +284,13 @@ impl Consumer {
         let mut look_at = self.links.tick(ctx);
         look_at = look_at.min(self.keep_membership(ctx));
         // Processing on its own makes no room for a fetch; taking the next messages does.
-        let is_polled = self.worker.is_idle() && self.by_hand != Some(0);
+        let mut room = self.worker.room(self.config.max_poll_records);
+        if let Some(left) = self.by_hand {
+            room = room.min(left as usize);
+        }
+        let is_polled = room > 0;
         if is_polled {
-            self.poll(ctx);
+            self.poll(room, shared, ctx);
         }
         self.work(shared, ctx);
         if is_polled || !is_processed || self.by_hand.is_some() {
@@ -308,16 +320,20 @@ impl Consumer {
         self.membership.expire(&self.config, ctx);
     }
 
-    /// The application asks for the next messages: it has finished the ones before.
-    fn poll(&mut self, ctx: &mut KafkaCtx<'_>) {
+    /// The application asks for the next messages: it has finished the ones before, or handed them to its pool.
+    fn poll(&mut self, mut room: usize, shared: &Shared, ctx: &mut KafkaCtx<'_>) {
         let now = ctx.now();
         self.polled_at = now;
         let is_manual = !self.config.has_auto_commit && self.by_hand.is_none();
         let is_automatic = self.config.has_auto_commit && self.config.client == Client::Java;
-        let is_due = is_manual || (is_automatic && now >= self.commit_at);
+        let is_pool = self.worker.is_pool();
+        // A pool finishes more while a commit is under way; that waits for the commit of the next poll.
+        let may_commit = !(is_pool && std::mem::take(&mut self.has_committed));
+        let is_due = (is_manual && may_commit) || (is_automatic && now >= self.commit_at);
         if is_due && !self.membership.is_committing() {
             self.commit_at = now + self.config.auto_commit_interval;
             self.commit(ctx);
+            self.has_committed = is_pool && is_manual && self.membership.is_committing();
         }
         if is_manual && self.membership.is_committing() {
             // A synchronous commit: the next messages come after its answer.
@@ -328,10 +344,6 @@ impl Consumer {
         }
         let subscription = self.worker.subscription;
         let instance = self.worker.instance;
-        let mut room = self.config.max_poll_records;
-        if let Some(left) = self.by_hand {
-            room = room.min(left as usize);
-        }
         for assigned in &mut self.assigned {
             while room > 0 {
                 let Some((offset, message)) = assigned.fetched.pop_front() else { break };
@@ -341,7 +353,10 @@ impl Consumer {
                 }
                 assigned.position = Some(offset + 1);
                 assigned.handed = Some(message);
-                self.worker.offer(Item { message, place: assigned.partition, offset });
+                if is_pool {
+                    assigned.hand_off(offset, message);
+                }
+                self.worker.offer(Item { message, place: assigned.partition, offset }, &shared.catalogue);
                 ctx.observe(Fact::Delivered { message, subscription, instance });
             }
         }
@@ -349,29 +364,39 @@ impl Consumer {
 
     /// The application starts on the next message in its hands.
     fn work(&mut self, shared: &mut Shared, ctx: &mut KafkaCtx<'_>) {
-        if let Some((_, takes)) = self.worker.start(&shared.catalogue) {
-            ctx.timer(takes, Timer::Processed);
+        let store = &mut shared.stores[self.worker.subscription.0 as usize];
+        while let Some((thread, takes)) = self.worker.start(store, &shared.catalogue) {
+            ctx.timer(takes, Timer::Processed(thread));
         }
     }
 
-    /// The application finished a message: the store has it, or recognised it.
-    fn processed(&mut self, shared: &mut Shared, ctx: &mut KafkaCtx<'_>) {
-        let Some(item) = self.worker.finish() else { return };
-        let subscription = self.worker.subscription;
-        let store = &mut shared.stores[subscription.0 as usize];
-        let fact = store.apply(item.message, subscription, &shared.catalogue);
-        ctx.observe(fact);
-        if let Some(assigned) = self.assigned.iter_mut().find(|assigned| assigned.partition == item.place)
-            && assigned.position.is_some_and(|position| position > item.offset)
-        {
-            assigned.done = item.offset + 1;
-            assigned.finished = Some(item.message);
+    /// A thread of the application worked for as long as it said: the store has the message, or recognised it, or
+    /// processing failed. Whether the application ends because of that.
+    fn processed(&mut self, thread: u16, shared: &mut Shared, ctx: &mut KafkaCtx<'_>) -> bool {
+        let store = &mut shared.stores[self.worker.subscription.0 as usize];
+        let turn = self.worker.turn(thread, store, &shared.catalogue, |fact| ctx.observe(fact));
+        let item = match turn {
+            None => return false,
+            Some(Turn::On(takes)) => {
+                ctx.timer(takes, Timer::Processed(thread));
+                return false;
+            }
+            // The process ends as if it crashed: nothing is committed, and nobody leaves the group.
+            Some(Turn::Failed(_, Then::Stop)) => return true,
+            Some(Turn::Done(item) | Turn::Failed(item, _)) => item,
+        };
+        let is_pool = self.worker.is_pool();
+        if let Some(assigned) = self.assigned.iter_mut().find(|assigned| assigned.partition == item.place) {
+            assigned.finish(item.offset, item.message, is_pool);
         }
+        false
     }
 
-    /// What a commit would say now: what is finished; with librdkafka's automatic commits, what was handed over.
+    /// What a commit would say now: what is finished; with automatic commits of librdkafka, or with a pool, what was
+    /// handed over.
     pub(super) fn committable(&self) -> Vec<Progress> {
-        let is_eager = self.config.client == Client::Librdkafka && self.config.has_auto_commit;
+        let is_behind = self.config.client == Client::Librdkafka || self.worker.is_pool();
+        let is_eager = is_behind && self.config.has_auto_commit;
         let progress = |assigned: &Assigned| {
             let position = assigned.position?;
             let (offset, last) =

@@ -29,6 +29,8 @@ pub(super) struct Links {
     by_broker: Vec<Link>,
     /// Where the search for a broker to ask begins.
     first: u16,
+    /// `bootstrap.servers` in the order in which they are tried; empty: all brokers, beginning anywhere.
+    bootstrap: Vec<u16>,
     /// Whom it asked, and when.
     asked: Option<(u16, Time)>,
     is_wanted: bool,
@@ -63,6 +65,7 @@ impl Links {
             view: None,
             by_broker: vec![Link::default(); brokers as usize],
             first: 0,
+            bootstrap: Vec::new(),
             asked: None,
             is_wanted: true,
             ask_at: Time::ZERO,
@@ -73,6 +76,12 @@ impl Links {
             timeout,
             backoff,
         }
+    }
+
+    /// With a list of bootstrap servers that is tried in order.
+    pub(super) fn beginning_at(mut self, bootstrap: Vec<u16>) -> Self {
+        self.bootstrap = bootstrap;
+        self
     }
 
     /// The process starts: it knows only its list of bootstrap servers.
@@ -243,10 +252,22 @@ impl Links {
         if self.by_broker.iter().any(|link| link.conn.is_some()) {
             return;
         }
+        if !self.bootstrap.is_empty() && self.view.is_none() {
+            return self.begin(ctx);
+        }
         let next = order.clone().find(|&broker| self.by_broker[broker as usize].retry_at <= ctx.now());
         if let Some(broker) = next {
             self.first = (broker + 1) % brokers;
             self.open(broker, ctx);
+        }
+    }
+
+    /// Knowing nobody yet: the next server of the list, from the first again after the last.
+    fn begin(&mut self, ctx: &mut KafkaCtx<'_>) {
+        let failures = |&broker: &u16| self.by_broker[broker as usize].failures;
+        let Some(next) = self.bootstrap.iter().copied().min_by_key(failures) else { return };
+        if self.by_broker[next as usize].retry_at <= ctx.now() {
+            self.open(next, ctx);
         }
     }
 }

@@ -11,7 +11,8 @@ use super::super::config::ConsumerConfig;
 use super::super::establish::GENERATION;
 use super::super::model::{KafkaCtx, METADATA_BACKOFF, Timer};
 use super::super::packet::{Error, GroupAnswer, GroupAsk, GroupRequest, GroupResponse, GroupVerb, Packet};
-use super::consumer::{Assigned, Consumer, Progress};
+use super::assigned::{Assigned, Progress};
+use super::consumer::Consumer;
 use crate::fact::{Fact, NodeId};
 use crate::sim::{ConnId, Span, Time};
 
@@ -166,7 +167,7 @@ impl Consumer {
             return now + self.config.request_timeout;
         }
         match self.membership.phase {
-            Phase::Outside if self.worker.is_idle() => self.join(ctx),
+            Phase::Outside if self.may_poll() => self.join(ctx),
             Phase::Positioning if self.membership.asked_at.is_none() => {
                 let partitions = self.assigned.iter().map(|assigned| assigned.partition).collect();
                 self.membership.ask(GroupAsk::Offsets(partitions), ctx);
@@ -233,7 +234,7 @@ impl Consumer {
         if self.membership.phase != Phase::Stable {
             return;
         }
-        if !self.worker.is_idle() && ctx.now().since(self.polled_at) > self.config.max_poll_interval {
+        if !self.may_poll() && ctx.now().since(self.polled_at) > self.config.max_poll_interval {
             // The application does not come back: the library leaves on its behalf, and it keeps processing.
             self.leave(ctx);
         } else {
@@ -253,7 +254,7 @@ impl Consumer {
                 self.membership.member = member;
                 self.membership.generation = generation;
                 self.membership.phase = Phase::Syncing;
-                let assignment = members.map(|members| range(&members, self.topic));
+                let assignment = members.map(|members| range(&members, &self.topics));
                 self.membership.ask(GroupAsk::Sync(assignment), ctx);
             }
             Ok(GroupAnswer::Assigned(partitions)) => {
@@ -323,16 +324,22 @@ impl Consumer {
     }
 }
 
-/// The range assignment: consecutive partitions, the first members one more if it does not come out even.
-pub(in super::super) fn range(members: &[u64], (first, count): (u32, u32)) -> BTreeMap<u64, Vec<u32>> {
-    let (each, more) = (count / members.len() as u32, count % members.len() as u32);
-    let mut next = first;
-    let share = |(at, &member): (usize, &u64)| {
-        let take = each + u32::from((at as u32) < more);
-        next += take;
-        (member, (next - take..next).collect())
-    };
-    members.iter().enumerate().map(share).collect()
+/// The range assignment, topic by topic: consecutive partitions, the first members one more if it does not come out
+/// even. With topics of one partition, the first member gets everything.
+pub(in super::super) fn range(members: &[u64], topics: &[(u32, u32)]) -> BTreeMap<u64, Vec<u32>> {
+    let mut shares: BTreeMap<u64, Vec<u32>> = members.iter().map(|&member| (member, Vec::new())).collect();
+    for &(first, count) in topics {
+        let (each, more) = (count / members.len() as u32, count % members.len() as u32);
+        let mut next = first;
+        for (at, member) in members.iter().enumerate() {
+            let take = each + u32::from((at as u32) < more);
+            if let Some(share) = shares.get_mut(member) {
+                share.extend(next..next + take);
+            }
+            next += take;
+        }
+    }
+    shares
 }
 
 #[cfg(test)]
@@ -341,9 +348,11 @@ mod tests {
 
     #[test]
     fn ranges_are_consecutive_and_differ_by_one_at_most() {
-        let shares: Vec<_> = range(&[7, 8, 9], (10, 5)).into_values().collect();
+        let shares: Vec<_> = range(&[7, 8, 9], &[(10, 5)]).into_values().collect();
         assert_eq!(shares, [vec![10, 11], vec![12, 13], vec![14]]);
-        let shares: Vec<_> = range(&[7, 8], (0, 1)).into_values().collect();
+        let shares: Vec<_> = range(&[7, 8], &[(0, 1)]).into_values().collect();
         assert_eq!(shares, [vec![0], vec![]], "more members than partitions: some have nothing to do");
+        let shares: Vec<_> = range(&[7, 8], &[(0, 1), (1, 1), (2, 2)]).into_values().collect();
+        assert_eq!(shares, [vec![0, 1, 2], vec![3]], "each topic by itself");
     }
 }

@@ -1,5 +1,6 @@
 //! Kafka's client libraries: the Java client, and librdkafka where it differs.
 
+mod assigned;
 mod consumer;
 mod links;
 mod membership;

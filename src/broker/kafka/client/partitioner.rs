@@ -5,6 +5,8 @@
 //! Not modelled: adaptive partitioning by broker load (KIP-794).
 
 use super::super::config::Partitioner;
+use crate::app::Origin;
+use crate::scenario::plan::Spread;
 use crate::sim::draw::{self, Purpose};
 
 /// The bytes of a key: its number in decimal.
@@ -12,9 +14,60 @@ fn key_bytes(key: u32) -> String {
     key.to_string()
 }
 
-/// Places messages.
+/// Places messages in one topic, or in several.
 #[derive(Clone, Debug)]
-pub(super) struct Placement {
+pub(super) struct Places {
+    /// The only topic, or the first.
+    one: Placement,
+    several: Option<Box<Several>>,
+}
+
+/// Several topics: which one a message goes to depends on its key or its number, never on the time.
+#[derive(Clone, Debug)]
+struct Several {
+    spread: Spread,
+    /// The number of each topic's first partition among those of all, and its placement.
+    topics: Vec<(u32, Placement)>,
+}
+
+impl Places {
+    /// Topics with these many partitions each, one after another.
+    pub(super) fn new(partitioner: Partitioner, counts: &[u32], spread: Spread, seed: u64) -> Self {
+        let mut first = 0;
+        let mut placement = |&count: &u32| {
+            first += count;
+            (first - count, Placement::new(partitioner, count, seed))
+        };
+        let topics: Vec<_> = counts.iter().map(&mut placement).collect();
+        let one = topics.first().map_or_else(|| Placement::new(partitioner, 1, seed), |(_, one)| one.clone());
+        let several = (topics.len() > 1).then(|| Box::new(Several { spread, topics }));
+        Self { one, several }
+    }
+
+    /// The number of the partition for a message.
+    #[inline]
+    pub(super) fn place(&mut self, key: Option<u32>, origin: Origin) -> u32 {
+        let Some(several) = &mut self.several else { return self.one.place(key, origin.identity()) };
+        let turn = match (several.spread, key) {
+            (Spread::ByKey, Some(key)) => key,
+            _ => origin.number - 1,
+        };
+        let count = several.topics.len();
+        let (first, placement) = &mut several.topics[turn as usize % count];
+        *first + placement.place(key, origin.identity())
+    }
+
+    /// A batch of that partition is full or gone.
+    pub(super) fn batch_closed(&mut self, number: u32) {
+        let Some(several) = &mut self.several else { return self.one.batch_closed() };
+        let after = several.topics.partition_point(|(first, _)| *first <= number);
+        several.topics[after - 1].1.batch_closed();
+    }
+}
+
+/// Places messages in one topic.
+#[derive(Clone, Debug)]
+struct Placement {
     partitioner: Partitioner,
     partitions: u32,
     /// By key, plus one; zero: not computed yet.
@@ -24,13 +77,13 @@ pub(super) struct Placement {
 }
 
 impl Placement {
-    pub(super) fn new(partitioner: Partitioner, partitions: u32, seed: u64) -> Self {
+    fn new(partitioner: Partitioner, partitions: u32, seed: u64) -> Self {
         Self { partitioner, partitions, of_key: Vec::new(), round: 0, seed }
     }
 
     /// The number of the partition for a message. `identity` is the message's own.
     #[inline]
-    pub(super) fn place(&mut self, key: Option<u32>, identity: u64) -> u32 {
+    fn place(&mut self, key: Option<u32>, identity: u64) -> u32 {
         if self.partitions == 1 {
             return 0;
         }
@@ -51,7 +104,7 @@ impl Placement {
     }
 
     /// A batch is full or gone: the sticky partitioner moves on.
-    pub(super) fn batch_closed(&mut self) {
+    fn batch_closed(&mut self) {
         if self.partitioner == Partitioner::MurmurSticky {
             self.round = self.round.wrapping_add(1);
         }
@@ -99,6 +152,7 @@ fn murmur2(data: &[u8]) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fact::ProducerId;
 
     /// The vectors of Kafka's own `UtilsTest.testMurmur2`.
     #[test]
@@ -113,6 +167,19 @@ mod tests {
         for (text, hash) in vectors {
             assert_eq!(murmur2(text.as_bytes()) as i32, hash, "{text}");
         }
+    }
+
+    #[test]
+    fn a_key_keeps_its_topic_and_numbers_take_turns() {
+        let origin = |number| Origin { producer: ProducerId(0), number };
+        let mut by_key = Places::new(Partitioner::MurmurSticky, &[1, 2, 1], Spread::ByKey, 1);
+        let once: Vec<_> = (0..6).map(|key| by_key.place(Some(key), origin(key + 1))).collect();
+        let again: Vec<_> = (0..6).map(|key| by_key.place(Some(key), origin(key + 100))).collect();
+        assert_eq!(once, again);
+        assert!(once.contains(&0) && once.contains(&3));
+        let mut in_turn = Places::new(Partitioner::MurmurSticky, &[1, 1, 1], Spread::RoundRobin, 1);
+        let turns: Vec<_> = (1..=4).map(|number| in_turn.place(None, origin(number))).collect();
+        assert_eq!(turns, [0, 1, 2, 0]);
     }
 
     /// F56: the same key, two client libraries, two partitions.

@@ -16,9 +16,9 @@ use super::super::control::{Brokers, only};
 use super::super::model::{KafkaCtx, METADATA_BACKOFF, Shared, Timer};
 use super::super::packet::{Error, Packet, ProducePart, ProduceRequest, ProduceResponse};
 use super::links::Links;
-use super::partitioner::Placement;
+use super::partitioner::Places;
 use super::waiting::Waiting;
-use crate::app::{Answer, Doubt, Origin, Sender};
+use crate::app::{Answer, Doubt, OWN_WRITE, Origin, Sender, Written};
 use crate::fact::{Fact, MessageId, ProducerId};
 use crate::scenario::plan::Plan;
 use crate::sim::{ConnId, Input, Span, Time};
@@ -29,11 +29,11 @@ pub(in super::super) struct Producer {
     app: Sender,
     config: ProducerConfig,
     payload: u32,
-    /// The topic's first partition.
+    /// The first partition of the first topic; the topics follow one another.
     first: u32,
-    placement: Placement,
+    places: Places,
     links: Links,
-    /// By partition of the topic.
+    /// By partition of the topics.
     queues: Vec<Queue>,
     /// The queues that may hold something.
     waiting: Waiting,
@@ -85,15 +85,17 @@ impl Producer {
         let wanted = &plan.producers[producer.0 as usize];
         let config = ProducerConfig::new(plan, wanted);
         let topology = &shared.topology;
-        let (first, count) =
-            topology.topic(&wanted.send_to).map_or((0, 1), |topic| (topic.first, topic.count));
+        let topics = topology.topics(&wanted.send_to);
+        let counts: Vec<_> = topics.iter().map(|topic| topic.count).collect();
+        let count = counts.iter().sum::<u32>().max(1);
         let links =
-            Links::new(topology.brokers, config.client, config.request_timeout, config.metadata_max_age);
+            Links::new(topology.brokers, config.client, config.request_timeout, config.metadata_max_age)
+                .beginning_at(topology.brokers_named(&wanted.connect_to));
         Self {
             app: Sender::new(wanted, producer, instance, seed, ends),
             payload: wanted.size_bytes,
-            first,
-            placement: Placement::new(config.partitioner, count, seed),
+            first: topics.first().map_or(0, |topic| topic.first),
+            places: Places::new(config.partitioner, &counts, wanted.spread, seed),
             links,
             queues: vec![Queue::default(); count as usize],
             waiting: Waiting::new(count),
@@ -141,7 +143,8 @@ impl Producer {
                 ctx.observe(Fact::Sent { message, attempt });
                 self.accept(message, shared, ctx);
             }
-            Input::Start => self.start(ctx),
+            Input::Timer(Timer::Written(message)) => self.written(message, shared, ctx),
+            Input::Start => self.start(shared, ctx),
             Input::Stop => ctx.exit(),
             Input::Connected(conn) => {
                 self.links.connected(conn);
@@ -156,7 +159,7 @@ impl Producer {
         self.pump(shared, ctx);
     }
 
-    fn start(&mut self, ctx: &mut KafkaCtx<'_>) {
+    fn start(&mut self, shared: &Shared, ctx: &mut KafkaCtx<'_>) {
         self.queues.fill(Queue::default());
         for requests in &mut self.requests {
             requests.clear();
@@ -168,8 +171,13 @@ impl Producer {
         self.buffered_records = 0;
         self.wake_at = Time::NEVER;
         self.is_due_armed = false;
-        self.app.restart(ctx.now());
+        let outbox = self.app.restart(ctx.now());
         self.links.restart(ctx);
+        for (message, attempt) in outbox {
+            self.attempts.insert(message, attempt);
+            ctx.observe(Fact::Sent { message, attempt });
+            self.accept(message, shared, ctx);
+        }
         self.arm_due(ctx);
     }
 
@@ -193,11 +201,31 @@ impl Producer {
         let message = shared.catalogue.add(Origin { producer, number });
         let key = shared.catalogue.key(message);
         ctx.observe(Fact::Due { message, producer, instance, number, key });
+        if self.app.writes_first() {
+            ctx.timer(OWN_WRITE, Timer::Written(message));
+        } else {
+            self.send_first(message, shared, ctx);
+        }
+        self.arm_due(ctx);
+    }
+
+    #[inline]
+    fn send_first(&mut self, message: MessageId, shared: &Shared, ctx: &mut KafkaCtx<'_>) {
         if ctx.has_details() {
             ctx.observe(Fact::Sent { message, attempt: 1 });
         }
         self.accept(message, shared, ctx);
-        self.arm_due(ctx);
+    }
+
+    /// A write to the application's own database is committed.
+    fn written(&mut self, message: MessageId, shared: &Shared, ctx: &mut KafkaCtx<'_>) {
+        let written = self.app.written(message);
+        if written != Written::Marked {
+            ctx.observe(Fact::Written { message });
+        }
+        if written == Written::ThenSend {
+            self.send_first(message, shared, ctx);
+        }
     }
 
     fn has_room(&self) -> bool {
@@ -215,8 +243,8 @@ impl Producer {
 
     #[inline]
     fn enqueue(&mut self, message: MessageId, shared: &Shared, ctx: &mut KafkaCtx<'_>) {
-        let identity = shared.catalogue.origin(message).identity();
-        let number = self.placement.place(shared.catalogue.key(message), identity);
+        let origin = shared.catalogue.origin(message);
+        let number = self.places.place(shared.catalogue.key(message), origin);
         self.buffered_bytes += u64::from(self.payload);
         self.buffered_records += 1;
         let records_max =
@@ -228,7 +256,7 @@ impl Producer {
         {
             open.messages.push(message);
             if open.messages.len() as u32 == records_max {
-                self.placement.batch_closed();
+                self.places.batch_closed(number);
             }
             return;
         }
@@ -329,7 +357,7 @@ impl Producer {
                 if queue.batches.is_empty() {
                     self.waiting.remove(number);
                     if batch.tries == 0 {
-                        self.placement.batch_closed();
+                        self.places.batch_closed(number);
                     }
                 }
                 parts.push((number, batch));
@@ -431,6 +459,9 @@ impl Producer {
             let attempt = self.attempt(message);
             ctx.observe(Fact::Confirmed { message, attempt });
             self.app.answered(ctx.now(), attempt, Answer::Confirmed);
+            if self.app.writes_after(message) {
+                ctx.timer(OWN_WRITE, Timer::Written(message));
+            }
         }
     }
 
@@ -470,9 +501,13 @@ impl Producer {
         ctx.observe(Fact::Failed { message, attempt, error: error as u16 });
         let is_refused = matches!(error, Error::NotLeader | Error::NotEnoughReplicas | Error::BufferFull);
         let doubt = if is_refused || !was_sent { Doubt::None } else { Doubt::MayBeStored };
-        if let Some(after) = self.app.answered(ctx.now(), attempt, Answer::Failed(doubt)) {
+        let again = match self.app.relays(message) {
+            Some(after) => Some(after),
+            None => self.app.answered(ctx.now(), attempt, Answer::Failed(doubt)),
+        };
+        if let Some(after) = again {
             self.again += 1;
-            ctx.timer(after, Timer::Again { message, attempt: attempt + 1 });
+            ctx.timer(after, Timer::Again { message, attempt: attempt.saturating_add(1) });
         } else {
             self.attempts.remove(&message);
         }

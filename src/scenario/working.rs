@@ -1,0 +1,181 @@
+//! How a consuming application works: its protection against repetition, its pool, and what fails.
+
+use crate::scenario::plan::{
+    ConsumerPlan, IdOf, Idempotency, IfFails, Plan, Poison, PoolOrder, ProducerPlan, Then,
+};
+use crate::sim::Span;
+
+use super::diagnostic::{Diagnostic, Spot};
+use super::keys::IF_FAILS;
+use super::reader::{Reader, shown, suggest};
+use super::tree::{Node, Table};
+use super::value;
+
+/// Threads of one instance at most.
+const WORKERS_MAX: i64 = 1_000;
+/// Retries at most.
+const RETRIES_MAX: i64 = 1_000_000;
+
+/// Fills in what the table of a consumer says about how it works.
+pub(super) fn read(reader: &mut Reader, table: &Table, plan: &Plan, consumer: &mut ConsumerPlan) {
+    consumer.idempotency = idempotency(reader, table);
+    consumer.id = id(reader, table, consumer.idempotency);
+    consumer.workers = reader.int(table, "workers", 1, WORKERS_MAX).map(|count| count as u16);
+    consumer.order = order(reader, table);
+    consumer.poison = poison(reader, table, plan, consumer);
+    let share = reader.parsed(table, "fails", |node| match node {
+        Node::Text(text) => value::share(text),
+        _ => value::share(""),
+    });
+    consumer.fails_ppm = share.unwrap_or(0);
+    if let Some(if_fails) = if_fails(reader, table) {
+        consumer.if_fails = if_fails;
+    }
+}
+
+fn idempotency(reader: &mut Reader, table: &Table) -> Idempotency {
+    const WORDS: &[(&str, Idempotency)] = &[
+        ("none", Idempotency::None),
+        ("unique_key", Idempotency::UniqueKey),
+        ("processed_table", Idempotency::ProcessedTable),
+        ("side_store_before", Idempotency::SideStoreBefore),
+        ("side_store_after", Idempotency::SideStoreAfter),
+        ("version", Idempotency::Version),
+        ("status_machine", Idempotency::StatusMachine),
+        ("set_by_key", Idempotency::SetByKey),
+        ("select_then_insert", Idempotency::SelectThenInsert),
+    ];
+    reader.word(table, "idempotency", WORDS).unwrap_or(Idempotency::None)
+}
+
+fn id(reader: &mut Reader, table: &Table, idempotency: Idempotency) -> IdOf {
+    let id = reader.word(table, "id", &[("business", IdOf::Business), ("position", IdOf::Position)]);
+    let needs_id = match idempotency {
+        Idempotency::UniqueKey
+        | Idempotency::ProcessedTable
+        | Idempotency::SideStoreBefore
+        | Idempotency::SideStoreAfter
+        | Idempotency::SelectThenInsert => true,
+        Idempotency::None | Idempotency::Version | Idempotency::StatusMachine | Idempotency::SetByKey => {
+            false
+        }
+    };
+    if let (Some(IdOf::Position), false, Some(entry)) = (id, needs_id, table.get("id")) {
+        let message = "`id = \"position\"` changes nothing here";
+        let label = "this `idempotency` recognises no ids";
+        let help = "`unique_key`, `processed_table`, `side_store_before`, `side_store_after` and \
+                    `select_then_insert` do";
+        reader.report_relation(Diagnostic::at(entry.at, message, label).help(help));
+    }
+    id.unwrap_or(IdOf::Business)
+}
+
+fn order(reader: &mut Reader, table: &Table) -> PoolOrder {
+    let order = reader.word(table, "order", &[("none", PoolOrder::None), ("by key", PoolOrder::ByKey)]);
+    if let (Some(_), None, Some(entry)) = (order, table.get("workers"), table.get("order")) {
+        let message = "`order` without `workers`";
+        let label = "one thread keeps the order in which it polls";
+        let help = "say how many threads the pool has, such as `workers = 4`";
+        reader.report_relation(Diagnostic::at(entry.key, message, label).help(help));
+    }
+    order.unwrap_or(PoolOrder::None)
+}
+
+/// `[17]` or `["checkout#17"]`.
+fn poison(reader: &mut Reader, table: &Table, plan: &Plan, consumer: &ConsumerPlan) -> Vec<Poison> {
+    let Some(entry) = table.get("poison") else { return Vec::new() };
+    let Node::List(list) = &entry.node else {
+        reader.wrong(entry, "poison", "expected a list such as `[17]` or `[\"checkout#17\"]`");
+        return Vec::new();
+    };
+    list.iter().filter_map(|(spot, node)| poisonous(reader, *spot, node, plan, consumer)).collect()
+}
+
+fn poisonous(
+    reader: &mut Reader,
+    spot: Spot,
+    node: &Node,
+    plan: &Plan,
+    consumer: &ConsumerPlan,
+) -> Option<Poison> {
+    let expected = "expected a message such as `17` or `\"checkout#17\"`";
+    let (name, number) = match node {
+        Node::Int(number) => (None, u32::try_from(*number).ok()),
+        Node::Text(text) => match text.rsplit_once('#') {
+            Some((name, number)) => (Some(name), number.parse().ok()),
+            None => (None, text.parse().ok()),
+        },
+        _ => (None, None),
+    };
+    let Some(number) = number.filter(|&number| number > 0) else {
+        reader.report(Diagnostic::at(spot, "wrong element of `poison`", expected));
+        return None;
+    };
+    let producer = match (name, &plan.producers[..]) {
+        (Some(name), producers) => producers.iter().find(|producer| producer.name == name),
+        (None, [only]) => Some(only),
+        (None, _) => None,
+    };
+    let Some(producer) = producer else {
+        let diagnostic = if let Some(name) = name {
+            let message = format!("there is no producer `{}`", shown(name));
+            let known = plan.producers.iter().map(|it| it.name.as_str());
+            suggest(Diagnostic::at(spot, message, "whose message?"), name, known)
+        } else {
+            let help = "name the producer, such as `\"checkout#17\"`";
+            Diagnostic::at(spot, "a number alone names no message", "there is not one producer").help(help)
+        };
+        reader.report_relation(diagnostic);
+        return None;
+    };
+    if let Some(why) = never_comes(reader, plan, producer, consumer, number) {
+        let message = format!("`{}#{number}` never comes to this consumer", shown(&producer.name));
+        reader.report_relation(Diagnostic::at(spot, message, why));
+    }
+    Some(Poison { producer: producer.name.clone(), number })
+}
+
+fn never_comes(
+    reader: &Reader,
+    plan: &Plan,
+    producer: &ProducerPlan,
+    consumer: &ConsumerPlan,
+    number: u32,
+) -> Option<String> {
+    if let Some(count) = producer.messages.filter(|&count| number > count) {
+        return Some(format!("{count} messages are sent"));
+    }
+    (!reader.family.routes(plan, producer, consumer)).then(|| "it is sent somewhere else".to_owned())
+}
+
+/// `{ retries = 3, every = "100ms", then = "skip" }`.
+fn if_fails(reader: &mut Reader, table: &Table) -> Option<IfFails> {
+    let inner = reader.table(table, "if_fails")?;
+    reader.check_keys(inner, &[&IF_FAILS], &[]);
+    if let (None, None, Some(entry)) = (table.get("poison"), table.get("fails"), table.get("if_fails")) {
+        let message = "`if_fails` where nothing fails";
+        let help = "say what fails: `poison = [17]` or `fails = \"2%\"`";
+        reader.report_relation(Diagnostic::at(entry.key, message, "it is never needed").help(help));
+    }
+    let then = reader.parsed(inner, "then", |node| {
+        let text = if let Node::Text(text) = node { text.trim() } else { "" };
+        match text {
+            "skip" => Ok(Then::Skip),
+            "stop" => Ok(Then::Stop),
+            "requeue" => Ok(Then::Requeue),
+            "reject" => Ok(Then::Reject),
+            _ => match text.strip_prefix("send to ").map(str::trim) {
+                Some(place) if !place.is_empty() => Ok(Then::SendTo(place.to_owned())),
+                _ => Err("expected `skip`, `stop`, `requeue`, `reject` or `send to X`".to_owned()),
+            },
+        }
+    });
+    let retries = reader.int(inner, "retries", 0, RETRIES_MAX).unwrap_or(0) as u32;
+    let every = reader.duration(inner, "every");
+    if let (Some(Span::ZERO), true, Some(entry)) = (every, retries > 0, inner.get("every")) {
+        let message = "retries without a pause";
+        reader.report(Diagnostic::at(entry.at, message, "at least `1ns`"));
+    }
+    let every = every.unwrap_or(Span::from_millis(100));
+    Some(IfFails { retries, every, then: then.unwrap_or(Then::Skip) })
+}
