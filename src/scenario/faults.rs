@@ -6,7 +6,7 @@ use crate::scenario::plan::{FaultPlan, FrameFault, Frames, Plan, Target, Trigger
 use crate::sim::Span;
 
 use super::diagnostic::{Diagnostic, Spot};
-use super::keys::{FAULT, State, VERBS};
+use super::keys::{FAULT, OCCASION, State, VERBS};
 use super::reader::{Reader, shown};
 use super::target::Cast;
 use super::tree::{Entry, Node, Table};
@@ -50,7 +50,7 @@ pub(super) fn read(reader: &mut Reader, file: &Table, plan: &Plan) -> Vec<FaultP
     let cast = cast(file, plan);
     let mut faults = Vec::new();
     for (name, entry, table) in tables {
-        reader.check_keys(table, &[&FAULT, &VERBS], &[]);
+        reader.check_keys(table, &[&FAULT, &OCCASION, &VERBS], &[]);
         super::names::check(reader, "fault", name, entry);
         let Some(verb) = verb(reader, name, entry, table) else { continue };
         let fault = Fault { name, entry, table, verb };
@@ -119,7 +119,7 @@ fn as_text(entry: &Entry) -> Option<String> {
 fn verb(reader: &mut Reader, name: &str, entry: &Entry, table: &Table) -> Option<&'static str> {
     let mut verbs = VERBS.keys.iter().filter_map(|key| Some((key, table.get(key.name)?)));
     let Some((first, at)) = verbs.next() else {
-        if table.entries.keys().any(|key| FAULT.find(key).is_none()) {
+        if table.entries.keys().any(|key| FAULT.find(key).or(OCCASION.find(key)).is_none()) {
             // Reported as an unknown key: most likely the verb, mistyped.
             return None;
         }

@@ -86,13 +86,13 @@ pub static FILE: Keys = Keys {
             .is(Shape::Named(&[&CONSUMER])),
         built("network", "The properties of every link.").is(Shape::Table(&NETWORK)),
         built("disk", "The properties of every disk.").is(Shape::Table(&DISK)),
-        built("fault", "What goes wrong: `[fault.NAME]`.").is(Shape::Named(&[&FAULT, &VERBS])),
+        built("fault", "What goes wrong: `[fault.NAME]`.").is(Shape::Named(&[&OCCASION, &FAULT, &VERBS])),
         built("expect", "What holds at the end of every run.").is(Shape::Claims),
         built("variant", "Changes to the rest of the file, one run each: `[variant.NAME]`.")
             .is(Shape::Variants),
         built("decisive", "For a file of one variant: the setting that decides, as a `--set` line.")
             .is(Shape::Table(&DECISIVE)),
-        built("step", "A script: one thing after another.").is(Shape::Tables(&[&STEP, &FAULT, &VERBS])),
+        built("step", "A script: one thing after another.").is(Shape::Steps(&[&STEP, &FAULT, &VERBS])),
         built(
             "service",
             "Services with limited capacity, called directly or by consumers: `[service.NAME]`.",
@@ -313,14 +313,14 @@ pub static STEP: Keys = Keys {
         built("name", "How variants and reports call it.").is(Shape::Text),
         built("wait", "It waits so long; `false`: `send` does not wait for answers."),
         built("wait_until", "It waits for a moment or a state.").is(Shape::Table(&WHEN)),
-        built("send", "A producer sends so many messages.").is(Shape::Int(1, 50_000_000)),
+        built("send", "A producer sends so many messages.").is(Shape::Int(1, 20_000_000)),
         built("get", "A consumer takes so many messages, or `all`, and processes them."),
         built("ack", "A consumer acknowledges messages."),
         built("nack", "A consumer gives messages back."),
         built("reject", "A consumer gives messages back, one by one."),
         built("requeue", "They are to be delivered again.").is(Shape::Flag),
-        built("commit", "A consumer commits its position.").is(Shape::Flag),
-        built("close", "A client is closed.").is(Shape::Flag),
+        built("commit", "A consumer commits its position.").is(Shape::True),
+        built("close", "A client is closed.").is(Shape::True),
         built("expect", "What holds now.").is(Shape::Claims),
     ],
 };
@@ -334,7 +334,7 @@ pub static VERBS: Keys = Keys {
         built("stop", "The process is asked to stop.").is(Shape::Texts),
         built("freeze", "The process stands still.").is(Shape::Texts),
         built("start", "A process that is down starts, a frozen one goes on; in a step, `true`: a client.")
-            .is(Shape::Any),
+            .is(Shape::FlagOrTexts),
         built("disconnect", "All its connections are reset.").is(Shape::Texts),
         built("cut", "No packets between it and the others.").is(Shape::Texts),
         built("delay", "Packets take longer.").is(Shape::FormOrTexts(Form::Times)),
@@ -350,15 +350,23 @@ pub static VERBS: Keys = Keys {
     ],
 };
 
-/// `[fault.NAME]`: everything but the verb.
-pub static FAULT: Keys = Keys {
+/// `[fault.NAME]`: when it starts, where a step waits for its turn.
+pub static OCCASION: Keys = Keys {
     owner: "a fault",
     keys: &[
-        built("at", "When it starts, from the start of the run.").is(Shape::Form(Form::Time)),
         built("when", "It starts when this is observed.").is(Shape::Table(&WHEN)),
         built("after", "How long after what `when` waits for.").is(Shape::Form(Form::Time)),
         built("every", "It starts again after this time.").is(Shape::Form(Form::Time)),
         built("times", "How often it starts.").is(Shape::Int(1, 1_000)),
+        built("optional", "It may stay unfired.").is(Shape::Flag),
+    ],
+};
+
+/// `[fault.NAME]` and `[[step]]`: what goes with a verb.
+pub static FAULT: Keys = Keys {
+    owner: "a fault",
+    keys: &[
+        built("at", "When it starts, from the start of the run.").is(Shape::Form(Form::Time)),
         built("restart_after", "After how long the process starts again.").is(Shape::Form(Form::Time)),
         built("thaw_after", "After how long the process goes on.").is(Shape::Form(Form::Time)),
         built("heal_after", "After how long packets pass again.").is(Shape::Form(Form::Time)),
@@ -372,7 +380,6 @@ pub static FAULT: Keys = Keys {
         built("rate", "The share of frames hit.").is(Shape::Form(Form::Share)),
         built("nth", "The how manieth frame is hit.").is(Shape::Int(1, 4_294_967_295)),
         built("as", "A name for the node that is hit, for later targets.").is(Shape::Text),
-        built("optional", "It may stay unfired.").is(Shape::Flag),
         built("of", "Which file is torn: `orders/0`.").is(Shape::Text),
         built("last", "How much is torn off.").is(Shape::Size),
         not_yet("to", "What `alter` changes."),
@@ -382,7 +389,7 @@ pub static FAULT: Keys = Keys {
 /// Every table of keys.
 pub static ALL: &[&Keys] = &[
     &FILE, &TEXT, &LANGUAGES, &CLUSTER, &ENTITY, &PRODUCER, &PHASE, &CONSUMER, &IF_FAILS, &SERVICE, &NETWORK,
-    &DISK, &DECISIVE, &WHEN, &STEP, &VERBS, &FAULT,
+    &DISK, &DECISIVE, &WHEN, &STEP, &OCCASION, &VERBS, &FAULT,
 ];
 
 /// Where the tables whose names do not depend on the family stand, with `x` for names that an author chooses.
@@ -397,9 +404,13 @@ pub static PLACED: &[(&str, &Keys)] = &[
     ("service.x", &SERVICE),
     ("network", &NETWORK),
     ("disk", &DISK),
+    ("fault.x", &OCCASION),
     ("fault.x", &FAULT),
     ("fault.x", &VERBS),
     ("fault.x.when", &WHEN),
+    ("step", &STEP),
+    ("step", &FAULT),
+    ("step", &VERBS),
     ("decisive", &DECISIVE),
 ];
 

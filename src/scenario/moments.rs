@@ -26,6 +26,8 @@ pub(super) fn condition(reader: &mut Reader, cast: &Cast<'_>, owner: &Table, key
     let entry = owner.get(key)?;
     let when = reader.table(owner, key)?;
     reader.check_keys(when, &[&WHEN], &[]);
+    let by = reader.text(when, "by").map(str::to_owned);
+    let nth = reader.int(when, "nth", 1, i64::from(u32::MAX)).unwrap_or(1) as u32;
     match (when.get("observed"), when.get("state")) {
         (None, None) => {
             reader.missing(entry, key, "observed");
@@ -39,11 +41,9 @@ pub(super) fn condition(reader: &mut Reader, cast: &Cast<'_>, owner: &Table, key
         (None, Some(_)) => return state(reader, cast, when),
         (Some(_), None) => {}
     }
-    let by = reader.text(when, "by").map(str::to_owned);
     if let (Some(name), Some(entry)) = (&by, when.get("by")) {
         cast.check_by(reader, entry.at, name);
     }
-    let nth = reader.int(when, "nth", 1, i64::from(u32::MAX)).unwrap_or(1) as u32;
     let moment = reader.word(when, "observed", MOMENTS)?;
     Some(Condition::Observed { moment, by, nth })
 }

@@ -15,7 +15,7 @@ use super::{claims, faults, moments, names};
 /// Steps at most.
 const STEPS_MAX: usize = 1_000;
 /// Messages of one step at most.
-const COUNT_MAX: i64 = 50_000_000;
+const COUNT_MAX: i64 = 20_000_000;
 
 /// What a step does besides the verbs of faults.
 const ACTIONS: &[&str] = &["send", "get", "ack", "nack", "reject", "commit", "close", "start", "expect"];
@@ -133,13 +133,14 @@ struct Step<'t> {
 
 impl Step<'_> {
     fn read(&self, reader: &mut Reader, next: usize, acts: &mut Vec<FaultPlan>) -> Option<StepPlan> {
-        reader.check_keys(self.table, &[&STEP, &FAULT, &VERBS], &[]);
+        let otherwise: Vec<_> = OTHERWISE.iter().map(|(key, _)| *key).collect();
+        reader.check_keys(self.table, &[&STEP, &FAULT, &VERBS], &otherwise);
         if self.table.get("name").is_some() && reader.text(self.table, "name").is_some() {
             names::check(reader, "step", self.name, self.entry);
         }
         for (key, help) in OTHERWISE {
             if let Some(entry) = self.table.get(key) {
-                let message = format!("`{key}` does not belong to a step");
+                let message = format!("a step has no key `{key}`");
                 reader.report(Diagnostic::at(entry.key, message, "belongs to `[fault.NAME]`").help(*help));
             }
         }
@@ -252,27 +253,32 @@ impl Step<'_> {
             // Read when all faults are known.
             return Some(Action::Expect(Vec::new()));
         }
-        let by = self.by(reader, verb)?;
-        if matches!(verb, "commit" | "close" | "start") {
-            self.only_true(reader, verb)?;
-        }
-        Some(match verb {
+        let by = self.by(reader, verb);
+        let nobody = String::new();
+        let mut action = match verb {
             "send" => {
                 let count = reader.int(self.table, "send", 1, COUNT_MAX)? as u32;
-                Action::Send { count, by, is_awaited }
+                Action::Send { count, by: nobody, is_awaited }
             }
-            "get" => Action::Get { count: self.count(reader)?, by },
-            "ack" => Action::Ack { which: self.which(reader, verb)?, by },
-            "commit" => Action::Commit { by },
-            "close" => Action::Close { by },
-            "start" => Action::Start { by },
+            "get" => Action::Get { count: self.count(reader)?, by: nobody },
+            "ack" => Action::Ack { which: self.which(reader, verb)?, by: nobody },
+            "commit" | "close" | "start" => {
+                self.only_true(reader, verb)?;
+                match verb {
+                    "commit" => Action::Commit { by: nobody },
+                    "close" => Action::Close { by: nobody },
+                    _ => Action::Start { by: nobody },
+                }
+            }
             _ => Action::GiveBack {
-                which: self.which(reader, verb)?,
-                by,
                 is_requeued: reader.flag(self.table, "requeue").unwrap_or(true),
+                which: self.which(reader, verb)?,
+                by: nobody,
                 is_reject: verb == "reject",
             },
-        })
+        };
+        *action.by_mut()? = by?;
+        Some(action)
     }
 
     fn only_true(&self, reader: &mut Reader, verb: &str) -> Option<()> {

@@ -113,8 +113,8 @@ fn the_example_becomes_a_plan() {
 
 #[test]
 fn what_is_left_out_has_a_default() {
-    let text = "family = \"kafka\"\n[topic.t]\n[producer.p]\nsend_to = \"t\"\nmessages = 3\nclient = \"librdkafka\"\n\
-                [consumer.c]\nread_from = \"t\"\n";
+    let text = "family = \"kafka\"\n[topic.t]\n[producer.p]\nsend_to = \"t\"\nmessages = 3\n\
+                client = \"librdkafka\"\n[consumer.c]\nread_from = \"t\"\n";
     let plan =
         read(text).and_then(|file| file.plan(None, &[]).map_err(|_| String::new())).expect("no mistakes");
     assert_eq!((plan.seed, plan.run_for, plan.drain_for), (1, Span::from_secs(30), Span::from_secs(60)));
@@ -371,14 +371,16 @@ fn settings_are_the_vendors() {
 fn idempotent_producers_are_refused_by_name() {
     let java = |more: &str| {
         let text = format!(
-            "family = 'kafka'\nversion = '2.0'\n[topic.t]\n[producer.p]\nsend_to = 't'\nmessages = 3\nconfig = {{ {more} }}"
+            "family = 'kafka'\nversion = '2.0'\n[topic.t]\n[producer.p]\nsend_to = 't'\nmessages = 3\n\
+             config = {{ {more} }}"
         );
         read(&text).err().unwrap_or_default()
     };
     assert_eq!(java("'enable.idempotence' = false"), "");
     assert!(java("'enable.idempotence' = true, acks = 'all', retries = 3").contains("is not modelled yet"));
     assert!(java("'enable.idempotence' = true, acks = '1'").contains("refused by the client"));
-    let text = "family = 'kafka'\n[topic.t]\n[producer.p]\nsend_to = 't'\nmessages = 3\nconfig = { 'delivery.timeout.ms' = 100 }";
+    let text = "family = 'kafka'\n[topic.t]\n[producer.p]\nsend_to = 't'\nmessages = 3\n\
+                config = { 'delivery.timeout.ms' = 100 }";
     assert!(
         read(text)
             .expect_err("a mistake")
@@ -487,7 +489,7 @@ fn what_is_not_modelled_yet_is_refused() {
             "[producer.p]\nsend_to = 'orders'\nrate = 'max'\nspread = 'by key'",
             "there is nothing to spread over",
         ),
-        ("[topic.x]\ncopies = 0", "wrong value for `copies`"),
+        ("[topic.x]\ncopies = 0", "`copies = 0` is out of range"),
     ];
     for (text, message) in table {
         assert_eq!(messages(text), [message]);

@@ -1,5 +1,6 @@
 //! The state that a run begins in: every group is stable, owns its partitions, and has committed offset 0 of each, as
-//! if it had been there before the first message. A group whose consumers start later has no members yet. What that takes is in the coordinator's log, like anything else.
+//! if it had been there before the first message. What that takes is in the coordinator's log, like anything else. A
+//! group whose consumers start later does not exist yet: they begin where `auto.offset.reset` says.
 
 use std::collections::BTreeMap;
 
@@ -20,14 +21,15 @@ pub(super) fn groups(model: &mut KafkaModel, plan: &Plan) {
     for consumer in &plan.consumers {
         let nodes = node..node + consumer.instances as usize;
         node = nodes.end;
+        if consumer.starts != Starts::AtOnce {
+            continue;
+        }
         let topology = std::sync::Arc::clone(&model.shared.topology);
         let Some(group) = topology.group(&group_id(consumer)) else { continue };
         let topics: Vec<_> =
             topology.topics(&consumer.read_from).iter().map(|one| (one.first, one.count)).collect();
         let config = ConsumerConfig::new(plan, consumer);
-        // Whoever starts later is no member yet; the group and its offsets are there.
-        let instances = if consumer.starts == Starts::AtOnce { consumer.instances } else { 0 };
-        let ids: Vec<u64> = (1..=u64::from(instances)).collect();
+        let ids: Vec<u64> = (1..=u64::from(consumer.instances)).collect();
         let assignment = range(&ids, &topics);
         for (id, index) in ids.iter().zip(nodes) {
             if let Node::Consumer(member) = &mut model.nodes[index] {

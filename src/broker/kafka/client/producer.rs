@@ -587,11 +587,10 @@ impl Producer {
         for broker in 0..self.requests.len() {
             for at in 0..self.requests[broker].len() {
                 let request = &mut self.requests[broker][at];
-                let (late, rest) = std::mem::take(&mut request.batches).into_iter().partition::<SmallVec<
-                    [(u32, Batch); 1],
-                >, _>(
-                    |(_, batch)| batch.created + timeout <= now,
-                );
+                type Batches = SmallVec<[(u32, Batch); 1]>;
+                let (late, rest): (Batches, Batches) = std::mem::take(&mut request.batches)
+                    .into_iter()
+                    .partition(|(_, batch)| batch.created + timeout <= now);
                 request.batches = rest;
                 for (number, batch) in late {
                     self.queues[number as usize].in_flight -= 1;
