@@ -1,6 +1,8 @@
 //! Which message is whose.
 
+use super::keys::Keying;
 use crate::fact::{MessageId, ProducerId};
+use crate::scenario::plan::Plan;
 use crate::sim::Chunked;
 use crate::sim::draw::{self, Purpose};
 
@@ -8,7 +10,7 @@ use crate::sim::draw::{self, Purpose};
 #[derive(Clone, Debug, Default)]
 pub struct Catalogue {
     origins: Chunked<Origin>,
-    keys: Vec<Option<u32>>,
+    keys: Vec<Keying>,
     seed: u64,
 }
 
@@ -29,8 +31,16 @@ impl Origin {
 }
 
 impl Catalogue {
+    /// No message yet.
+    pub fn new(plan: &Plan, seed: u64) -> Self {
+        let keys = plan.producers.iter().map(Keying::of).collect();
+        Self { origins: Chunked::new(), keys, seed }
+    }
+
     /// No message yet; `keys` says for each producer how many keys it uses.
-    pub fn new(seed: u64, keys: Vec<Option<u32>>) -> Self {
+    #[cfg(test)]
+    pub fn with_keys(seed: u64, keys: &[Option<u32>]) -> Self {
+        let keys = keys.iter().map(|keys| keys.map_or(Keying::None, Keying::Even)).collect();
         Self { origins: Chunked::new(), keys, seed }
     }
 
@@ -48,8 +58,8 @@ impl Catalogue {
     /// The message's key, a number below the producer's count of keys.
     pub fn key(&self, message: MessageId) -> Option<u32> {
         let origin = self.origin(message);
-        let keys = self.keys[origin.producer.0 as usize]?;
-        Some(draw::below(draw::bits(self.seed, Purpose::Key, origin.identity(), 0), u64::from(keys)) as u32)
+        let keying = &self.keys[origin.producer.0 as usize];
+        keying.key(|| draw::bits(self.seed, Purpose::Key, origin.identity(), 0))
     }
 
     /// How many messages there are.

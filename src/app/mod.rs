@@ -4,15 +4,22 @@
 //! Everything that belongs to the workload is drawn as a function of (seed, purpose, producer, number), so that a
 //! changed setting leaves it as it was.
 //!
-//! Not modelled: outboxes, services with limited capacity, a store that
-//! is slow or away.
+//! Not modelled: exact messages, a store that is slow or away.
 
+mod books;
 mod catalogue;
+mod direct;
+mod keys;
+mod schedule;
 mod sender;
+mod service;
 mod store;
 mod worker;
 
+pub use books::{OWN_WRITE, Written};
 pub use catalogue::{Catalogue, Origin};
+pub use direct::Direct;
 pub use sender::{Answer, Doubt, Sender};
-pub use store::{Store, Written};
+pub use service::{Alarm, CALL_TIMEOUT, CallError, Called, Carries, Line, Service, Talk};
+pub use store::{Recorded, Store};
 pub use worker::{Item, STORE_OPERATION, Turn, Worker};

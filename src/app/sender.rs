@@ -3,10 +3,11 @@
 //! Message `k` of a producer belongs to instance `(k - 1) mod instances`, so who sends what does not depend on speed.
 //! What fell due while the process was down is sent when it is back.
 
-use crate::fact::ProducerId;
+use super::books::{Books, Written};
+use super::schedule::{Schedule, gap};
+use crate::fact::{MessageId, ProducerId};
 use crate::scenario::plan::{ProducerPlan, Rate, Reaction};
-use crate::sim::draw::{self, Purpose};
-use crate::sim::{Span, Time, exponential};
+use crate::sim::{Span, Time};
 
 /// One call of a client library's send takes this long where nothing else slows a producer down (`rate = "max"`).
 const CALL: Span = Span::from_micros(1);
@@ -19,6 +20,10 @@ pub struct Sender {
     instances: u32,
     seed: u64,
     rate: Rate,
+    /// Several phases; none: there is one rate from beginning to end.
+    phases: Option<Box<Schedule>>,
+    /// Its own database, if something is written there with each message.
+    books: Option<Box<Books>>,
     messages: u32,
     ends: Time,
     reaction_failed: Reaction,
@@ -58,6 +63,8 @@ impl Sender {
             instances: u32::from(plan.instances),
             seed,
             rate: plan.rate(),
+            books: plan.own_write.map(Books::new).map(Box::new),
+            phases: Schedule::new(&plan.phases, producer, seed).map(Box::new),
             messages: plan.messages.unwrap_or(u32::MAX),
             ends,
             reaction_failed: plan.if_failed,
@@ -68,7 +75,10 @@ impl Sender {
             due: Time::ZERO,
             unanswered: 0,
         };
-        sender.due = sender.gaps(1, sender.number, Time::ZERO);
+        sender.due = match &mut sender.phases {
+            Some(phases) => phases.step(1, sender.number),
+            None => sender.gaps(1, sender.number, Time::ZERO),
+        };
         sender
     }
 
@@ -95,7 +105,30 @@ impl Sender {
 
     /// Whether something it sent is unanswered.
     pub fn is_waiting(&self) -> bool {
-        self.unanswered > 0
+        self.unanswered > 0 || self.books.as_ref().is_some_and(|books| books.is_busy())
+    }
+
+    /// Whether a message that fell due is first written to the own database: sent when [`Sender::written`] says so.
+    #[inline]
+    pub fn writes_first(&mut self) -> bool {
+        self.books.as_mut().is_some_and(|books| books.begin_due())
+    }
+
+    /// Whether something is written to the own database now that the message is confirmed.
+    #[inline]
+    pub fn writes_after(&mut self, message: MessageId) -> bool {
+        self.books.as_mut().is_some_and(|books| books.begin_confirmed(message))
+    }
+
+    /// A write to the own database is committed: what that means.
+    pub fn written(&mut self, message: MessageId) -> Written {
+        self.books.as_mut().map_or(Written::Done, |books| books.written(message))
+    }
+
+    /// An attempt failed that stands in the outbox: it is sent again after this long, whatever the plan says.
+    pub fn relays(&mut self, message: MessageId) -> Option<Span> {
+        let is_relayed = self.books.as_mut().is_some_and(|books| books.is_relayed(message));
+        is_relayed.then_some(self.attempt_every)
     }
 
     /// Whether it sends whenever the client library has room.
@@ -108,6 +141,10 @@ impl Sender {
         let number = self.number;
         self.unanswered += 1;
         self.number = number.saturating_add(self.instances);
+        if let Some(phases) = &mut self.phases {
+            self.due = phases.step(number + 1, self.number);
+            return number;
+        }
         self.due = match self.rate {
             Rate::Every(_) | Rate::Poisson(_) => self.gaps(number + 1, self.number, self.due),
             Rate::OneByOne | Rate::Pause => now,
@@ -133,10 +170,16 @@ impl Sender {
         None
     }
 
-    /// The process was restarted: it goes on with its next message and knows nothing of what was under way.
-    pub fn restart(&mut self, now: Time) {
-        self.unanswered = 0;
+    /// The process was restarted: it goes on with its next message and knows nothing of what was under way, but for the
+    /// outbox: messages to send again, with the number of the attempt.
+    pub fn restart(&mut self, now: Time) -> Vec<(MessageId, u16)> {
+        let again = self.books.as_mut().map_or_else(Vec::new, |books| books.restart());
+        self.unanswered = again.len() as u32;
         self.due = self.due.max(now);
+        if let Some(phases) = &mut self.phases {
+            phases.not_before(now);
+        }
+        again
     }
 
     /// The sum of the gaps before messages `first ..= last`, after `from`. The first message is due at once.
@@ -144,12 +187,9 @@ impl Sender {
         match self.rate {
             Rate::Every(gap) if first == 1 => from + gap * u64::from(last - 1),
             Rate::Every(gap) => from + gap * u64::from(last.saturating_sub(first) + 1),
-            Rate::Poisson(mean) => (first..=last).fold(from, |at, number| {
-                at + exponential(
-                    mean,
-                    draw::bits(self.seed, Purpose::Gap, u64::from(self.producer.0), u64::from(number)),
-                )
-            }),
+            Rate::Poisson(mean) => {
+                (first..=last).fold(from, |at, number| at + gap(mean, self.seed, self.producer, number))
+            }
             Rate::OneByOne | Rate::Max | Rate::Pause => from,
         }
     }

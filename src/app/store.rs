@@ -51,7 +51,7 @@ impl Ids {
 
 /// Whether a record goes with what was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Written {
+pub enum Recorded {
     /// All is written.
     All,
     /// The effect; its record is written by [`Store::record`], later.
@@ -91,16 +91,16 @@ impl Store {
         is_known: bool,
         subscription: SubscriptionId,
         catalogue: &Catalogue,
-    ) -> (Fact, Written) {
+    ) -> (Fact, Recorded) {
         let message = item.message;
         let recognised = Fact::Recognised { message, subscription };
         let effect = |stale| Fact::Effect { message, subscription, stale };
         if is_known {
-            return (recognised, Written::All);
+            return (recognised, Recorded::All);
         }
         let fact = match self.idempotency {
             Idempotency::None | Idempotency::SideStoreBefore => effect(false),
-            Idempotency::SideStoreAfter => return (effect(false), Written::EffectAlone),
+            Idempotency::SideStoreAfter => return (effect(false), Recorded::EffectAlone),
             Idempotency::UniqueKey | Idempotency::ProcessedTable => {
                 if self.record(item) {
                     effect(false)
@@ -122,7 +122,7 @@ impl Store {
                 }
             }
         };
-        (fact, Written::All)
+        (fact, Recorded::All)
     }
 
     /// Records that a message was processed, and says whether that is new.
@@ -212,7 +212,7 @@ mod tests {
     const SUBSCRIPTION: SubscriptionId = SubscriptionId(0);
 
     fn catalogue() -> Catalogue {
-        let mut catalogue = Catalogue::new(1, vec![Some(1)]);
+        let mut catalogue = Catalogue::with_keys(1, &[Some(1)]);
         for number in 1..=4 {
             catalogue.add(Origin { producer: ProducerId(0), number });
         }
@@ -240,7 +240,7 @@ mod tests {
             let item = at(message, u64::from(message));
             let is_known = store.begin(item);
             let (fact, written) = store.finish(item, is_known, SUBSCRIPTION, &catalogue);
-            if written == Written::EffectAlone {
+            if written == Recorded::EffectAlone {
                 store.record(item);
             }
             word(fact)
@@ -300,7 +300,7 @@ mod tests {
         let catalogue = catalogue();
         let mut store = Store::new(Idempotency::SideStoreAfter, IdOf::Business);
         let (fact, written) = store.finish(at(0, 0), false, SUBSCRIPTION, &catalogue);
-        assert_eq!((word(fact), written), ("effect", Written::EffectAlone));
+        assert_eq!((word(fact), written), ("effect", Recorded::EffectAlone));
         assert!(!store.begin(at(0, 0)), "the process died before the record: it is done again");
     }
 

@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use smallvec::SmallVec;
 
 use super::catalogue::Catalogue;
-use super::store::{Store, Written};
+use super::store::{Recorded, Store};
 use crate::fact::{Fact, GivenUp, MessageId, SubscriptionId};
 use crate::scenario::plan::{ConsumerPlan, Plan, PoolOrder, Then};
 use crate::sim::draw::{self, Purpose};
@@ -28,6 +28,9 @@ pub struct Item {
     /// At which offset or tag.
     pub offset: u64,
 }
+
+/// After a call to a service failed, and nothing says what is done then, it is made again after this time.
+const TRY_AGAIN: Span = Span::from_millis(100);
 
 /// How a thread goes on after it worked for as long as it said.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,6 +89,8 @@ pub struct Worker {
     active: usize,
     is_pool: bool,
     trouble: Option<Box<Trouble>>,
+    /// The service that it calls for each message said no, or nothing.
+    is_refused: bool,
 }
 
 impl Worker {
@@ -105,6 +110,7 @@ impl Worker {
             active: 0,
             is_pool: wanted.workers.is_some(),
             trouble: Trouble::of(plan, wanted).map(Box::new),
+            is_refused: false,
         }
     }
 
@@ -176,7 +182,10 @@ impl Worker {
                 store.record(item);
                 None
             }
-            Stage::Working { is_known } if !is_known && self.fails(item, store, catalogue) => {
+            Stage::Working { is_known }
+                if !is_known
+                    && (std::mem::take(&mut self.is_refused) || self.fails(item, store, catalogue)) =>
+            {
                 match self.trouble.as_deref() {
                     Some(trouble) if failures >= trouble.retries => {
                         let then = trouble.then.clone();
@@ -188,7 +197,7 @@ impl Worker {
                         return Some(Turn::Failed(item, then));
                     }
                     trouble => {
-                        let every = trouble.map_or(STORE_OPERATION, |trouble| trouble.every);
+                        let every = trouble.map_or(TRY_AGAIN, |trouble| trouble.every);
                         Some((Stage::Resting, failures + 1, every))
                     }
                 }
@@ -196,7 +205,7 @@ impl Worker {
             Stage::Working { is_known } => {
                 let (fact, written) = store.finish(item, is_known, subscription, catalogue);
                 observe(fact);
-                (written == Written::EffectAlone).then_some((Stage::Recording, failures, STORE_OPERATION))
+                (written == Recorded::EffectAlone).then_some((Stage::Recording, failures, STORE_OPERATION))
             }
         };
         let Some((stage, failures, takes)) = on else {
@@ -205,6 +214,23 @@ impl Worker {
         };
         self.threads[thread as usize] = Some(Task { item, failures, stage });
         Some(Turn::On(takes))
+    }
+
+    /// What a thread is working on, if the store did not know it already: the service is called for it then.
+    pub fn working(&self, thread: u16) -> Option<MessageId> {
+        let task = self.threads.get(thread as usize)?.as_ref()?;
+        (task.stage == Stage::Working { is_known: false }).then_some(task.item.message)
+    }
+
+    /// The thread that works on this message.
+    pub fn thread_of(&self, message: MessageId) -> Option<u16> {
+        let is_it = |thread: &u16| self.working(*thread) == Some(message);
+        (0..self.threads.len() as u16).find(is_it)
+    }
+
+    /// The service did not do its part: the next turn fails.
+    pub fn refuse(&mut self) {
+        self.is_refused = true;
     }
 
     fn clear(&mut self, thread: u16) {
@@ -257,7 +283,8 @@ impl Trouble {
             })
             .collect();
         poison.sort_unstable();
-        let is_any = !poison.is_empty() || wanted.fails_ppm > 0;
+        let says_so = wanted.calls.is_some() && wanted.if_fails.retries > 0;
+        let is_any = !poison.is_empty() || wanted.fails_ppm > 0 || says_so;
         is_any.then(|| Self {
             poison,
             fails_ppm: wanted.fails_ppm,

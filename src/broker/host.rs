@@ -83,7 +83,7 @@ pub(super) struct NodeNames {
 }
 
 impl NodeNames {
-    /// Nodes in the order of the cluster's roles, then producers' and consumers' instances.
+    /// Nodes in the order of the cluster's roles, then producers' and consumers' instances, then services.
     pub(super) fn new(plan: &Plan, roles: &[(&str, &str)]) -> Self {
         let mut names = Vec::new();
         let mut sets: BTreeMap<String, Vec<NodeId>> = BTreeMap::new();
@@ -104,6 +104,10 @@ impl NodeNames {
                 names.push(if instances == 1 { name.clone() } else { format!("{name}/{instance}") });
                 sets.insert(format!("{name}/{instance}"), vec![node]);
             }
+        }
+        for service in &plan.services {
+            sets.insert(format!("{}/1", service.name), vec![NodeId(names.len() as u16)]);
+            names.push(service.name.clone());
         }
         for (node, name) in names.iter().enumerate() {
             sets.entry(name.clone()).or_insert_with(|| vec![NodeId(node as u16)]);

@@ -70,6 +70,11 @@ pub enum Fact {
         /// The family's error; worded by it.
         error: u16,
     },
+    /// The producing application's own database committed the write that goes with the message: the user heard "done".
+    Written {
+        /// The message.
+        message: MessageId,
+    },
     /// A copy was written at a node (*detail*).
     Stored {
         /// The message.
@@ -173,6 +178,7 @@ impl Fact {
             | Self::Sent { message, .. }
             | Self::Confirmed { message, .. }
             | Self::Failed { message, .. }
+            | Self::Written { message }
             | Self::Stored { message, .. }
             | Self::Removed { message, .. }
             | Self::Delivered { message, .. }
@@ -222,6 +228,8 @@ pub enum Down {
     PowerLost,
     /// It was asked to stop, and did what it does before that.
     Stopped,
+    /// More was asked of it than it could take.
+    Overrun,
 }
 
 /// A family's own fact: a kind and up to four numbers, worded by the family that wrote it.

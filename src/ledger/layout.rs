@@ -13,7 +13,7 @@ pub struct Layout {
     pub producers: Vec<Sender>,
     /// The names of the subscriptions, in the order of their numbers.
     pub subscriptions: Vec<String>,
-    /// Nobody consumes: `audit` reads all that is readable at the end.
+    /// Nobody consumes: `audit`, the first subscription, reads all that is readable at the end.
     pub is_audit: bool,
     /// To which producer each instance belongs, counted over all producers.
     owners: Vec<u16>,
@@ -26,6 +26,8 @@ pub struct Sender {
     pub name: String,
     /// Its API says whether a send succeeded.
     pub is_told: bool,
+    /// The user hears "done" when the application's own database has a write, not when the message is confirmed.
+    pub writes: bool,
     /// The first of its instances, counted over all producers.
     first_instance: u16,
     /// Which subscriptions its messages are addressed to.
@@ -35,24 +37,31 @@ pub struct Sender {
 impl Layout {
     /// The shape of a plan's runs.
     pub fn new(family: &dyn Family, plan: &Plan) -> Self {
+        let subscriptions = plan.subscriptions();
         let mut owners = Vec::new();
         let mut producers = Vec::new();
         for (number, producer) in plan.producers.iter().enumerate() {
-            let leads_to = if plan.consumers.is_empty() {
-                vec![true]
-            } else {
-                plan.consumers.iter().map(|consumer| family.routes(plan, producer, consumer)).collect()
+            let leads = |name: &String| match plan.consumers.iter().find(|consumer| consumer.name == *name) {
+                Some(consumer) => family.routes(plan, producer, consumer),
+                None if name == AUDIT => producer.service().is_none(),
+                None => producer.service() == Some(name),
             };
+            let leads_to = subscriptions.iter().map(leads).collect();
             producers.push(Sender {
                 name: producer.name.clone(),
-                is_told: family.confirms(plan, producer),
+                is_told: producer.service().is_some() || family.confirms(plan, producer),
+                writes: producer.own_write.is_some(),
                 first_instance: owners.len() as u16,
                 leads_to,
             });
             owners.extend(std::iter::repeat_n(number as u16, producer.instances as usize));
         }
-        let subscriptions = plan.subscriptions();
-        Self { producers, is_audit: subscriptions == [AUDIT], subscriptions, owners }
+        Self {
+            producers,
+            is_audit: subscriptions.first().is_some_and(|name| name == AUDIT),
+            subscriptions,
+            owners,
+        }
     }
 
     /// How many producer instances there are.

@@ -53,7 +53,7 @@ impl std::fmt::Display for Measured {
 }
 
 /// Every measure that [`Verdict::measure`] knows, in the order in which a table shows them; the fates come first.
-pub const MEASURES: [&str; 24] = [
+pub const MEASURES: [&str; 25] = [
     "sent",
     "confirmed",
     "failed",
@@ -78,6 +78,7 @@ pub const MEASURES: [&str; 24] = [
     "latency.end_to_end.max",
     "throughput",
     "unavailable",
+    "told.wrong",
 ];
 
 impl Verdict {
@@ -112,6 +113,7 @@ impl Verdict {
 impl ProducerVerdict {
     fn measure(&self, path: &str) -> Option<Measured> {
         match path {
+            "told.wrong" => Some(Measured::Count { n: self.told_wrong, of: self.messages.sent }),
             "unavailable" => Some(Measured::Time(self.unavailable)),
             "throughput" => Some(Measured::Rate(self.throughput_per_s)),
             _ => of_latency(&self.latency_confirm, path.strip_prefix("latency.confirm.")?),

@@ -23,6 +23,8 @@ pub(super) struct Message {
     pub(super) failures: u16,
     /// Whether the application waits for an answer.
     pub(super) is_open: bool,
+    /// The sending application's own database has the write that goes with it.
+    pub(super) is_written: bool,
 }
 
 impl Message {

@@ -78,6 +78,7 @@ impl Ledger {
                     self.effect(at, message, subscription, stale);
                 }
                 Fact::GivenUp { message, subscription, how } => self.given_up(message, subscription, how),
+                Fact::Written { message } => self.messages[message.0 as usize].is_written = true,
                 Fact::Stored { .. }
                 | Fact::Removed { .. }
                 | Fact::Recognised { .. }
@@ -104,6 +105,7 @@ impl Ledger {
             attempts: 1,
             failures: 0,
             is_open: true,
+            is_written: false,
         });
         for column in &mut self.subscriptions {
             column.receptions.push(Reception::default());

@@ -59,6 +59,8 @@ pub struct ProducerVerdict {
     pub latency_confirm: Latency,
     /// Confirmed messages a second, from the first due time to the last confirm; none: nothing was confirmed.
     pub throughput_per_s: Option<f64>,
+    /// Messages of which the user was told the wrong thing: "done" and it was not, or "failed" and it was.
+    pub told_wrong: u64,
     /// The longest time in which its worst instance had a message due and unanswered and got no confirm; none: its API
     /// confirms nothing.
     pub unavailable: Option<Span>,
@@ -116,7 +118,7 @@ pub struct Store {
 impl Ledger {
     /// Judges every message.
     pub fn verdict(&self, end: &End) -> Verdict {
-        let producers = self.judge_producers(end.at);
+        let mut producers = self.judge_producers(end.at);
         let mut messages = Counts::default();
         for producer in &producers {
             messages.sent += producer.messages.sent;
@@ -132,6 +134,7 @@ impl Ledger {
         if nobody.addressed > 0 {
             subscriptions.push(nobody);
         }
+        self.judge_words(&mut producers, &subscriptions, end);
         Verdict {
             messages,
             inconsistent: inconsistent(&subscriptions),
@@ -165,10 +168,38 @@ impl Ledger {
                 name: sender.name.clone(),
                 messages: counts[number],
                 latency_confirm: Latency::of(samples),
+                told_wrong: 0,
                 throughput_per_s: windows[number].throughput(counts[number].confirmed),
                 unavailable: sender.is_told.then_some(unavailable[number]),
             })
             .collect()
+    }
+
+    /// What users were told, held against what came of it. "Done" is right if it is done everywhere or still waits.
+    fn judge_words(&self, producers: &mut [ProducerVerdict], judged: &[SubscriptionVerdict], end: &End) {
+        let has_effect = |fate: Fate| matches!(fate, Fate::Duplicated | Fate::Processed | Fate::Phantom);
+        let mut waiting: Vec<Option<Vec<u8>>> = vec![None; judged.len()];
+        for (index, message) in self.messages.iter().enumerate() {
+            let producer = self.layout.producer_of(message.instance) as usize;
+            let answer = message.answer();
+            let writes = self.layout.producers[producer].writes;
+            let heard_done = if writes { message.is_written } else { answer == Answer::Confirmed };
+            let heard_failed = !heard_done && answer == Answer::Failed;
+            if !heard_done && !heard_failed {
+                continue;
+            }
+            let is_wrong = judged.iter().enumerate().any(|(list, one)| match one.by_message[index] {
+                None => false,
+                Some(fate) if heard_failed => has_effect(fate),
+                Some(fate) if has_effect(fate) || fate == Fate::Backlogged => false,
+                Some(Fate::Rejected | Fate::Unsent) => {
+                    let at = if one.name == "none" { end.waiting.len() - 1 } else { list };
+                    waiting[list].get_or_insert_with(|| self.copies(&end.waiting[at]))[index] == 0
+                }
+                Some(_) => true,
+            });
+            producers[producer].told_wrong += u64::from(is_wrong);
+        }
     }
 
     fn throughput(&self, confirmed: u64) -> Option<f64> {
@@ -183,7 +214,7 @@ impl Ledger {
         let list = self.subscriptions.len().min(id.0 as usize);
         let waiting = self.copies(&end.waiting[list]);
         let healed = self.copies(&end.healed[list]);
-        let is_audit = self.layout.is_audit && id != NONE;
+        let is_audit = self.layout.is_audit && id.0 == 0;
         let mut judged = SubscriptionVerdict::of(self.layout.subscription_name(id), column);
         let mut drained = Time::ZERO;
         let mut delays = Vec::new();

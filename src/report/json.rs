@@ -38,7 +38,13 @@ struct Producer {
     failed: u64,
     unknown: u64,
     latency_confirm_ms: Percentiles,
+    told: Told,
     unavailable_s: Option<f64>,
+}
+
+#[derive(Serialize)]
+struct Told {
+    wrong: u64,
 }
 
 #[derive(Serialize)]
@@ -135,6 +141,7 @@ impl From<&ProducerVerdict> for Producer {
             failed,
             unknown,
             latency_confirm_ms: producer.latency_confirm.into(),
+            told: Told { wrong: producer.told_wrong },
             unavailable_s: producer.unavailable.map(Span::as_secs),
         }
     }

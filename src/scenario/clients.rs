@@ -1,22 +1,20 @@
 //! `[producer.NAME]` and `[consumer.NAME]`: the applications at both ends.
 
 use crate::broker::Scope;
-use crate::scenario::plan::{ConsumerPlan, Keys, Phase, Plan, ProducerPlan, Rate, Reaction};
+use crate::scenario::plan::{ConsumerPlan, OwnWrite, Plan, ProducerPlan, Reaction};
 use crate::sim::{Dist, Span};
 
 use super::compile::limited;
 use super::diagnostic::Diagnostic;
 use super::keys::{CONSUMER, PRODUCER};
 use super::reader::{Reader, shown, suggest};
-use super::tree::{Entry, Node, Table};
-use super::{names, reach, settings, value, working};
+use super::tree::{Entry, Table};
+use super::{names, reach, settings, value, working, workload};
 
 /// Messages of one producer at most.
 const MESSAGES_MAX: u32 = 20_000_000;
 /// Messages of all producers at most: at about 100 bytes each, the ledger of a run stays below 2 GB.
 const MESSAGES_TOTAL_MAX: u64 = 20_000_000;
-/// Keys of one producer at most.
-const KEYS_MAX: i64 = 10_000_000;
 /// Instances of one client at most.
 const INSTANCES_MAX: i64 = 1_000;
 /// Instances of all clients at most.
@@ -32,33 +30,26 @@ pub(super) fn producers(reader: &mut Reader, file: &Table, plan: &Plan) -> Vec<P
 fn producer(reader: &mut Reader, name: &str, entry: &Entry, table: &Table, plan: &Plan) -> ProducerPlan {
     const REACTIONS: &[(&str, Reaction)] =
         &[("give up", Reaction::GiveUp), ("send again", Reaction::SendAgain)];
+    const OWN_WRITES: &[(&str, OwnWrite)] = &[
+        ("before sending", OwnWrite::BeforeSending),
+        ("after confirm", OwnWrite::AfterConfirm),
+        ("outbox", OwnWrite::Outbox),
+    ];
     names::check(reader, "producer", name, entry);
     reader.check_keys(table, &[&PRODUCER], &[]);
     let client = client(reader, table);
-    let rate = reader.parsed(table, "rate", |node| match node {
-        Node::Text(text) => value::rate(text),
-        _ => value::rate(""),
-    });
-    let rate = rate.unwrap_or(Rate::Every(Span::from_millis(1)));
     let messages = reader.int(table, "messages", 0, i64::from(MESSAGES_MAX)).map(|count| count as u32);
-    if let (None, Rate::Every(gap) | Rate::Poisson(gap)) = (messages, rate)
-        && plan.run_for.0 / gap.0 > u64::from(MESSAGES_MAX)
-    {
-        let message = format!("producer `{}` sends too many messages", shown(name));
-        let label = format!("until `run_for`; the limit is {MESSAGES_MAX}");
-        reader.report_relation(Diagnostic::at(entry.key, message, label));
-    }
     let size = reader.parsed(table, "size", |node| {
         let bytes = value::bytes(node)?;
         if bytes <= SIZE_MAX { Ok(bytes as u32) } else { Err(format!("the limit is {SIZE_MAX} bytes")) }
     });
     let send_to = address(reader, name, entry, table, "send_to", plan);
-    let keys = reader.int(table, "keys", 1, KEYS_MAX).map(|count| Keys { count: count as u32, zipf: None });
-    ProducerPlan {
+    let keys = reader.parsed(table, "keys", value::keys);
+    let producer = ProducerPlan {
         spread: reach::spread(reader, table, &send_to, keys.is_some()),
         connect_to: reach::connect_to(reader, table, plan),
         instances: reader.int(table, "instances", 1, INSTANCES_MAX).unwrap_or(1) as u16,
-        phases: vec![Phase { lasts: None, rate }],
+        phases: workload::phases(reader, table),
         messages,
         keys,
         size_bytes: size.unwrap_or(100),
@@ -68,8 +59,15 @@ fn producer(reader: &mut Reader, name: &str, entry: &Entry, table: &Table, plan:
         attempt_every: reader.duration(table, "every").unwrap_or(Span::from_millis(100)),
         config: settings::config(reader, table, Scope::Producer(client.or(own_client(reader)))),
         client: client.map(str::to_owned),
+        own_write: reader.word(table, "own_write", OWN_WRITES),
         ..ProducerPlan::new(name, &send_to)
+    };
+    if workload::messages(&producer, plan.run_for) > u64::from(MESSAGES_MAX) {
+        let message = format!("producer `{}` sends too many messages", shown(name));
+        let label = format!("until `run_for`; the limit is {MESSAGES_MAX}");
+        reader.report_relation(Diagnostic::at(entry.key, message, label));
     }
+    producer
 }
 
 pub(super) fn consumers(reader: &mut Reader, file: &Table, plan: &Plan) -> Vec<ConsumerPlan> {
@@ -82,10 +80,15 @@ fn consumer(reader: &mut Reader, name: &str, entry: &Entry, table: &Table, plan:
     reader.check_keys(table, &[&CONSUMER], &[]);
     let client = client(reader, table);
     let read_from = address(reader, name, entry, table, "read_from", plan);
+    let calls = reader.text(table, "calls").map(str::to_owned);
+    if let (Some(service), Some(entry)) = (&calls, table.get("calls")) {
+        workload::check_service(reader, entry, service, plan);
+    }
     let mut consumer = ConsumerPlan {
         instances: reader.int(table, "instances", 1, INSTANCES_MAX).unwrap_or(1) as u16,
         connect_to: reach::connect_to(reader, table, plan),
         process: reader.dist(table, "process").unwrap_or(Dist::Constant(Span::from_millis(1))),
+        calls,
         config: settings::config(reader, table, Scope::Consumer(client.or(own_client(reader)))),
         client: client.map(str::to_owned),
         ..ConsumerPlan::new(name, &read_from)
@@ -112,6 +115,11 @@ fn address(reader: &mut Reader, name: &str, owner: &Entry, table: &Table, key: &
         }
         return String::new();
     };
+    if let (Some(service), Some(entry), "send_to") = (address.strip_prefix("service "), table.get(key), key) {
+        workload::check_service(reader, entry, service, plan);
+        workload::check_direct(reader, table);
+        return address;
+    }
     if let (Err(why), Some(entry)) = (reader.family.check_address(plan, &address), table.get(key)) {
         let message = format!("`{}` leads nowhere", shown(&address));
         let known = plan.entities.iter().map(|entity| entity.name.as_str());
@@ -122,6 +130,15 @@ fn address(reader: &mut Reader, name: &str, owner: &Entry, table: &Table, key: &
 
 /// What producers and consumers must agree on: different names, and limits on all of them together.
 pub(super) fn check(reader: &mut Reader, file: &Table, plan: &Plan) {
+    for service in &plan.services {
+        let is_taken = plan.producers.iter().any(|one| one.name == service.name)
+            || plan.consumers.iter().any(|one| one.name == service.name);
+        let entry = file.table("service").and_then(|table| table.get(&service.name));
+        if let (true, Some(entry)) = (is_taken, entry) {
+            let message = format!("`{}` names a client and a service", shown(&service.name));
+            reader.report(Diagnostic::at(entry.key, message, "a service"));
+        }
+    }
     for producer in &plan.producers {
         if plan.consumers.iter().any(|consumer| consumer.name == producer.name) {
             let key =
@@ -143,11 +160,7 @@ pub(super) fn check(reader: &mut Reader, file: &Table, plan: &Plan) {
         let kind = if plan.producers.is_empty() { "consumer" } else { "producer" };
         limit(reader, kind, "too many instances of clients in total", CLIENTS_MAX);
     }
-    let messages = plan.producers.iter().map(|one| match (one.messages, one.rate()) {
-        (Some(count), _) => u64::from(count),
-        (None, Rate::Every(gap) | Rate::Poisson(gap)) => plan.run_for.0 / gap.0,
-        (None, Rate::OneByOne | Rate::Max | Rate::Pause) => 0,
-    });
+    let messages = plan.producers.iter().map(|one| workload::messages(one, plan.run_for));
     if messages.sum::<u64>() > MESSAGES_TOTAL_MAX {
         limit(reader, "producer", "too many messages in total", MESSAGES_TOTAL_MAX);
     }

@@ -8,7 +8,7 @@ use super::diagnostic::{Diagnostic, Spot};
 use super::keys::{CLUSTER, DISK, ENTITY, FILE, NETWORK};
 use super::reader::{Extent, Reader};
 use super::tree::{Entry, Node, Table};
-use super::{clients, copies, faults, names, settings, value};
+use super::{clients, copies, faults, names, settings, value, workload};
 
 /// Named tables of one kind at most.
 pub(super) const TABLES_MAX: usize = 1_000;
@@ -38,6 +38,7 @@ pub(super) fn plan(reader: &mut Reader, file: &Table, scenario: &str, variant: O
         expectations: Vec::new(),
     };
     family.complete(&mut plan);
+    plan.services = workload::services(reader, file);
     plan.producers = clients::producers(reader, file, &plan);
     plan.consumers = clients::consumers(reader, file, &plan);
     clients::check(reader, file, &plan);

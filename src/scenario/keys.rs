@@ -93,7 +93,11 @@ pub static FILE: Keys = Keys {
         built("decisive", "For a file of one variant: the setting that decides, as a `--set` line.")
             .is(Shape::Table(&DECISIVE)),
         not_yet("step", "A script: one thing after another."),
-        not_yet("service", "A service that is called directly."),
+        built(
+            "service",
+            "Services with limited capacity, called directly or by consumers: `[service.NAME]`.",
+        )
+        .is(Shape::Named(&[&SERVICE])),
     ],
 };
 
@@ -138,13 +142,20 @@ pub static ENTITY: Keys = Keys {
 pub static PRODUCER: Keys = Keys {
     owner: "a producer",
     keys: &[
-        built("send_to", "Where it sends.").is(Shape::Text),
+        built("send_to", "Where it sends; `service NAME` calls a service directly.").is(Shape::Text),
         built("messages", "How many in total, shared by its instances; left out: until `run_for`.")
             .is(Shape::Int(0, 20_000_000)),
         built("rate", "`1000/s`, `poisson(1000/s)`, `one by one` or `max`, in total over its instances.")
             .is(Shape::Form(Form::Rate)),
-        built("keys", "How many different keys the messages have; left out: they have none.")
-            .is(Shape::Int(1, 10_000_000)),
+        built(
+            "phases",
+            "Rates that follow one another: `[{ for = \"5s\", rate = \"200/s\" }, { rate = \"50/s\" }]`.",
+        )
+        .is(Shape::Tables(&[&PHASE])),
+        built(
+            "keys",
+            "How many different keys the messages have: `16`, `zipf(16, 1.1)`; left out: they have none.",
+        ),
         built("size", "The size of each message: `100 B`.").is(Shape::Size),
         built("instances", "How many processes share the work.").is(Shape::Int(1, 1_000)),
         built("client", "The client library; left out: the vendor's own.").is(Shape::Client),
@@ -157,7 +168,6 @@ pub static PRODUCER: Keys = Keys {
             .is(Shape::Int(1, 65_535)),
         built("every", "How long the application waits before it sends a message again.")
             .is(Shape::Form(Form::Time)),
-        not_yet("phases", "Rates that follow one another."),
         not_yet("message", "Exact messages, one by one."),
         built("connect_to", "The nodes that the client tries first, in order.").is(Shape::Texts),
         built(
@@ -167,9 +177,35 @@ pub static PRODUCER: Keys = Keys {
         .is(Shape::Words(&["by key", "round robin"])),
         not_yet("starts", "When it starts."),
         not_yet("stops", "When it stops."),
-        not_yet("own_write", "A database write of its own that goes with each message."),
+        built("own_write", "A database write of its own that goes with each message, and when it is made.")
+            .is(Shape::Words(&["before sending", "after confirm", "outbox"])),
         not_yet("rpc", "It waits for a reply to each message."),
         not_yet("routing_key", "The routing key of its messages."),
+    ],
+};
+
+/// `[service.NAME]`.
+pub static SERVICE: Keys = Keys {
+    owner: "a service",
+    keys: &[
+        built("workers", "How many requests it works on at once.").is(Shape::Int(1, 1_000)),
+        built("process", "How long each request takes: `2ms`, `1ms..3ms`, `exp(2ms)`.")
+            .is(Shape::Form(Form::Times)),
+        built("queue", "How many requests may wait; the next one is refused.").is(Shape::Int(0, 10_000_000)),
+        built(
+            "breaks",
+            "Being overrun takes it down and fails everything in it: for `30s`, or for good with `true`.",
+        ),
+    ],
+};
+
+/// An element of `phases`.
+pub static PHASE: Keys = Keys {
+    owner: "a phase",
+    keys: &[
+        built("for", "How long it lasts; the last one may go on until `run_for`.")
+            .is(Shape::Form(Form::Time)),
+        built("rate", "`1000/s`, `poisson(1000/s)`, or `0/s` for a pause.").is(Shape::Text),
     ],
 };
 
@@ -208,7 +244,7 @@ pub static CONSUMER: Keys = Keys {
         not_yet("by_hand", "It does only what steps say."),
         not_yet("starts", "When it starts."),
         not_yet("stops", "When it stops."),
-        not_yet("calls", "A service that it calls for each message."),
+        built("calls", "A service that it calls for each message, and waits for.").is(Shape::Text),
     ],
 };
 
@@ -322,8 +358,8 @@ pub static FAULT: Keys = Keys {
 
 /// Every table of keys.
 pub static ALL: &[&Keys] = &[
-    &FILE, &TEXT, &LANGUAGES, &CLUSTER, &ENTITY, &PRODUCER, &CONSUMER, &IF_FAILS, &NETWORK, &DISK, &DECISIVE,
-    &WHEN, &VERBS, &FAULT,
+    &FILE, &TEXT, &LANGUAGES, &CLUSTER, &ENTITY, &PRODUCER, &PHASE, &CONSUMER, &IF_FAILS, &SERVICE, &NETWORK,
+    &DISK, &DECISIVE, &WHEN, &VERBS, &FAULT,
 ];
 
 /// Where the tables whose names do not depend on the family stand, with `x` for names that an author chooses.
@@ -335,6 +371,7 @@ pub static PLACED: &[(&str, &Keys)] = &[
     ("producer.x", &PRODUCER),
     ("consumer.x", &CONSUMER),
     ("consumer.x.if_fails", &IF_FAILS),
+    ("service.x", &SERVICE),
     ("network", &NETWORK),
     ("disk", &DISK),
     ("fault.x", &FAULT),

@@ -50,7 +50,7 @@
 //! Invariant: what is accepted is carried out. What belongs to the language or to the real system and is not modelled
 //! is refused by name.
 //!
-//! Not modelled: scripts (`[[step]]`), services, phases of rates, exact messages, clients that start or stop by
+//! Not modelled: scripts (`[[step]]`), exact messages, clients that start or stop by
 //! schedule, failing and pooled consumers, faults on requests, torn disks, clock jumps, triggers on states,
 //! expectations over many seeds, and every family but Kafka.
 
@@ -77,6 +77,7 @@ mod target;
 pub mod tree;
 mod value;
 mod working;
+mod workload;
 
 #[cfg(test)]
 mod tests;

@@ -35,10 +35,12 @@ impl Cast<'_> {
             })
     }
 
-    /// Producers and consumers with their instance counts.
+    /// Producers and consumers with their instance counts, and services.
     pub(super) fn clients(&self) -> impl Iterator<Item = (&str, u16)> {
         let producers = self.plan.producers.iter().map(|one| (one.name.as_str(), one.instances));
-        producers.chain(self.plan.consumers.iter().map(|one| (one.name.as_str(), one.instances)))
+        producers
+            .chain(self.plan.consumers.iter().map(|one| (one.name.as_str(), one.instances)))
+            .chain(self.plan.services.iter().map(|one| (one.name.as_str(), 1)))
     }
 
     /// The members of a set or client, in order; none: it is no set.

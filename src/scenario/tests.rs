@@ -444,7 +444,7 @@ fn expectations_that_claim_nothing_are_mistakes() {
         ("lots = 1", "nothing is known as `lots`"),
         ("checkout.lost = 1", "`lost` is not measured of a producer"),
         ("biling.lost = 1", "nothing is known as `biling.lost`"),
-        ("told.wrong = 0", "`told.wrong` is not modelled yet"),
+        ("told.right = 0", "`told.right` is not modelled yet"),
         ("over_seeds = { seeds = 20 }", "`over_seeds.seeds` is not modelled yet"),
         ("lost = 'many'", "`lost` is compared with nothing"),
         ("lost = '> 2 * variant.kil.lost'", "`lost` is compared with nothing"),
@@ -476,8 +476,7 @@ fn names_do_not_mean_two_things() {
 fn what_is_not_modelled_yet_is_refused() {
     let table = [
         ("[[step]]\nkill = 'broker-1'", "`step` is not modelled yet"),
-        ("[producer.p]\nsend_to = 'orders'\nphases = []", "`phases` is not modelled yet"),
-        ("[consumer.c]\nread_from = 'orders'\ncalls = 'db'", "`calls` is not modelled yet"),
+        ("[producer.p]\nsend_to = 'orders'\nmessage = []", "`message` is not modelled yet"),
         ("[producer.p]\nsend_to = 'orders'\nrouting_key = 'a'", "`routing_key` is not modelled yet"),
         (
             "[consumer.c]\nread_from = 'orders'\nconnect_to = 'broker-9'",

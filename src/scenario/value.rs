@@ -2,13 +2,17 @@
 //!
 //! Each parser says in words what it expected; the caller knows where the text stands.
 
-use crate::scenario::plan::{Rate, Version};
+use crate::scenario::plan::{Keys, Rate, Version};
 use crate::sim::{Dist, Span};
 
 use super::tree::Node;
 
 /// Days that a time in a scenario may span at most.
 pub(super) const DAYS_MAX: u64 = 7;
+
+/// Keys of one producer at most, and if their frequencies take a table.
+const KEYS_MAX: u32 = 10_000_000;
+const ZIPF_KEYS_MAX: u32 = 1_000_000;
 
 const DURATION: &str = "expected a time such as `30s`, `1.5ms`, `10us`, `2m` or `1h`";
 
@@ -67,6 +71,45 @@ pub(super) fn rate(text: &str) -> Result<Rate, String> {
     match call(text, "poisson") {
         Some(mean) => gap(mean).map(Rate::Poisson),
         None => gap(text).map(Rate::Every),
+    }
+}
+
+/// `200/s`, `poisson(200/s)`, `0/s`: a rate that does not wait for answers, and therefore has a place in a phase.
+pub(super) fn phase_rate(text: &str) -> Result<Rate, String> {
+    if let Some((number, "s" | "m" | "min" | "h")) = text.split_once('/').map(|(a, b)| (a, b.trim()))
+        && number_of(number) == Some(0.0)
+    {
+        return Ok(Rate::Pause);
+    }
+    match rate(text) {
+        Ok(Rate::OneByOne | Rate::Max | Rate::Pause) | Err(_) if !text.contains('/') => {
+            Err("expected the rate of a phase: `200/s`, `poisson(200/s)`, or `0/s` for a pause".to_owned())
+        }
+        other => other,
+    }
+}
+
+/// `16`, `zipf(16, 1.1)`.
+pub(super) fn keys(node: &Node) -> Result<Keys, String> {
+    let expected = "expected a number of keys such as `16`, or `zipf(16, 1.1)`";
+    let limited = |count: i64, max: u32| match u32::try_from(count) {
+        Ok(count) if (1..=max).contains(&count) => Ok(count),
+        Ok(0) | Err(_) if count <= 0 => Err("at least 1".to_owned()),
+        _ => Err(format!("the limit is {max}")),
+    };
+    match node {
+        Node::Int(count) => limited(*count, KEYS_MAX).map(|count| Keys { count, zipf: None }),
+        Node::Text(text) => {
+            let (count, exponent) =
+                call(text, "zipf").and_then(|both| both.split_once(',')).ok_or(expected)?;
+            let count: i64 = count.trim().replace('_', "").parse().map_err(|_| expected)?;
+            let exponent = number_of(exponent).ok_or(expected)?;
+            if exponent > 10.0 {
+                return Err("the exponent lies between 0 and 10".to_owned());
+            }
+            limited(count, ZIPF_KEYS_MAX).map(|count| Keys { count, zipf: Some(exponent) })
+        }
+        _ => Err(expected.to_owned()),
     }
 }
 
@@ -191,6 +234,17 @@ mod tests {
         assert_eq!(rate("1000/s"), Ok(Rate::Every(Span::from_millis(1))));
         assert_eq!(rate("poisson(10_000/s)"), Ok(Rate::Poisson(Span::from_micros(100))));
         assert_eq!(rate("one by one"), Ok(Rate::OneByOne));
+        assert_eq!(phase_rate("0/s"), Ok(Rate::Pause));
+        assert_eq!(phase_rate("200/s"), Ok(Rate::Every(Span::from_millis(5))));
+        for bad in ["one by one", "max", "0", "-1/s", "fast", "1/y"] {
+            assert!(phase_rate(bad).is_err(), "{bad}");
+        }
+        assert_eq!(keys(&Node::Int(16)), Ok(Keys { count: 16, zipf: None }));
+        let text = |text: &str| Node::Text(text.to_owned());
+        assert_eq!(keys(&text("zipf(16, 1.1)")), Ok(Keys { count: 16, zipf: Some(1.1) }));
+        for bad in ["16", "zipf(16)", "zipf(0, 1)", "zipf(16, -1)", "zipf(16, 11)", "zipf(9999999, 1)"] {
+            assert!(keys(&text(bad)).is_err(), "{bad}");
+        }
         assert_eq!(bytes(&Node::Text("1 KiB".to_owned())), Ok(1024));
         assert_eq!(bandwidth("100 MB/s"), Ok(100_000_000));
         assert_eq!(share("0.5%"), Ok(5_000));

@@ -44,7 +44,7 @@ fn world(change: impl FnOnce(&mut ConsumerPlan)) -> World {
     let mut plan = plan();
     plan.producers.push(ProducerPlan::new("shop", "q"));
     plan.consumers.push(consumer);
-    let mut catalogue = Catalogue::new(1, vec![Some(2)]);
+    let mut catalogue = Catalogue::with_keys(1, &[Some(2)]);
     for number in 1..=MESSAGES {
         catalogue.add(Origin { producer: ProducerId(0), number });
     }

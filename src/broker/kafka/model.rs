@@ -11,7 +11,7 @@ use super::kraft::Controller;
 use super::packet::Packet;
 use super::topology::{Metadata, Topology};
 use super::zookeeper::ZooKeeper;
-use crate::app::{Catalogue, Store};
+use crate::app::{Alarm, Carries, Catalogue, Direct, Sender, Service, Store, Talk};
 use crate::fact::{Fact, MessageId, NodeId, ProducerId, SubscriptionId};
 use crate::scenario::plan::Plan;
 use crate::sim::{Ctx, Input, Loss, Model, Span, Time};
@@ -34,6 +34,9 @@ pub(super) enum Node {
     Controller(Box<Controller>),
     Producer(Box<Producer>),
     Consumer(Box<Consumer>),
+    /// A producer that calls a service instead of sending to a topic.
+    Direct(Box<Direct>),
+    Service(Box<Service>),
 }
 
 /// What all nodes may look at: what never changes, what only grows, and the applications' store.
@@ -43,6 +46,8 @@ pub(super) struct Shared {
     pub(super) content: Content,
     pub(super) catalogue: Catalogue,
     pub(super) stores: Vec<Store>,
+    /// The nodes of services, by name.
+    pub(super) services: Vec<(String, NodeId)>,
 }
 
 /// What a node of this family reminds itself of.
@@ -76,24 +81,28 @@ pub(super) enum Timer {
         message: MessageId,
         attempt: u16,
     },
+    /// Producer: a write to the application's own database is committed.
+    Written(MessageId),
     /// Client: something of the library's falls due.
     Wake,
     /// Consumer: a thread of the application worked for as long as it said.
     Processed(u16),
     Heartbeat,
     AutoCommit,
+    /// Of a service or of those who call it.
+    Service(Alarm),
 }
 
 impl KafkaModel {
     /// A healthy cluster with its clients, its groups stable, before anything started.
     pub(super) fn new(plan: &Plan, seed: u64) -> Self {
         let topology = Arc::new(Topology::new(plan));
-        let keys = plan.producers.iter().map(|producer| producer.keys.map(|keys| keys.count)).collect();
         let shared = Shared {
             topology: Arc::clone(&topology),
             content: Content::default(),
-            catalogue: Catalogue::new(seed, keys),
+            catalogue: Catalogue::new(plan, seed),
             stores: plan.consumers.iter().map(|it| Store::new(it.idempotency, it.id)).collect(),
+            services: services(plan, topology.keeper),
         };
         let state = ClusterState::initial(&topology);
         let view = Arc::new(state.clone());
@@ -110,6 +119,11 @@ impl KafkaModel {
         for (index, producer) in plan.producers.iter().enumerate() {
             for instance in 0..producer.instances {
                 let id = ProducerId(index as u16);
+                if let Some((service, subscription)) = direct(plan, &shared, producer.service()) {
+                    let app = Sender::new(producer, id, instance, seed, ends);
+                    nodes.push(Node::Direct(Box::new(Direct::new(app, service, subscription))));
+                    continue;
+                }
                 nodes.push(Node::Producer(Box::new(Producer::new(plan, id, instance, seed, ends, &shared))));
             }
         }
@@ -119,6 +133,8 @@ impl KafkaModel {
                 nodes.push(Node::Consumer(Box::new(Consumer::new(plan, id, instance, seed, &shared))));
             }
         }
+        nodes
+            .extend(plan.services.iter().map(|service| Node::Service(Box::new(Service::new(service, seed)))));
         let mut model = Self { nodes, shared };
         establish::groups(&mut model, plan);
         model
@@ -155,6 +171,8 @@ impl Model for KafkaModel {
             Node::Consumer(consumer) => consumer.on(input, shared, ctx),
             Node::ZooKeeper(keeper) => keeper.on(input, ctx),
             Node::Controller(keeper) => keeper.on(input, shared, ctx),
+            Node::Direct(producer) => producer.on(&input, &mut shared.catalogue, ctx),
+            Node::Service(service) => service.on(&input, &shared.catalogue, ctx),
         }
     }
 
@@ -190,7 +208,45 @@ impl Model for KafkaModel {
             Timer::Heartbeat => 16,
             Timer::AutoCommit => 17,
             Timer::Commit(id) => id.rotate_left(8) ^ 18,
+            Timer::Written(message) => u64::from(message.0) << 8 | 20,
+            Timer::Service(alarm) => alarm.fingerprint() << 8 | 19,
         }
+    }
+}
+
+impl Carries for KafkaModel {
+    fn packet(talk: Talk) -> Packet {
+        Packet::Service(talk)
+    }
+    fn talk(packet: &Packet) -> Option<Talk> {
+        if let Packet::Service(talk) = packet { Some(*talk) } else { None }
+    }
+    fn timer(alarm: Alarm) -> Timer {
+        Timer::Service(alarm)
+    }
+    fn alarm(timer: &Timer) -> Option<Alarm> {
+        if let Timer::Service(alarm) = timer { Some(*alarm) } else { None }
+    }
+}
+
+/// The nodes of services: the last ones, after the brokers, the keeper of the metadata and the clients.
+fn services(plan: &Plan, keeper: NodeId) -> Vec<(String, NodeId)> {
+    let instances = plan.producers.iter().map(|one| one.instances);
+    let clients: u16 = instances.chain(plan.consumers.iter().map(|one| one.instances)).sum();
+    let nodes = (keeper.0 + 1 + clients..).map(NodeId);
+    plan.services.iter().map(|service| service.name.clone()).zip(nodes).collect()
+}
+
+/// The node of a service that is called directly, and the subscription that its effects count for.
+fn direct(plan: &Plan, shared: &Shared, service: Option<&str>) -> Option<(NodeId, SubscriptionId)> {
+    let subscription = plan.subscriptions().iter().position(|name| Some(name.as_str()) == service)?;
+    Some((shared.service(service?)?, SubscriptionId(subscription as u16)))
+}
+
+impl Shared {
+    /// The node of the service of that name.
+    pub(super) fn service(&self, name: &str) -> Option<NodeId> {
+        self.services.iter().find(|(known, _)| known == name).map(|(_, node)| *node)
     }
 }
 

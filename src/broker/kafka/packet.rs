@@ -8,6 +8,7 @@ use smallvec::SmallVec;
 use super::config::Acks;
 use super::content::BatchId;
 use super::control::{Brokers, ClusterState, PartitionState};
+use crate::app::{CallError, Talk};
 use crate::fact::MessageId;
 
 /// A request or a response.
@@ -34,6 +35,8 @@ pub(super) enum Packet {
     ZooKeeperResponse(Box<ZooKeeperResponse>),
     Controller(Box<ControllerRequest>),
     ControllerResponse(Box<ControllerResponse>),
+    /// Of a service and those who call it.
+    Service(Talk),
 }
 
 /// Messages for partitions that one broker leads.
@@ -201,7 +204,8 @@ impl Error {
 
     /// The name that users know it by.
     pub(super) fn name_of(number: u16) -> &'static str {
-        Self::ALL.iter().find(|(error, _)| *error as u16 == number).map_or("", |(_, name)| name)
+        let own = Self::ALL.iter().find(|(error, _)| *error as u16 == number).map(|(_, name)| *name);
+        own.or_else(|| CallError::name_of(number)).unwrap_or_default()
     }
 }
 
@@ -341,6 +345,7 @@ impl Packet {
             Self::ZooKeeperResponse(_) => 14,
             Self::Controller(_) => 15,
             Self::ControllerResponse(_) => 16,
+            Self::Service(talk) => talk.fingerprint() << 8 | 17,
         }
     }
 }

@@ -73,6 +73,11 @@ impl ProducerPlan {
         }
     }
 
+    /// The service that it calls directly; none: it sends to a queue.
+    pub fn service(&self) -> Option<&str> {
+        self.send_to.strip_prefix("service ")
+    }
+
     /// The rate that it begins with; [`Rate::Pause`] if only steps make it send.
     pub fn rate(&self) -> Rate {
         self.phases.first().map_or(Rate::Pause, |phase| phase.rate)

@@ -57,12 +57,19 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// The names of the subscriptions, in the order of their numbers: every consumer; without consumers `audit`.
+    /// The names of the subscriptions, in the order of their numbers: every consumer; without consumers `audit`, if
+    /// anything is sent to a queue; then every service that a producer calls directly.
     pub fn subscriptions(&self) -> Vec<String> {
-        if self.consumers.is_empty() {
-            return vec![AUDIT.to_owned()];
+        let mut names: Vec<_> = self.consumers.iter().map(|consumer| consumer.name.clone()).collect();
+        let is_direct = |producer: &ProducerPlan| producer.service().is_some();
+        if names.is_empty() && (self.producers.is_empty() || !self.producers.iter().all(is_direct)) {
+            names.push(AUDIT.to_owned());
         }
-        self.consumers.iter().map(|consumer| consumer.name.clone()).collect()
+        let is_called = |name: &str| self.producers.iter().any(|producer| producer.service() == Some(name));
+        names.extend(
+            self.services.iter().map(|service| &service.name).filter(|name| is_called(name)).cloned(),
+        );
+        names
     }
 }
 

@@ -20,7 +20,7 @@ use super::super::story::{self, Kind};
 use super::assigned::{Assigned, Progress};
 use super::links::Links;
 use super::membership::Membership;
-use crate::app::{Item, Turn, Worker};
+use crate::app::{Item, Line, Turn, Worker};
 use crate::fact::{Fact, MessageId, SubscriptionId};
 use crate::scenario::plan::{Plan, Then};
 use crate::sim::{ConnId, Input, Time};
@@ -42,6 +42,8 @@ pub(in super::super) struct Consumer {
     wake_at: Time,
     /// A pool's thread that polls has committed, and may hand over when that is answered.
     has_committed: bool,
+    /// To the service that it calls for each message.
+    service: Option<Box<Line>>,
     /// The member that its first process is, and what it owns.
     initial: Option<(u64, Vec<u32>)>,
 }
@@ -78,6 +80,12 @@ impl Consumer {
             commit_at: Time::ZERO,
             wake_at: Time::NEVER,
             has_committed: false,
+            service: wanted
+                .calls
+                .as_deref()
+                .and_then(|name| shared.service(name))
+                .map(Line::new)
+                .map(Box::new),
             initial: None,
             config,
         }
@@ -122,12 +130,18 @@ impl Consumer {
         shared: &mut Shared,
         ctx: &mut KafkaCtx<'_>,
     ) {
-        let is_processed = matches!(input, Input::Timer(Timer::Processed(_)));
+        let mut is_processed = matches!(input, Input::Timer(Timer::Processed(_)));
+        if self.service.is_some() {
+            match self.service_said(&input, shared, ctx) {
+                Some(true) => return ctx.exit(),
+                Some(false) => is_processed = true,
+                None => {}
+            }
+        }
         match input {
             Input::Packet(conn, Packet::FetchResponse(response)) => self.fetched(conn, response, shared),
             Input::Timer(Timer::Processed(thread)) => {
-                let is_over = self.processed(thread, shared, ctx);
-                if is_over {
+                if !self.call(thread, ctx) && self.processed(thread, shared, ctx) {
                     return ctx.exit();
                 }
             }
@@ -152,7 +166,39 @@ impl Consumer {
         self.go_on(is_processed, shared, ctx);
     }
 
+    /// The last part of processing: the service does its part. Whether there is one that was asked.
+    #[inline]
+    fn call(&mut self, thread: u16, ctx: &mut KafkaCtx<'_>) -> bool {
+        let Some(line) = &mut self.service else { return false };
+        let Some(message) = self.worker.working(thread) else { return false };
+        line.call(message, None, ctx);
+        true
+    }
+
+    /// What the service answered, if it did: whether the process ends because of it.
+    fn service_said(
+        &mut self,
+        input: &Input<Packet, Timer>,
+        shared: &mut Shared,
+        ctx: &mut KafkaCtx<'_>,
+    ) -> Option<bool> {
+        let answers = self.service.as_mut()?.on(input, ctx);
+        let mut said = None;
+        for called in answers {
+            let Some(thread) = self.worker.thread_of(called.message) else { continue };
+            if called.error.is_some() {
+                self.worker.refuse();
+            }
+            let is_over = self.processed(thread, shared, ctx);
+            said = Some(is_over || said == Some(true));
+        }
+        said
+    }
+
     fn start(&mut self, ctx: &mut KafkaCtx<'_>) {
+        if let Some(line) = &mut self.service {
+            line.restart();
+        }
         self.worker.restart();
         self.has_committed = false;
         self.assigned.clear();

@@ -18,7 +18,7 @@ use super::super::packet::{Error, Packet, ProducePart, ProduceRequest, ProduceRe
 use super::links::Links;
 use super::partitioner::Places;
 use super::waiting::Waiting;
-use crate::app::{Answer, Doubt, Origin, Sender};
+use crate::app::{Answer, Doubt, OWN_WRITE, Origin, Sender, Written};
 use crate::fact::{Fact, MessageId, ProducerId};
 use crate::scenario::plan::Plan;
 use crate::sim::{ConnId, Input, Span, Time};
@@ -137,7 +137,8 @@ impl Producer {
                 ctx.observe(Fact::Sent { message, attempt });
                 self.accept(message, shared, ctx);
             }
-            Input::Start => self.start(ctx),
+            Input::Timer(Timer::Written(message)) => self.written(message, shared, ctx),
+            Input::Start => self.start(shared, ctx),
             Input::Stop => ctx.exit(),
             Input::Connected(conn) => {
                 self.links.connected(conn);
@@ -152,7 +153,7 @@ impl Producer {
         self.pump(shared, ctx);
     }
 
-    fn start(&mut self, ctx: &mut KafkaCtx<'_>) {
+    fn start(&mut self, shared: &Shared, ctx: &mut KafkaCtx<'_>) {
         self.queues.fill(Queue::default());
         for requests in &mut self.requests {
             requests.clear();
@@ -164,8 +165,13 @@ impl Producer {
         self.buffered_records = 0;
         self.wake_at = Time::NEVER;
         self.is_due_armed = false;
-        self.app.restart(ctx.now());
+        let outbox = self.app.restart(ctx.now());
         self.links.restart(ctx);
+        for (message, attempt) in outbox {
+            self.attempts.insert(message, attempt);
+            ctx.observe(Fact::Sent { message, attempt });
+            self.accept(message, shared, ctx);
+        }
         self.arm_due(ctx);
     }
 
@@ -189,11 +195,31 @@ impl Producer {
         let message = shared.catalogue.add(Origin { producer, number });
         let key = shared.catalogue.key(message);
         ctx.observe(Fact::Due { message, producer, instance, number, key });
+        if self.app.writes_first() {
+            ctx.timer(OWN_WRITE, Timer::Written(message));
+        } else {
+            self.send_first(message, shared, ctx);
+        }
+        self.arm_due(ctx);
+    }
+
+    #[inline]
+    fn send_first(&mut self, message: MessageId, shared: &Shared, ctx: &mut KafkaCtx<'_>) {
         if ctx.has_details() {
             ctx.observe(Fact::Sent { message, attempt: 1 });
         }
         self.accept(message, shared, ctx);
-        self.arm_due(ctx);
+    }
+
+    /// A write to the application's own database is committed.
+    fn written(&mut self, message: MessageId, shared: &Shared, ctx: &mut KafkaCtx<'_>) {
+        let written = self.app.written(message);
+        if written != Written::Marked {
+            ctx.observe(Fact::Written { message });
+        }
+        if written == Written::ThenSend {
+            self.send_first(message, shared, ctx);
+        }
     }
 
     fn has_room(&self) -> bool {
@@ -427,6 +453,9 @@ impl Producer {
             let attempt = self.attempt(message);
             ctx.observe(Fact::Confirmed { message, attempt });
             self.app.answered(ctx.now(), attempt, Answer::Confirmed);
+            if self.app.writes_after(message) {
+                ctx.timer(OWN_WRITE, Timer::Written(message));
+            }
         }
     }
 
@@ -466,9 +495,13 @@ impl Producer {
         ctx.observe(Fact::Failed { message, attempt, error: error as u16 });
         let is_refused = matches!(error, Error::NotLeader | Error::NotEnoughReplicas | Error::BufferFull);
         let doubt = if is_refused || !was_sent { Doubt::None } else { Doubt::MayBeStored };
-        if let Some(after) = self.app.answered(ctx.now(), attempt, Answer::Failed(doubt)) {
+        let again = match self.app.relays(message) {
+            Some(after) => Some(after),
+            None => self.app.answered(ctx.now(), attempt, Answer::Failed(doubt)),
+        };
+        if let Some(after) = again {
             self.again += 1;
-            ctx.timer(after, Timer::Again { message, attempt: attempt + 1 });
+            ctx.timer(after, Timer::Again { message, attempt: attempt.saturating_add(1) });
         } else {
             self.attempts.remove(&message);
         }
