@@ -59,7 +59,7 @@ fn sections() -> Vec<(&'static str, &'static Keys, &'static str)> {
         (
             "`[[step]]`",
             &keys::STEP,
-            "One after another: a step begins when the one above is done. It waits as it says, then acts.\n\n",
+            "A step begins when the one above is done. It waits as it says, then acts.\n\n",
         ),
         ("`when = { … }` and `wait_until = { … }`", &keys::WHEN, ""),
         ("`decisive = { … }`", &keys::DECISIVE, ""),

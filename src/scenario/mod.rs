@@ -43,8 +43,8 @@
 //! ```
 //!
 //! Reading goes through [`tree`] (values with their places), `overlay` (variants), `compile` with `faults`, `steps`,
-//! `settings` and `claims` (every mistake, then the plan), [`diagnostic`] (mistakes for people). Every key is declared once in
-//! [`keys`], every measure once in [`measure`], every setting once by its family.
+//! `settings` and `claims` (every mistake, then the plan), [`diagnostic`] (mistakes for people). Every key is declared
+//! once in [`keys`], every measure once in [`measure`], every setting once by its family.
 //!
 //! Invariant: what is accepted is carried out. What belongs to the language or to the real system and is not modelled
 //! is refused by name.
