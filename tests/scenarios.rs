@@ -121,14 +121,23 @@ fn every_variants_claims_are_broken_by_another_setting() {
 fn every_share_over_seeds_holds() {
     let has_shares =
         |played: &&Played| played.outcomes.iter().any(|outcome| outcome.plan.over_seeds.is_some());
-    let lessons: Vec<Lesson<'_>> =
-        ALL.iter().filter(has_shares).map(|played| Lesson::of(&played.scenario)).collect();
+    let lessons: Vec<Lesson<'_>> = ALL
+        .iter()
+        .filter(has_shares)
+        .map(|played| Lesson { scenario: &played.scenario, about: About::default() })
+        .collect();
     assert!(!lessons.is_empty());
     let suites: Vec<_> = lessons.iter().map(|lesson| Suite::new(lesson).expect("no mistakes")).collect();
     check(&suites, 1, 2, &AtomicBool::new(false), &mut |report| {
         let Some(report) = report else { return };
         for checked in report.checked {
-            assert!(checked.holds, "{}: {}, observed {:?}", title(&report.outcome), checked.text, checked.observed);
+            assert!(
+                checked.holds,
+                "{}: {}, observed {:?}",
+                title(&report.outcome),
+                checked.text,
+                checked.observed
+            );
         }
     });
 }

@@ -39,7 +39,8 @@ fn processed(outcome: &Outcome) -> u64 {
 #[test]
 fn exact_messages_have_their_keys_and_sizes_and_names() {
     let text = format!(
-        "{SHOP}rate = \"10/s\"\nkeys = 3\nmessage = [\n  {{ name = \"big\", key = \"a\", size = \"5 MB\" }},\n  \
+        "{SHOP}rate = \"10/s\"\nkeys = 3\nmessage = [\n  \
+         {{ name = \"big\", key = \"a\", size = \"5 MB\" }},\n  \
          {{ key = \"a\" }},\n  {{ repeat = 7 }},\n  {{ name = \"last\", key = \"a\", size = 10 }},\n]\n\
          [consumer.billing]\nread_from = \"orders\"\nconfig = {{ \"auto.offset.reset\" = \"earliest\" }}\n\
          poison = [\"last\"]\n\
@@ -81,8 +82,9 @@ fn the_order_of_deliveries_is_a_list() {
              [consumer.billing]\nread_from = \"single\"\nprocess = \"100ms\"\n\
              config = {{ \"auto.offset.reset\" = \"earliest\", \"enable.auto.commit\" = false, \
              \"max.poll.records\" = 1, \"session.timeout.ms\" = 6000 }}\n\
-             [fault.dies]\nwhen = {{ observed = \"delivered\", nth = 5 }}\nafter = \"50ms\"\nkill = \"billing\"\n\
-             restart_after = \"1s\"\n[topic.single]\npartitions = 1\nconfig = {{ \"replication.factor\" = 1 }}\n\
+             [fault.dies]\nwhen = {{ observed = \"delivered\", nth = 5 }}\nafter = \"50ms\"\n\
+             kill = \"billing\"\nrestart_after = \"1s\"\n\
+             [topic.single]\npartitions = 1\nconfig = {{ \"replication.factor\" = 1 }}\n\
              [expect]\nbilling.order = \"{order}\"\n"
         )
         .replace("send_to = \"orders\"", "send_to = \"single\"")
@@ -172,8 +174,8 @@ fn shares_over_seeds_are_judged_by_check() {
 /// The file in which every other key stands is no mere text: it runs, and what it claims holds.
 #[test]
 fn every_other_key_does_what_it_says() {
-    let text = include_str!("language/every-key.toml");
-    let scenario = Scenario::read("words", "every-key.toml", text.as_bytes()).expect("no mistakes");
+    let text = include_str!("corpus/other-keys.toml");
+    let scenario = Scenario::read("words", "other-keys.toml", text.as_bytes()).expect("no mistakes");
     let plan = scenario.plan(None, &[]).expect("no mistakes");
     let outcome = Run::new(family("kafka").expect("it is one"), &plan, plan.seed).outcome(&[]);
     let broken: Vec<_> = claims(&outcome, &[]).into_iter().filter(|checked| !checked.holds).collect();

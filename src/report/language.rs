@@ -43,12 +43,31 @@ fn sections() -> Vec<(&'static str, &'static Keys, &'static str)> {
         ("`[text.LANGUAGE]`", &keys::TEXT, ""),
         ("`[cluster]`", &keys::CLUSTER, "The family adds its own, below.\n\n"),
         ("`[producer.NAME]`", &keys::PRODUCER, ""),
+        ("`phases = [{ … }]`", &keys::PHASE, ""),
+        (
+            "`message = [{ … }]`",
+            &keys::MESSAGE,
+            "Each table is one message, or `repeat` alike. `checkout#17` is a message by its number, \
+             `checkout#long` by its\nname; without the producer when there is one.\n\n",
+        ),
         ("`[consumer.NAME]`", &keys::CONSUMER, ""),
+        ("`if_fails = { … }`", &keys::IF_FAILS, ""),
+        ("`[service.NAME]`", &keys::SERVICE, ""),
         ("`[network]`", &keys::NETWORK, ""),
         ("`[disk]`", &keys::DISK, ""),
-        ("`[fault.NAME]`: verbs", &keys::VERBS, "A fault has exactly one. Its value names whom it hits.\n\n"),
-        ("`[fault.NAME]`: everything else", &keys::FAULT, ""),
-        ("`when = { … }`", &keys::WHEN, ""),
+        ("`[fault.NAME]`: when it starts", &keys::OCCASION, "Besides `at`.\n\n"),
+        (
+            "`[fault.NAME]` and `[[step]]`: verbs",
+            &keys::VERBS,
+            "A fault has exactly one, a step at most one. Its value names whom it hits.\n\n",
+        ),
+        ("`[fault.NAME]` and `[[step]]`: what goes with a verb", &keys::FAULT, ""),
+        (
+            "`[[step]]`",
+            &keys::STEP,
+            "A step begins when the one above is done. It waits as it says, then acts.\n\n",
+        ),
+        ("`when = { … }` and `wait_until = { … }`", &keys::WHEN, ""),
         ("`decisive = { … }`", &keys::DECISIVE, ""),
     ]
 }
@@ -115,6 +134,16 @@ fn moments(out: &mut String) {
 
 fn measures(out: &mut String) {
     put!(out, "## Measures\n\nWhat `[expect]` compares, besides state paths and `fault.NAME.fired`.\n\n");
+    put!(
+        out,
+        "- `\"checkout#17\".fate = \"lost\"`: what became of one message.\n\
+         - `billing.order = \"6..=10 3R\"`: every delivery to a consumer in its order; `R` marks a message \
+         that it had\n  been handed before. With several producers each piece names its own: \
+         `checkout#6..=10`.\n\
+         - `over_seeds = {{ seeds = 200, \"lost > 0\" = \"40%..=60%\" }}`: in which share of so many runs, \
+         with this seed and\n  those after it, a comparison holds. `check` makes the runs; what came of them \
+         stands in the report of the\n  first seed.\n\n"
+    );
     put!(out, "| measure | of | in | meaning |\n|---|---|---|---|\n");
     for measure in MEASURES {
         let of = match measure.of {
@@ -138,6 +167,9 @@ fn shape(shape: Shape) -> String {
     match shape {
         Shape::Any => "see its meaning".to_owned(),
         Shape::Flag => "`true` or `false`".to_owned(),
+        Shape::True => "`true`".to_owned(),
+        Shape::FlagOrTexts => "`true`; or a string or a list of them".to_owned(),
+        Shape::Steps(_) => "a list of tables; in a variant, tables by name".to_owned(),
         Shape::Int(min, i64::MAX) => format!("a whole number from {min}"),
         Shape::Int(min, max) => format!("{min} to {max}"),
         Shape::Text => "a string".to_owned(),

@@ -57,8 +57,33 @@ pub(super) fn read(
     plan: &Plan,
     others: Others<'_>,
 ) -> Vec<Expectation> {
-    let ordinary = claims.iter().filter(|(path, _)| !over_seeds::is_part(path));
-    ordinary.filter_map(|(path, entry)| one(reader, path, entry, plan, others)).collect()
+    claims.iter().filter_map(|(path, entry)| one(reader, path, entry, plan, others)).collect()
+}
+
+/// Reads what must hold of the world's state at once; anything but a state is a mistake.
+pub(super) fn states(reader: &mut Reader, table: &Table, plan: &Plan) -> Vec<Expectation> {
+    let mut all = Vec::new();
+    for (path, entry) in leaves(table) {
+        let is_other = match subject(reader.family, plan, &path) {
+            // A message's fate is read from the run's ledger.
+            Ok(Subject::State) => path.rsplit_once('.').is_some_and(|(_, what)| what == "fate"),
+            Ok(Subject::Measure(_) | Subject::Fired | Subject::Order) => true,
+            _ => false,
+        };
+        if is_other {
+            let message = format!("`{}` is no state of the world", shown(&path));
+            reader.report(Diagnostic::at(entry.key, message, "expected a state such as `orders/0.leader`"));
+            continue;
+        }
+        let Some(claim) = one(reader, &path, &entry, plan, &|_| None) else { continue };
+        if let Test::Compare(_, Operand::Path { .. }) = claim.test {
+            let message = format!("wrong value for `{}`", shown(&path));
+            reader.report(Diagnostic::at(entry.at, message, "expected a number or a name"));
+            continue;
+        }
+        all.push(claim);
+    }
+    all
 }
 
 /// What a path leads to.
@@ -155,11 +180,15 @@ fn subject(family: &dyn Family, plan: &Plan, path: &str) -> Result<Subject, Refu
             return if fits { Ok(Subject::Measure(measure)) } else { Err(refusal) };
         }
     }
-    if let Some(message) = path.strip_suffix(".fate").filter(|message| message.contains('#')) {
-        return one_message(plan, message.trim_matches('"')).map(|()| Subject::State);
+    if let Some(message) = message_of(path) {
+        return one_message(plan, message).map(|()| Subject::State);
     }
     if let Some(owner) = order::owner(path) {
         return order::check(plan, owner).map(|()| Subject::Order);
+    }
+    if over_seeds::is_part(path) {
+        let message = "`over_seeds` is no claim of one instant".to_owned();
+        return Err((message, "it belongs to `[expect]`".to_owned(), None));
     }
     let last = path.rsplit('.').next().unwrap_or(path);
     if NOT_YET.iter().any(|name| *name == path || path.starts_with(&format!("{name}.")) || *name == last) {
@@ -173,6 +202,13 @@ fn subject(family: &dyn Family, plan: &Plan, path: &str) -> Result<Subject, Refu
             Err((format!("nothing is known as `{}`", shown(path)), why, help))
         }
     }
+}
+
+/// The message that a path asks the fate of: `checkout#17.fate`, `17.fate`, perhaps with quotation marks.
+fn message_of(path: &str) -> Option<&str> {
+    let message = path.strip_suffix(".fate")?.trim_matches('"');
+    let is_number = !message.is_empty() && message.bytes().all(|byte| byte.is_ascii_digit());
+    (is_number || message.contains('#')).then_some(message)
 }
 
 /// `checkout#17`, `checkout#long`: a producer, and one of its messages.

@@ -1,7 +1,7 @@
 //! `[producer.NAME]` and `[consumer.NAME]`: the applications at both ends.
 
 use crate::broker::Scope;
-use crate::scenario::plan::{ConsumerPlan, OwnWrite, Plan, ProducerPlan, Reaction};
+use crate::scenario::plan::{ConsumerPlan, OwnWrite, Plan, ProducerPlan, Reaction, Starts};
 use crate::sim::{Dist, Span};
 
 use super::compile::limited;
@@ -9,7 +9,7 @@ use super::diagnostic::Diagnostic;
 use super::keys::{CONSUMER, PRODUCER};
 use super::reader::{Reader, shown, suggest};
 use super::tree::{Entry, Node, Table};
-use super::{exact, names, reach, settings, value, working, workload};
+use super::{exact, names, reach, settings, steps, value, working, workload};
 
 /// Messages of one producer at most.
 pub(super) const MESSAGES_MAX: u32 = 20_000_000;
@@ -22,12 +22,17 @@ const CLIENTS_MAX: u64 = 10_000;
 /// Bytes of a message at most.
 const SIZE_MAX: u64 = 100 << 20;
 
+/// A named table, with its name.
+type Named<'t> = (&'t str, &'t Entry, &'t Table);
+
 pub(super) fn producers(reader: &mut Reader, file: &Table, plan: &Plan) -> Vec<ProducerPlan> {
     let tables = limited(reader, file, "producer");
-    tables.into_iter().map(|(name, entry, table)| producer(reader, name, entry, table, plan)).collect()
+    tables.into_iter().map(|one| producer(reader, file, one, plan)).collect()
 }
 
-fn producer(reader: &mut Reader, name: &str, entry: &Entry, table: &Table, plan: &Plan) -> ProducerPlan {
+fn producer(reader: &mut Reader, file: &Table, one: Named<'_>, plan: &Plan) -> ProducerPlan {
+    let (name, entry, table) = one;
+    let is_told = steps::sends(file, name);
     const REACTIONS: &[(&str, Reaction)] =
         &[("give up", Reaction::GiveUp), ("send again", Reaction::SendAgain)];
     const OWN_WRITES: &[(&str, OwnWrite)] = &[
@@ -47,7 +52,9 @@ fn producer(reader: &mut Reader, name: &str, entry: &Entry, table: &Table, plan:
         spread: reach::spread(reader, table, &send_to, keys.is_some()),
         connect_to: reach::connect_to(reader, table, plan),
         instances: reader.int(table, "instances", 1, INSTANCES_MAX).unwrap_or(1) as u16,
-        phases: workload::phases(reader, table),
+        phases: workload::phases(reader, table, is_told),
+        starts: starts(reader, table, plan),
+        stops: stops(reader, table, plan),
         messages,
         exact,
         keys,
@@ -85,6 +92,9 @@ fn consumer(reader: &mut Reader, name: &str, entry: &Entry, table: &Table, plan:
     }
     let mut consumer = ConsumerPlan {
         instances: reader.int(table, "instances", 1, INSTANCES_MAX).unwrap_or(1) as u16,
+        starts: starts(reader, table, plan),
+        stops: stops(reader, table, plan),
+        is_by_hand: reader.flag(table, "by_hand").unwrap_or(false),
         connect_to: reach::connect_to(reader, table, plan),
         process: reader.dist(table, "process").unwrap_or(Dist::Constant(Span::from_millis(1))),
         calls,
@@ -100,6 +110,35 @@ fn consumer(reader: &mut Reader, name: &str, entry: &Entry, table: &Table, plan:
 pub(super) fn size(node: &Node) -> Result<u32, String> {
     let bytes = value::bytes(node)?;
     if bytes <= SIZE_MAX { Ok(bytes as u32) } else { Err(format!("the limit is {SIZE_MAX} bytes")) }
+}
+
+/// `starts = "10s"` or `"by step"`.
+fn starts(reader: &mut Reader, table: &Table, plan: &Plan) -> Starts {
+    let starts = reader.parsed(table, "starts", |node| match node {
+        Node::Text(text) if text == "by step" => Ok(Starts::ByStep),
+        Node::Text(text) => {
+            value::duration(text).map(Starts::At).map_err(|why| format!("{why}, or `by step`"))
+        }
+        _ => Err("expected a time such as `10s`, or `by step`".to_owned()),
+    });
+    if let Some(Starts::At(at)) = starts {
+        within(reader, table, "starts", at, plan);
+    }
+    starts.unwrap_or(Starts::AtOnce)
+}
+
+fn stops(reader: &mut Reader, table: &Table, plan: &Plan) -> Option<Span> {
+    let at = reader.duration(table, "stops")?;
+    within(reader, table, "stops", at, plan);
+    Some(at)
+}
+
+fn within(reader: &mut Reader, table: &Table, key: &str, at: Span, plan: &Plan) {
+    let end = plan.run_for + plan.drain_for;
+    if let (true, Some(entry)) = (at > end, table.get(key)) {
+        let message = format!("`{key}` is after the end of the run");
+        reader.report_relation(Diagnostic::at(entry.at, message, format!("the run ends at {end}")));
+    }
 }
 
 /// The client library that is named.

@@ -42,16 +42,14 @@
 //! assert_eq!(plan.expect("no mistakes").producers[0].messages, Some(500));
 //! ```
 //!
-//! Reading goes through [`tree`] (values with their places), `overlay` (variants), `compile` with `faults`, `settings`
-//! and
-//! `claims` (every mistake, then the plan), [`diagnostic`] (mistakes for people). Every key is declared once in
-//! [`keys`], every measure once in [`measure`], every setting once by its family.
+//! Reading goes through [`tree`] (values with their places), `overlay` (variants), `compile` with `faults`, `steps`,
+//! `settings` and `claims` (every mistake, then the plan), [`diagnostic`] (mistakes for people). Every key is declared
+//! once in [`keys`], every measure once in [`measure`], every setting once by its family.
 //!
 //! Invariant: what is accepted is carried out. What belongs to the language or to the real system and is not modelled
 //! is refused by name.
 //!
-//! Not modelled: scripts (`[[step]]`), clients that start or stop by schedule, torn disks, clock jumps, triggers on
-//! states, and every family but Kafka.
+//! Not modelled: alterations by an administrator, and every family but Kafka.
 
 pub mod catalog;
 mod claims;
@@ -59,12 +57,14 @@ mod clients;
 mod compile;
 mod copies;
 pub mod diagnostic;
+mod disruptions;
 mod exact;
 pub mod expect;
 mod faults;
 mod file;
 pub mod keys;
 pub mod measure;
+mod moments;
 mod names;
 pub mod order;
 mod overlay;
@@ -74,6 +74,7 @@ mod reader;
 pub mod schema;
 mod settings;
 pub mod shape;
+mod steps;
 mod target;
 pub mod tree;
 mod value;

@@ -10,7 +10,7 @@
 
 use super::settings;
 use crate::broker::{EntityKind, Field, Finding, Kind, NodeRole, Scope};
-use crate::scenario::plan::{ConsumerPlan, EntityPlan, Plan, ProducerPlan, Then, Value, Version};
+use crate::scenario::plan::{Action, ConsumerPlan, EntityPlan, Plan, ProducerPlan, Then, Value, Version};
 
 /// The client libraries; the first is the vendor's own.
 pub const CLIENTS: &[&str] = &["java", "librdkafka"];
@@ -318,10 +318,11 @@ pub fn leads_to(address: &str, topic: &str) -> bool {
     }
 }
 
-/// Whether everything that the producer sends is addressed to the consumer's group.
+/// Whether everything that the producer sends is addressed to the consumer's group: not if it calls a service.
 pub fn routes(plan: &Plan, producer: &ProducerPlan, consumer: &ConsumerPlan) -> bool {
-    let mut topics = plan.entities.iter().filter(|topic| leads_to(&producer.send_to, &topic.name));
-    topics.all(|topic| leads_to(&consumer.read_from, &topic.name))
+    let topics = plan.entities.iter().filter(|topic| leads_to(&producer.send_to, &topic.name));
+    let mut topics = topics.peekable();
+    topics.peek().is_some() && topics.all(|topic| leads_to(&consumer.read_from, &topic.name))
 }
 
 fn topic_of<'p>(plan: &'p Plan, name: &str) -> Result<&'p EntityPlan, String> {
@@ -401,5 +402,16 @@ pub fn check_state(plan: &Plan, path: &str) -> Result<(), String> {
             if node { Ok(()) } else { Err(format!("there is no node `{owner}`")) }
         }
         _ => Err(expected.to_owned()),
+    }
+}
+
+/// What a step may tell a client: a position is committed, messages are not acknowledged one by one.
+pub fn check_action(_plan: &Plan, action: &Action) -> Result<(), String> {
+    match action {
+        Action::Ack { .. } | Action::GiveBack { .. } => {
+            Err("Kafka's consumers acknowledge no single messages; they commit a position: `commit = true`"
+                .to_owned())
+        }
+        _ => Ok(()),
     }
 }

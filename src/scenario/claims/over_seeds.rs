@@ -16,7 +16,7 @@ static SHARE: Measure =
     Measure { name: "share", unit: Unit::Share, of: Of::Run, meaning: "Runs in which something holds." };
 
 /// Whether a path of `[expect]` is a part of this.
-pub(super) fn is_part(path: &str) -> bool {
+pub(in super::super) fn is_part(path: &str) -> bool {
     path == "over_seeds" || path.starts_with("over_seeds.")
 }
 

@@ -88,7 +88,8 @@ fn messages_are_named_in_claims_and_lists() {
 #[test]
 fn shares_over_seeds_are_read() {
     let plan = plan_with(
-        "[expect]\nlost = 0\nover_seeds = { seeds = 200, 'billing.lost > 0' = '40%..=60%', 'stale = 0' = '>= 90%' }",
+        "[expect]\nlost = 0\n\
+         over_seeds = { seeds = 200, 'billing.lost > 0' = '40%..=60%', 'stale = 0' = '>= 90%' }",
     );
     let plan = plan.expect("no mistakes");
     assert_eq!(plan.expectations.len(), 1);
