@@ -146,7 +146,9 @@ pub fn check(
         }
         if made.is_last {
             let reports = std::mem::take(&mut shares).reports(plans);
-            reports.into_iter().for_each(|report| take(Some(report)));
+            for report in reports {
+                take(Some(report));
+            }
         }
     });
     let reported = |suite: &Suite<'_>| (suite.plans.len() as u64).saturating_mul(seeds);

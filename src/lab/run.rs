@@ -315,7 +315,7 @@ pub(super) fn wants_order(plan: &Plan) -> bool {
 }
 
 fn asks_for_order(path: &str) -> bool {
-    path == "order" || path.ends_with(".order")
+    path.rsplit('.').next() == Some("order")
 }
 
 thread_local! {

@@ -31,8 +31,6 @@ pub(super) fn producers(reader: &mut Reader, file: &Table, plan: &Plan) -> Vec<P
 }
 
 fn producer(reader: &mut Reader, file: &Table, one: Named<'_>, plan: &Plan) -> ProducerPlan {
-    let (name, entry, table) = one;
-    let is_told = steps::sends(file, name);
     const REACTIONS: &[(&str, Reaction)] =
         &[("give up", Reaction::GiveUp), ("send again", Reaction::SendAgain)];
     const OWN_WRITES: &[(&str, OwnWrite)] = &[
@@ -40,6 +38,8 @@ fn producer(reader: &mut Reader, file: &Table, one: Named<'_>, plan: &Plan) -> P
         ("after confirm", OwnWrite::AfterConfirm),
         ("outbox", OwnWrite::Outbox),
     ];
+    let (name, entry, table) = one;
+    let is_told = steps::sends(file, name);
     names::check(reader, "producer", name, entry);
     reader.check_keys(table, &[&PRODUCER], &[]);
     let client = client(reader, table);
