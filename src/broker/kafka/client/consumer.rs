@@ -20,6 +20,7 @@ use super::super::story::{self, Kind};
 use super::assigned::{Assigned, Progress};
 use super::links::Links;
 use super::membership::Membership;
+use super::sending_on::SendingOn;
 use crate::app::{Item, Line, Turn, Worker};
 use crate::fact::{Fact, MessageId, SubscriptionId};
 use crate::scenario::plan::{Plan, Then};
@@ -46,6 +47,8 @@ pub(in super::super) struct Consumer {
     has_committed: bool,
     /// To the service that it calls for each message.
     service: Option<Box<Line>>,
+    /// For what it cannot process.
+    pub(super) sending_on: Option<Box<SendingOn>>,
     /// The member that its first process is, and what it owns.
     initial: Option<(u64, Vec<u32>)>,
 }
@@ -89,6 +92,7 @@ impl Consumer {
                 .and_then(|name| shared.service(name))
                 .map(Line::new)
                 .map(Box::new),
+            sending_on: SendingOn::of(plan, wanted, seed, shared).map(Box::new),
             initial: None,
             config,
         }
@@ -171,6 +175,14 @@ impl Consumer {
         ctx: &mut KafkaCtx<'_>,
     ) {
         let mut is_processed = matches!(input, Input::Timer(Timer::Processed(_)));
+        let input = if self.sending_on.is_some() {
+            match self.take_for_sending_on(input, shared, ctx) {
+                Some(input) => input,
+                None => return self.go_on(true, shared, ctx),
+            }
+        } else {
+            input
+        };
         if self.service.is_some() {
             match self.service_said(&input, shared, ctx) {
                 Some(true) => return ctx.exit(),
@@ -384,13 +396,22 @@ impl Consumer {
             }
             // The process ends as if it crashed: nothing is committed, and nobody leaves the group.
             Some(Turn::Failed(_, Then::Stop)) => return true,
+            Some(Turn::Failed(item, Then::SendTo(_))) => {
+                self.send_on(item.message, shared, ctx);
+                return false;
+            }
             Some(Turn::Done(item) | Turn::Failed(item, _)) => item,
         };
+        self.finish(item);
+        false
+    }
+
+    /// The application is done with this message.
+    pub(super) fn finish(&mut self, item: Item) {
         let is_pool = self.worker.is_pool();
         if let Some(assigned) = self.assigned.iter_mut().find(|assigned| assigned.partition == item.place) {
             assigned.finish(item.offset, item.message, is_pool);
         }
-        false
     }
 
     /// What a commit would say now: what is finished; with automatic commits of librdkafka, or with a pool, what was
