@@ -95,17 +95,24 @@ impl<'a> Run<'a> {
 
     /// Runs to the end and judges. `states` are paths of other variants' claims that read this run's state.
     pub fn outcome(&self, states: &[String]) -> Outcome {
-        let ended = self.drive(Details::Off, &mut |_| {});
+        let ended = self.drive_for(states, Details::Off, &mut |_| {});
         self.conclude(&ended, states)
     }
 
     /// Runs to the end, showing every slice of observations to `fold`.
     pub fn drive(&self, details: Details, fold: &mut dyn FnMut(&[Observation])) -> Ended {
+        self.drive_for(&[], details, fold)
+    }
+
+    fn drive_for(&self, states: &[String], details: Details, fold: &mut dyn FnMut(&[Observation])) -> Ended {
         announce(self.plan, self.seed);
         let layout = Arc::new(Layout::new(self.family, self.plan));
         let mut world = self.family.world(self.plan, self.seed);
         world.want_details(details);
         let mut ledger = Ledger::new(layout);
+        if states.iter().any(|path| asks_for_order(path)) || wants_order(self.plan) {
+            ledger.keep_order();
+        }
         let end = Time::ZERO + self.plan.run_for + self.plan.drain_for;
         let mut checked = Vec::new();
         let bound = advance(world.as_mut(), end, self.events_max, Goal::Quiet, &mut |seen| match seen {
@@ -146,7 +153,7 @@ impl<'a> Run<'a> {
             let fault = self.plan.faults.get(firing.fault as usize)?;
             Some(Fired { fault: fault.name.clone(), node: world.node_name(firing.node), at: firing.at })
         });
-        let own = self.plan.expectations.iter().flat_map(expectation::paths);
+        let own = self.plan.claims().flat_map(expectation::paths);
         let read = |path: &str| Some((path.to_owned(), state(world.as_ref(), ledger, &verdict, path)?));
         Outcome {
             plan: self.plan.clone(),
@@ -293,9 +300,22 @@ fn state(world: &dyn World, ledger: &Ledger, verdict: &Verdict, path: &str) -> O
         let fates = verdict.subscriptions.iter().filter_map(|one| one.by_message[index]);
         let mut names: Vec<_> = fates.map(crate::ledger::Fate::name).collect();
         names.dedup();
-        Some(Value::Text(names.join(", ")))
+        Some(names.join(", "))
     };
-    fate().or_else(|| world.state(path))
+    fate().or_else(|| ledger.order(path)).map(Value::Text).or_else(|| world.state(path))
+}
+
+/// Whether a claim of the plan is about the order of deliveries.
+pub(super) fn wants_order(plan: &Plan) -> bool {
+    let steps = plan.steps.iter().filter_map(|step| match &step.action {
+        Some(Action::Expect(claims)) => Some(claims),
+        _ => None,
+    });
+    plan.claims().chain(steps.flatten()).flat_map(expectation::paths).any(asks_for_order)
+}
+
+fn asks_for_order(path: &str) -> bool {
+    path.rsplit('.').next() == Some("order")
 }
 
 thread_local! {

@@ -88,12 +88,18 @@ impl Lesson<'_> {
     }
 
     fn claimed(&self, out: &mut String) {
-        if self.checked.is_empty() {
+        let over = self.explanation.outcome.plan.over_seeds.iter().flat_map(|over| &over.shares);
+        let shares: Vec<_> = over.collect();
+        if self.checked.is_empty() && shares.is_empty() {
             return;
         }
         head(out, "What the scenario claims");
         for checked in self.checked {
             out.push_str(&claim(checked));
+        }
+        for share in shares {
+            let judge = replay::command("check", &self.about.name, None, None, &[]);
+            put!(out, "  {}   {}  (judged by {judge})\n", paint(FAINT, "open"), share.text);
         }
     }
 
