@@ -6,8 +6,8 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::broker::{Details, Family, Progress, World};
-use crate::fact::{Observation, SubscriptionId};
+use crate::broker::{Details, Family, Names, Progress, World};
+use crate::fact::{MessageId, NodeId, Observation, PlaceId, SubscriptionId};
 use crate::ledger::measure::Measured;
 use crate::ledger::{End, Layout, Ledger, NONE, Verdict, expectation};
 use crate::scenario::plan::{Plan, Value};
@@ -77,6 +77,19 @@ pub struct Ended {
     pub ledger: Ledger,
     /// The bound that ended it early.
     pub bound: Option<String>,
+}
+
+/// The names of a run that ended: all that there ever were.
+impl Names for Ended {
+    fn node(&self, node: NodeId) -> String {
+        self.world.node_name(node)
+    }
+    fn place(&self, place: PlaceId) -> String {
+        self.world.place_name(place)
+    }
+    fn message(&self, message: MessageId) -> String {
+        self.ledger.name(message)
+    }
 }
 
 impl<'a> Run<'a> {
@@ -216,7 +229,7 @@ pub fn judge(world: &dyn World, ledger: &Ledger) -> Verdict {
 }
 
 /// The copies that wait, for every subscription and for nobody.
-fn copies(world: &dyn World, ledger: &Ledger) -> Vec<Vec<crate::fact::MessageId>> {
+fn copies(world: &dyn World, ledger: &Ledger) -> Vec<Vec<MessageId>> {
     let subscriptions = ledger.layout().subscriptions.len() as u16;
     let ids = (0..subscriptions).map(SubscriptionId).chain([NONE]);
     ids.map(|id| world.waiting(id)).collect()
