@@ -161,7 +161,7 @@ impl<'a> Narrator<'a> {
             }
             Fact::Recognised { subscription, .. } => self.add(Says::Recognised(subscription), message, at),
             Fact::GivenUp { subscription, how, .. } => {
-                self.add(Says::GivenUp(subscription, how), message, at)
+                self.add(Says::GivenUp(subscription, how), message, at);
             }
             _ => {}
         }
@@ -210,20 +210,20 @@ impl<'a> Narrator<'a> {
                 let Some(sentence) = self.family.tell(&told, self.names) else { return };
                 return self.count(Says::Family(node, told.kind), at, || Which::Told(sentence));
             }
+            Fact::FaultEnded { .. } | Fact::NodeDown { .. } | Fact::NodeUp if self.hit.1.contains(&node) => {
+                return;
+            }
             Fact::DetectedDown => format!("the cluster takes {name} for dead"),
             Fact::Fault { fault } => {
                 self.hit.1.push(node);
                 let Some(fault) = self.plan.faults.get(fault as usize) else { return };
                 format!("{name} {} (fault {})", fault.verb.happened(), fault.name)
             }
-            Fact::FaultEnded { .. } if self.hit.1.contains(&node) => return,
             Fact::FaultEnded { fault } => {
                 let Some(fault) = self.plan.faults.get(fault as usize) else { return };
                 format!("the fault {} is over for {name}", fault.name)
             }
-            Fact::NodeDown { .. } if self.hit.1.contains(&node) => return,
             Fact::NodeDown { how } => format!("{name} {}", went_down(how)),
-            Fact::NodeUp if self.hit.1.contains(&node) => return,
             Fact::NodeUp => {
                 self.hit.1.push(node);
                 format!("{name} is started")
