@@ -6,8 +6,8 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::broker::{Details, Family, Firing, Progress, World};
-use crate::fact::{Observation, SubscriptionId};
+use crate::broker::{Details, Family, Firing, Names, Progress, World};
+use crate::fact::{MessageId, NodeId, Observation, PlaceId, SubscriptionId};
 use crate::ledger::expectation::{self, Checked};
 use crate::ledger::measure::Measured;
 use crate::ledger::{End, Layout, Ledger, NONE, Verdict};
@@ -85,6 +85,19 @@ pub struct Ended {
     pub bound: Option<String>,
     /// What steps claimed at their instants.
     pub checked: Vec<Checked>,
+}
+
+/// The names of a run that ended: all that there ever were.
+impl Names for Ended {
+    fn node(&self, node: NodeId) -> String {
+        self.world.node_name(node)
+    }
+    fn place(&self, place: PlaceId) -> String {
+        self.world.place_name(place)
+    }
+    fn message(&self, message: MessageId) -> String {
+        self.ledger.name(message)
+    }
 }
 
 impl<'a> Run<'a> {
@@ -284,7 +297,7 @@ pub fn judge(world: &dyn World, ledger: &Ledger) -> Verdict {
 }
 
 /// The copies that wait, for every subscription and for nobody.
-fn copies(world: &dyn World, ledger: &Ledger) -> Vec<Vec<crate::fact::MessageId>> {
+fn copies(world: &dyn World, ledger: &Ledger) -> Vec<Vec<MessageId>> {
     let subscriptions = ledger.layout().subscriptions.len() as u16;
     let ids = (0..subscriptions).map(SubscriptionId).chain([NONE]);
     ids.map(|id| world.waiting(id)).collect()

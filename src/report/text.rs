@@ -22,6 +22,8 @@ pub struct Lesson<'a> {
     pub checked: &'a [Checked],
     /// The lines that were laid over it.
     pub sets: &'a [String],
+    /// The run in sentences, if it is to be told.
+    pub narration: Option<&'a str>,
 }
 
 impl Lesson<'_> {
@@ -59,7 +61,8 @@ impl Lesson<'_> {
         for line in self.sets {
             wrap(&mut out, "  changed: ", line);
         }
-        for fired in &outcome.faults {
+        let faults = if self.narration.is_some() { &[] } else { &outcome.faults[..] };
+        for fired in faults {
             wrap(
                 &mut out,
                 &format!("  {:>10}  ", fired.at.to_string()),
@@ -75,6 +78,10 @@ impl Lesson<'_> {
             Some(bound) => format!("stopped by the bound of {bound}"),
             None => "ended".to_owned(),
         };
+        if let Some(narration) = self.narration {
+            head(&mut out, "What happened");
+            out.push_str(narration);
+        }
         put!(out, "  {:>10}  {end} after {events}\n", outcome.ended.to_string());
         out
     }
@@ -240,6 +247,7 @@ mod tests {
             explanation: &explanation,
             checked: &checked,
             sets: &[],
+            narration: None,
         };
         let text = anstream::adapter::strip_str(&lesson.text()).to_string();
         assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
