@@ -238,8 +238,8 @@ impl Worker {
 
     /// The message is where it was sent to: the thread that waited for that is done with this item.
     pub fn sent_on(&mut self, message: MessageId) -> Option<Item> {
-        let is_it = |task: &&Task| task.stage == Stage::SendingOn && task.item.message == message;
-        let thread = self.threads.iter().position(|task| task.as_ref().filter(is_it).is_some())?;
+        let is_it = |task: &Task| task.stage == Stage::SendingOn && task.item.message == message;
+        let thread = self.threads.iter().position(|task| task.as_ref().is_some_and(is_it))?;
         let item = self.threads[thread].map(|task| task.item);
         self.clear(thread as u16);
         item
