@@ -10,7 +10,7 @@
 
 use super::settings;
 use crate::broker::{EntityKind, Field, Finding, Kind, NodeRole, Scope};
-use crate::scenario::plan::{ConsumerPlan, EntityPlan, Plan, ProducerPlan, Then, Value, Version};
+use crate::scenario::plan::{ConsumerPlan, EntityPlan, Plan, ProducerPlan, Then, Value, Verb, Version};
 
 /// The client libraries; the first is the vendor's own.
 pub const CLIENTS: &[&str] = &["java", "librdkafka"];
@@ -82,6 +82,43 @@ pub fn partitions(topic: &EntityPlan) -> i64 {
     }
 }
 
+/// How many partitions a topic has in the end, if an administrator adds some.
+pub fn partitions_max(plan: &Plan, topic: &EntityPlan) -> i64 {
+    let added = plan.faults.iter().filter_map(|fault| match &fault.verb {
+        Verb::Alter { kind: "topic", name, fields } if *name == topic.name => {
+            match fields.get("partitions") {
+                Some(Value::Int(count)) => Some(*count),
+                _ => None,
+            }
+        }
+        _ => None,
+    });
+    added.fold(partitions(topic), i64::max)
+}
+
+/// What an administrator may change of a running topic: it may have more partitions.
+fn check_alters(plan: &Plan, findings: &mut Vec<Finding>) {
+    for fault in &plan.faults {
+        let Verb::Alter { name, fields, .. } = &fault.verb else { continue };
+        for (field, value) in fields {
+            let path = ["fault", fault.name.as_str(), "to", field];
+            let Some(topic) = plan.entities.iter().find(|topic| topic.name == *name) else { continue };
+            match value {
+                Value::Int(count) if field == "partitions" => {
+                    if *count <= partitions(topic) {
+                        let message = format!("`{name}` has {} partitions already", partitions(topic));
+                        findings.push(finding(&path, message, "Kafka adds partitions; it takes none away"));
+                    }
+                }
+                _ => {
+                    let message = format!("changing `{field}` while it runs is not modelled yet");
+                    findings.push(finding(&path, message, "`partitions` can be added"));
+                }
+            }
+        }
+    }
+}
+
 /// What is wrong with a plan that reads well.
 pub fn check(plan: &Plan) -> Vec<Finding> {
     let mut findings = Vec::new();
@@ -93,6 +130,7 @@ pub fn check(plan: &Plan) -> Vec<Finding> {
         check_producer(plan, producer, &mut findings);
     }
     check_reach(plan, &mut findings);
+    check_alters(plan, &mut findings);
     for consumer in &plan.consumers {
         check_consumer(consumer, &mut findings);
         if plan
@@ -174,7 +212,7 @@ fn check_reach(plan: &Plan, findings: &mut Vec<Finding>) {
             }
         }
     }
-    let total: i64 = plan.entities.iter().map(partitions).sum();
+    let total: i64 = plan.entities.iter().map(|topic| partitions_max(plan, topic)).sum();
     if total > PARTITIONS_MAX {
         let message = format!("{total} partitions are too many");
         findings.push(finding(
@@ -341,12 +379,12 @@ fn topic_of<'p>(plan: &'p Plan, name: &str) -> Result<&'p EntityPlan, String> {
 pub fn check_partition(plan: &Plan, text: &str) -> Result<(), String> {
     let Some((name, number)) = text.rsplit_once('/') else {
         let topic = topic_of(plan, text)?;
-        return match partitions(topic) {
+        return match partitions_max(plan, topic) {
             1 => Ok(()),
             count => Err(format!("`{text}` has {count} partitions: say which, such as `{text}/0`")),
         };
     };
-    let count = partitions(topic_of(plan, name)?);
+    let count = partitions_max(plan, topic_of(plan, name)?);
     let plain =
         number.bytes().all(|byte| byte.is_ascii_digit()) && (number == "0" || !number.starts_with('0'));
     match number.parse::<i64>() {

@@ -82,7 +82,8 @@ impl Hosted for KafkaModel {
 
     fn is_replicated(engine: &World) -> bool {
         let topology = &engine.model.shared.topology;
-        (0..topology.partitions.len() as u32).all(|partition| {
+        let exists = |&it: &u32| engine.model.cluster().partitions[it as usize].exists();
+        (0..topology.partitions.len() as u32).filter(exists).all(|partition| {
             let replicas = &topology.partitions[partition as usize].replicas;
             let Some(leading) = leading(engine, partition) else { return false };
             let all = replicas.iter().fold(0, |all, &broker| all | only(broker));

@@ -319,6 +319,9 @@ impl Broker {
         for partition in 0..self.replicas.len() as u32 {
             let Some(replica) = &mut self.replicas[partition as usize] else { continue };
             let next = state.partitions[partition as usize];
+            if !next.exists() {
+                continue;
+            }
             let is_settled = replica.is_assigned && next.epoch == replica.state.epoch;
             if replica.is_assigned && next.epoch < replica.state.epoch {
                 continue;
