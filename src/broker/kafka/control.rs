@@ -101,6 +101,17 @@ impl ClusterState {
         }
     }
 
+    /// This state, and of the partitions that it says nothing of what was known before.
+    pub(super) fn over(&self, before: &Self) -> Self {
+        let mut whole = self.clone();
+        for (next, known) in whole.partitions.iter_mut().zip(&before.partitions) {
+            if !next.exists() {
+                *next = *known;
+            }
+        }
+        whole
+    }
+
     /// The process that a broker is registered with; none: nobody has told yet.
     pub(super) fn incarnation(&self, broker: u16) -> Option<u32> {
         self.incarnations.get(broker as usize).copied()

@@ -86,6 +86,9 @@ pub(super) struct Rules {
     pub(super) isr_change_blocks: bool,
     /// A follower is admitted to the ISR only as the incarnation that the controller knows (KAFKA-15221, 3.7).
     pub(super) checks_broker_epoch: bool,
+    /// Requests between controller and brokers name the broker's process, and a controller sees that a live broker is
+    /// another process than before (KIP-380, 2.2; every release of `KRaft`).
+    pub(super) has_broker_epochs: bool,
     /// Eligible leader replicas (KIP-966): on by default in new clusters from 4.1.
     pub(super) has_elr: bool,
 }
@@ -105,6 +108,7 @@ impl Rules {
             gates_watermark: version >= Version(3, 7, 0),
             isr_change_blocks: metadata == Metadata::ZooKeeper && version < Version(2, 7, 0),
             checks_broker_epoch: version >= Version(3, 7, 0),
+            has_broker_epochs: version >= Version(2, 2, 0),
             has_elr: metadata == Metadata::Kraft && version >= Version(4, 1, 0),
         }
     }

@@ -200,14 +200,16 @@ impl Broker {
             Packet::Controller(request) => match *request {
                 ControllerRequest::Update(state) => {
                     self.done(conn);
-                    // A controller that does not know yet that the process before this one died talks to that one:
-                    // KIP-380.
-                    if state.incarnation(self.id) == Some(self.incarnation) {
+                    // A controller that does not know yet that the process before this one died talks to that one.
+                    if !shared.topology.rules.has_broker_epochs {
+                        let whole = Arc::new(state.over(&self.view));
+                        self.adopt_if_newer(&whole, shared, ctx);
+                    } else if state.incarnation(self.id) == Some(self.incarnation) {
                         self.adopt_if_newer(&state, shared, ctx);
                     }
                 }
                 ControllerRequest::Shutdown { broker, incarnation } => {
-                    self.shutdown_asked(conn, broker, incarnation, ctx);
+                    self.shutdown_asked(conn, broker, incarnation, shared, ctx);
                 }
                 _ => self.done(conn),
             },
