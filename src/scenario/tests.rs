@@ -483,7 +483,7 @@ fn what_is_not_modelled_yet_is_refused() {
             "`broker-9` is no node of this cluster",
         ),
         ("[producer.p]\nsend_to = 'orders'\nspread = 'by key'", "there is nothing to spread over"),
-        ("[topic.x]\ncopies = 0", "wrong value for `copies`"),
+        ("[topic.x]\ncopies = 0", "`copies = 0` is out of range"),
     ];
     for (text, message) in table {
         assert_eq!(messages(text), [message]);

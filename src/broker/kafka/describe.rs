@@ -356,10 +356,11 @@ pub fn leads_to(address: &str, topic: &str) -> bool {
     }
 }
 
-/// Whether everything that the producer sends is addressed to the consumer's group.
+/// Whether everything that the producer sends is addressed to the consumer's group: not if it calls a service.
 pub fn routes(plan: &Plan, producer: &ProducerPlan, consumer: &ConsumerPlan) -> bool {
-    let mut topics = plan.entities.iter().filter(|topic| leads_to(&producer.send_to, &topic.name));
-    topics.all(|topic| leads_to(&consumer.read_from, &topic.name))
+    let topics = plan.entities.iter().filter(|topic| leads_to(&producer.send_to, &topic.name));
+    let mut topics = topics.peekable();
+    topics.peek().is_some() && topics.all(|topic| leads_to(&consumer.read_from, &topic.name))
 }
 
 fn topic_of<'p>(plan: &'p Plan, name: &str) -> Result<&'p EntityPlan, String> {
