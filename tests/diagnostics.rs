@@ -44,7 +44,7 @@ fn every_wrong_file_says_what_is_wrong() {
 #[test]
 fn a_set_line_is_a_place_of_its_own() {
     let text = "family = \"kafka\"\nversion = \"2.8\"\n[cluster]\nbrokers = 3\n[topic.orders]\n\
-                [producer.checkout]\nsend_to = \"orders\"\n";
+                [producer.checkout]\nsend_to = \"orders\"\nmessages = 3\n";
     let scenario = Scenario::read("shop", "shop.toml", text.as_bytes()).expect("no mistakes");
     let lines = [
         "topic.orders.config = { replication.factor = 4 }".to_owned(),

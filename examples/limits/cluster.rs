@@ -42,7 +42,7 @@ impl Cluster {
 
     /// As every run is made: the world and the ledger; returns its events.
     pub(crate) fn run(&self) -> u64 {
-        let Ended { world, ledger, bound } =
+        let Ended { world, ledger, bound, .. } =
             Run::new(self.family, &self.plan, 1).drive(Details::Off, &mut |_| {});
         assert_eq!((bound, ledger.messages()), (None, self.messages as usize), "the run came to its end");
         assert_eq!(ledger.waiting(mqlab::fact::SubscriptionId(0)), 0, "every message took effect");

@@ -35,6 +35,12 @@ impl Direct {
         !self.app.has_more() && !self.app.is_waiting() && self.again == 0
     }
 
+    /// A step tells the application to send.
+    pub fn told_to_send<M: Carries>(&mut self, count: u32, ctx: &mut Ctx<'_, M>) {
+        self.app.tell(count, ctx.now());
+        self.arm(ctx);
+    }
+
     /// Takes an input.
     pub fn on<M: Carries>(
         &mut self,

@@ -25,9 +25,9 @@ pub(super) struct Schedule {
 }
 
 impl Schedule {
-    /// None if a single rate holds from beginning to end.
+    /// None if a single rate holds from beginning to end, or only steps make it send.
     pub(super) fn new(phases: &[Phase], producer: ProducerId, seed: u64) -> Option<Self> {
-        if matches!(phases, [Phase { lasts: None, rate }] if *rate != Rate::Pause) {
+        if phases.is_empty() || matches!(phases, [Phase { lasts: None, rate }] if *rate != Rate::Pause) {
             return None;
         }
         let ends =
@@ -47,6 +47,12 @@ impl Schedule {
             }
         }
         due.max(self.floor)
+    }
+
+    /// The first process starts now, and with it the first phase.
+    pub(super) fn begin(&mut self, now: Time) {
+        let later = |time: Time| Time(time.0.saturating_add(now.0));
+        (self.starts, self.ends, self.last) = (later(self.starts), later(self.ends), self.last.map(later));
     }
 
     /// The process was down until now.
@@ -129,7 +135,7 @@ mod tests {
     fn one_rate_without_end_is_no_schedule() {
         let all = [Phase { lasts: None, rate: Rate::Max }];
         assert!(Schedule::new(&all, ProducerId(0), 7).is_none());
-        assert_eq!(schedule(&[], 1, 0), [], "only steps make it send");
+        assert!(Schedule::new(&[], ProducerId(0), 7).is_none(), "only steps make it send");
     }
 
     #[test]

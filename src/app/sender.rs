@@ -34,6 +34,10 @@ pub struct Sender {
     number: u32,
     due: Time,
     unanswered: u32,
+    /// Its first process has started: its schedule began then.
+    has_begun: bool,
+    /// It sends only what it is told to; how much of that is left.
+    told: Option<u32>,
 }
 
 /// What the client library said about an attempt.
@@ -74,6 +78,8 @@ impl Sender {
             number: u32::from(instance) + 1,
             due: Time::ZERO,
             unanswered: 0,
+            has_begun: false,
+            told: plan.phases.is_empty().then_some(0),
         };
         sender.due = match &mut sender.phases {
             Some(phases) => phases.step(1, sender.number),
@@ -100,7 +106,10 @@ impl Sender {
 
     /// Whether it will send more by itself.
     pub fn has_more(&self) -> bool {
-        self.number <= self.messages && self.due < self.ends
+        match self.told {
+            None => self.number <= self.messages && self.due < self.ends,
+            Some(left) => left > 0,
+        }
     }
 
     /// Whether something it sent is unanswered.
@@ -140,6 +149,9 @@ impl Sender {
     pub fn take(&mut self, now: Time) -> u32 {
         let number = self.number;
         self.unanswered += 1;
+        if let Some(left) = &mut self.told {
+            *left -= 1;
+        }
         self.number = number.saturating_add(self.instances);
         if let Some(phases) = &mut self.phases {
             self.due = phases.step(number + 1, self.number);
@@ -170,11 +182,24 @@ impl Sender {
         None
     }
 
-    /// The process was restarted: it goes on with its next message and knows nothing of what was under way, but for the
-    /// outbox: messages to send again, with the number of the attempt.
+    /// It is told to send so many messages now.
+    pub fn tell(&mut self, count: u32, now: Time) {
+        self.told = Some(self.told.unwrap_or_default().saturating_add(count));
+        self.due = now;
+    }
+
+    /// The process was started, and its schedule begins; or restarted: it goes on with its next message and knows
+    /// nothing of what was under way, but for the outbox: messages to send again, with the number of the attempt.
     pub fn restart(&mut self, now: Time) -> Vec<(MessageId, u16)> {
         let again = self.books.as_mut().map_or_else(Vec::new, |books| books.restart());
         self.unanswered = again.len() as u32;
+        if !self.has_begun {
+            self.has_begun = true;
+            self.due = Time(self.due.0.saturating_add(now.0));
+            if let Some(phases) = &mut self.phases {
+                phases.begin(now);
+            }
+        }
         self.due = self.due.max(now);
         if let Some(phases) = &mut self.phases {
             phases.not_before(now);

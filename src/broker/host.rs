@@ -8,12 +8,17 @@ use std::sync::Arc;
 
 use super::{Command, Details, Firing, Progress, World};
 use crate::fact::{Down, Fact, MessageId, NodeId, Observation, PlaceId, SubscriptionId};
-use crate::scenario::plan::{Condition as Await, FaultPlan, Plan, Target, Trigger, Value, Verb, Which};
-use crate::sim::{Condition, ConditionId, Engine, Frames, LinkConfig, LinkEffect, Model, Status, Step, Time};
+use crate::scenario::expect::Expectation;
+use crate::scenario::plan::{Config, FaultPlan, Plan, Starts, Target, Trigger, Value};
+use crate::sim::{ConditionId, Engine, FileId, LinkConfig, Model, Status, Step, Time};
 
+mod act;
+mod script;
 mod watch;
 
-use watch::Watch;
+pub(super) use script::ClientCommand;
+use script::Script;
+use watch::{Waiter, Watch};
 
 /// What a family's model answers about itself.
 pub(super) trait Hosted: Model<Fact = Fact> + Sized {
@@ -33,6 +38,22 @@ pub(super) trait Hosted: Model<Fact = Fact> + Sized {
     fn broken_invariants(engine: &Engine<Self>) -> Vec<String>;
     /// See [`World::missing`].
     fn missing(engine: &Engine<Self>, confirmed: &[MessageId]) -> Vec<MessageId>;
+    /// The file of a node that a scenario calls by this name: `orders/0`.
+    fn file(_engine: &Engine<Self>, _node: NodeId, _of: &str) -> Option<FileId> {
+        None
+    }
+    /// An administrator changes a declared table; whether that did anything.
+    fn alter(_engine: &mut Engine<Self>, _kind: &str, _name: &str, _fields: &Config) -> bool {
+        false
+    }
+    /// Tells a client that runs to do something; whether it does.
+    fn command(_engine: &mut Engine<Self>, _node: NodeId, _command: &ClientCommand<'_>) -> bool {
+        false
+    }
+    /// Whether a client that was told to do something has done it.
+    fn is_idle(_engine: &Engine<Self>, _node: NodeId) -> bool {
+        true
+    }
 }
 
 /// Observations are handed over in slices of about this many.
@@ -49,6 +70,11 @@ pub(super) struct Host<M: Hosted> {
     /// Started at a time, not started yet.
     to_come: usize,
     watches: Vec<Watch>,
+    /// Who waits for a state: all of these hold at once.
+    states: Vec<(Waiter, Vec<Expectation>)>,
+    script: Option<Box<Script>>,
+    /// What is imposed on links and not lifted.
+    imposed: Vec<Imposed>,
     ends: Vec<Ending>,
     open_ends: usize,
     fired: Vec<Firing>,
@@ -65,6 +91,14 @@ pub(super) struct Host<M: Hosted> {
 struct Ending {
     fault: u16,
     undo: Undo,
+}
+
+/// A condition on links that a fault imposed.
+#[derive(Clone, Debug)]
+struct Imposed {
+    fault: u16,
+    nodes: Vec<NodeId>,
+    id: ConditionId,
 }
 
 #[derive(Clone, Debug)]
@@ -135,6 +169,9 @@ impl<M: Hosted> Host<M> {
             faults: Vec::new(),
             to_come: 0,
             watches: Vec::new(),
+            states: Vec::new(),
+            script: Script::new(plan),
+            imposed: Vec::new(),
             ends: Vec::new(),
             open_ends: 0,
             fired: Vec::new(),
@@ -146,8 +183,31 @@ impl<M: Hosted> Host<M> {
         for fault in &plan.faults {
             host.add(fault.clone());
         }
+        host.arrange_clients(plan);
         host.engine.start_all();
+        host.react();
         host
+    }
+
+    /// Clients that start later are down until then; those that stop are asked to when it is time.
+    fn arrange_clients(&mut self, plan: &Plan) {
+        let producers = plan.producers.iter().map(|one| (&one.name, one.starts, one.stops));
+        let consumers = plan.consumers.iter().map(|one| (&one.name, one.starts, one.stops));
+        for (name, starts, stops) in producers.chain(consumers) {
+            for node in self.names.of(name).cloned().unwrap_or_default() {
+                if starts != Starts::AtOnce {
+                    self.engine.kill(node);
+                }
+                if let Starts::At(at) = starts {
+                    self.to_come += 1;
+                    self.engine.schedule(Time::ZERO + at, STARTS + u32::from(node.0));
+                }
+                if let Some(at) = stops {
+                    self.to_come += 1;
+                    self.engine.schedule(Time::ZERO + at, STOPS + u32::from(node.0));
+                }
+            }
+        }
     }
 
     /// Arms a fault.
@@ -158,10 +218,9 @@ impl<M: Hosted> Host<M> {
                 self.to_come += 1;
                 self.engine.schedule(Time::ZERO + *at, index);
             }
-            Trigger::Step | Trigger::When { condition: Await::State(_), .. } => {}
-            Trigger::When { condition: Await::Observed { moment, by, nth }, after } => {
-                let nodes = by.as_ref().map(|by| self.names.of(by).cloned().unwrap_or_default());
-                self.watches.push(Watch::new(index as u16, *moment, nodes, *nth, *after));
+            Trigger::Step => {}
+            Trigger::When { condition, after } => {
+                self.wait_for(Waiter::Fault(index as u16, *after), condition);
             }
         }
         self.faults.push(fault);
@@ -176,15 +235,44 @@ impl<M: Hosted> Host<M> {
         if !self.stopping.is_empty() {
             self.note_stopped();
         }
-        if !self.watches.is_empty() && self.engine.observations().len() > self.seen {
-            self.watch();
+        if self.is_watched() {
+            self.react();
         }
         step
     }
 
-    /// A fault's time, or its end's time, has come.
+    /// Whether anybody wants to see what an event did.
+    #[inline]
+    fn is_watched(&mut self) -> bool {
+        !self.watches.is_empty() && self.engine.observations().len() > self.seen
+            || !self.states.is_empty()
+            || self.script.as_ref().is_some_and(|script| script.is_alert())
+    }
+
+    /// Lets everybody who waits see what happened, and the script go on.
+    fn react(&mut self) {
+        loop {
+            self.watch();
+            self.look_at_states();
+            if !self.go_on() {
+                return;
+            }
+        }
+    }
+
+    /// A scheduled time has come: of the script, a client, a fault, or a fault's end.
     fn control(&mut self, id: u32) {
-        if id >= ENDINGS {
+        if id == SCRIPT {
+            if let Some(script) = &mut self.script {
+                script.wake();
+            }
+        } else if id >= STOPS {
+            self.to_come -= 1;
+            self.ask_to_stop(NodeId((id - STOPS) as u16));
+        } else if id >= STARTS {
+            self.to_come -= 1;
+            self.start(NodeId((id - STARTS) as u16));
+        } else if id >= ENDINGS {
             self.open_ends -= 1;
             let ending = self.ends[(id - ENDINGS) as usize].clone();
             self.undo(&ending);
@@ -196,26 +284,65 @@ impl<M: Hosted> Host<M> {
 
     /// Shows the new observations to whoever waits for a moment.
     fn watch(&mut self) {
-        let now = self.engine.now();
         let observations = self.engine.observations();
         let new = observations.get(self.seen..).unwrap_or_default();
-        let mut due = Vec::new();
-        for observation in new {
-            self.watches.retain_mut(|watch| {
-                let is_met = watch.meets(observation);
-                if is_met {
-                    due.push((now + watch.after, watch.fault));
-                }
-                !is_met
-            });
-        }
-        self.seen = observations.len();
-        for (at, fault) in due {
-            if at <= self.window_ends {
-                self.to_come += 1;
-                self.engine.schedule(at, u32::from(fault));
+        self.seen = observations.len().max(self.seen);
+        let mut met = Vec::new();
+        if !self.watches.is_empty() {
+            for observation in new {
+                self.watches.retain_mut(|watch| {
+                    let is_met = watch.meets(observation);
+                    if is_met {
+                        met.push(watch.waiter);
+                    }
+                    !is_met
+                });
             }
         }
+        met.into_iter().for_each(|waiter| self.met(waiter));
+    }
+
+    /// Looks whether the world is in a state that somebody waits for.
+    fn look_at_states(&mut self) {
+        let mut at = 0;
+        while let Some((waiter, tests)) = self.states.get(at) {
+            let holds =
+                |one: &Expectation| self.state(&one.path).is_some_and(|value| one.test.is_met_by(&value));
+            if tests.iter().all(holds) {
+                let waiter = *waiter;
+                self.states.remove(at);
+                self.met(waiter);
+            } else {
+                at += 1;
+            }
+        }
+    }
+
+    /// What somebody waited for has come.
+    fn met(&mut self, waiter: Waiter) {
+        match waiter {
+            Waiter::Script => {
+                if let Some(script) = &mut self.script {
+                    script.met();
+                }
+            }
+            Waiter::Fault(fault, after) => {
+                let at = self.engine.now() + after;
+                if at <= self.window_ends {
+                    self.to_come += 1;
+                    self.engine.schedule(at, u32::from(fault));
+                }
+            }
+        }
+    }
+
+    /// The value of a state path.
+    fn state(&self, path: &str) -> Option<Value> {
+        if let Some(name) = path.strip_suffix(".up") {
+            let &[node] = self.names.of(name)?.as_slice() else { return None };
+            return Some(Value::Bool(matches!(self.engine.status(node), Status::Up | Status::Frozen)));
+        }
+        M::state(&self.engine, path)
     }
 
     fn note_stopped(&mut self) {
@@ -258,157 +385,13 @@ impl<M: Hosted> Host<M> {
         }
     }
 
-    /// A fault acts: on every node it means, as far as its verb can act there.
-    fn fire(&mut self, index: u16) {
-        let fault = self.faults[index as usize].clone();
-        let (hit, undo) = self.act(&fault.verb);
-        if hit.is_empty() {
-            return;
-        }
-        let at = self.engine.now();
-        for &node in &hit {
-            self.fired.push(Firing { fault: index, node, at });
-            self.observe(node, Fact::Fault { fault: index });
-        }
-        self.report_down(&fault.verb, &hit);
-        if let Some(name) = fault.known_as {
-            self.known_as.insert(name, hit);
-        }
-        if let (Some(after), Some(undo)) = (fault.ends_after, undo) {
-            let id = ENDINGS + self.ends.len() as u32;
-            self.ends.push(Ending { fault: index, undo });
-            self.open_ends += 1;
-            self.engine.schedule(at + after, id);
-        }
-    }
-
-    /// Whom the verb hit, and how to undo it.
-    fn act(&mut self, verb: &Verb) -> (Vec<NodeId>, Option<Undo>) {
-        match verb {
-            Verb::Kill(target) => self.on_each(target, Engine::kill, Undo::Start),
-            Verb::PowerOff(target) => self.on_each(target, Engine::power_off, Undo::Start),
-            Verb::Stop(target) => {
-                let (hit, undo) = self.on_each(target, Engine::stop, Undo::Start);
-                for &node in &hit {
-                    if self.stopping.iter().all(|&(stopping, _)| stopping != node) {
-                        self.stopping.push((node, false));
-                    }
-                }
-                (hit, undo)
-            }
-            Verb::LoseDisk(target) => {
-                let lose = |engine: &mut Engine<M>, node| {
-                    engine.lose_disk(node);
-                    true
-                };
-                self.on_each(target, lose, Undo::Start)
-            }
-            Verb::Freeze(target) => self.on_each(target, Engine::freeze, Undo::Thaw),
-            Verb::Disconnect(target) => (self.on_each(target, Engine::disconnect, Undo::Thaw).0, None),
-            Verb::Start(target) => {
-                let go = |engine: &mut Engine<M>, node| engine.start(node) || engine.thaw(node);
-                (self.on_each(target, go, Undo::Thaw).0, None)
-            }
-            Verb::SlowDisk { target, factor } => {
-                let nodes = self.find(target);
-                for &node in &nodes {
-                    self.engine.slow_disk(node, *factor);
-                }
-                (nodes.clone(), Some(Undo::Speed(nodes)))
-            }
-            Verb::Cut { target, from, one_way } => {
-                self.impose(target, from.as_ref(), !one_way, LinkEffect::Cut)
-            }
-            Verb::Delay { target, from, by } => {
-                self.impose(target, from.as_ref(), true, LinkEffect::Delay(*by))
-            }
-            Verb::Drop(frames) => {
-                let effect = LinkEffect::Drop(frames_of(frames.which));
-                self.impose(&frames.target, frames.from.as_ref(), true, effect)
-            }
-            Verb::Duplicate(frames) => {
-                let effect = LinkEffect::Duplicate(frames_of(frames.which));
-                self.impose(&frames.target, frames.from.as_ref(), true, effect)
-            }
-            // Refused by the language so far.
-            Verb::TearDisk { .. }
-            | Verb::ClockJump { .. }
-            | Verb::Thaw(_)
-            | Verb::Heal(_)
-            | Verb::Alter { .. } => (Vec::new(), None),
-        }
-    }
-
-    fn on_each(
-        &mut self,
-        target: &Target,
-        act: impl Fn(&mut Engine<M>, NodeId) -> bool,
-        undo: impl Fn(Vec<NodeId>) -> Undo,
-    ) -> (Vec<NodeId>, Option<Undo>) {
-        let mut hit = self.find(target);
-        hit.retain(|&node| act(&mut self.engine, node));
-        (hit.clone(), Some(undo(hit)))
-    }
-
-    fn impose(
-        &mut self,
-        target: &Target,
-        other: Option<&Target>,
-        both_ways: bool,
-        effect: LinkEffect,
-    ) -> (Vec<NodeId>, Option<Undo>) {
-        let nodes = self.find(target);
-        if nodes.is_empty() {
-            return (nodes, None);
-        }
-        let to = other.map(|other| self.find(other));
-        let id = self.engine.impose(Condition { from: nodes.clone(), to, both_ways, effect });
-        (nodes.clone(), Some(Undo::Lift(nodes, id)))
-    }
-
-    fn report_down(&mut self, verb: &Verb, hit: &[NodeId]) {
-        let fact = match verb {
-            Verb::Kill(_) | Verb::LoseDisk(_) => Fact::NodeDown { how: Down::Killed },
-            Verb::PowerOff(_) => Fact::NodeDown { how: Down::PowerLost },
-            Verb::Start(_) => Fact::NodeUp,
-            _ => return,
-        };
-        for &node in hit {
-            self.observe(node, fact);
-        }
-    }
-
-    fn undo(&mut self, ending: &Ending) {
-        let nodes = match &ending.undo {
-            Undo::Start(nodes) => {
-                for &node in nodes {
-                    if let Some(stopping) = self.stopping.iter_mut().find(|(stopping, _)| *stopping == node) {
-                        stopping.1 = true;
-                    } else if self.engine.start(node) {
-                        self.observe(node, Fact::NodeUp);
-                    }
-                }
-                nodes
-            }
-            Undo::Thaw(nodes) => {
-                for &node in nodes {
-                    self.engine.thaw(node);
-                }
-                nodes
-            }
-            Undo::Lift(nodes, id) => {
-                self.engine.lift(*id);
-                nodes
-            }
-            Undo::Speed(nodes) => {
-                for &node in nodes {
-                    self.engine.slow_disk(node, 1);
-                }
-                nodes
-            }
-        };
-        for &node in nodes {
-            self.observe(node, Fact::FaultEnded { fault: ending.fault });
+    /// Whoever calls again has judged what a step claims.
+    fn go_on_after_judgement(&mut self) {
+        if let Some(script) = &mut self.script
+            && script.asks().is_some()
+        {
+            script.answered();
+            self.react();
         }
     }
 
@@ -429,13 +412,12 @@ impl<M: Hosted> Host<M> {
 
 /// Control numbers from here on are ends of faults.
 const ENDINGS: u32 = 1 << 16;
-
-fn frames_of(which: Which) -> Frames {
-    match which {
-        Which::Rate(ppm) => Frames::Rate(ppm),
-        Which::Nth(nth) => Frames::Nth(nth),
-    }
-}
+/// From here on, starts of clients.
+const STARTS: u32 = 1 << 29;
+/// From here on, clients that are asked to stop.
+const STOPS: u32 = 1 << 30;
+/// The script's step has waited long enough.
+const SCRIPT: u32 = u32::MAX;
 
 impl<M: Hosted + Send + 'static> World for Host<M>
 where
@@ -444,7 +426,12 @@ where
 {
     fn advance(&mut self, until: Time, observations: &mut Vec<Observation>) -> Progress {
         let events_max = self.engine.events() + PATIENCE;
+        self.go_on_after_judgement();
         loop {
+            if self.asks().is_some() {
+                self.flush(observations);
+                return Progress::Asked;
+            }
             let step = self.dispatch(until);
             let is_much = self.engine.observations().len() >= SLICE || self.engine.events() >= events_max;
             if let Some(progress) = Self::progress(step) {
@@ -462,9 +449,11 @@ where
     }
 
     fn step(&mut self, observations: &mut Vec<Observation>) -> Progress {
+        self.go_on_after_judgement();
         let step = self.dispatch(Time::NEVER);
         self.flush(observations);
         match step {
+            _ if self.asks().is_some() => Progress::Asked,
             Step::Idle => Progress::Ended,
             step => Self::progress(step).unwrap_or(Progress::Pause),
         }
@@ -483,7 +472,11 @@ where
     }
 
     fn is_quiet(&self) -> bool {
-        self.to_come == 0 && self.open_ends == 0 && self.stopping.is_empty() && M::is_settled(&self.engine)
+        self.to_come == 0
+            && self.open_ends == 0
+            && self.stopping.is_empty()
+            && self.script.as_ref().is_none_or(|script| script.is_over())
+            && M::is_settled(&self.engine)
     }
 
     fn want_details(&mut self, details: Details) {
@@ -519,6 +512,9 @@ where
             }
         }
         self.watches.clear();
+        self.states.clear();
+        self.script = None;
+        self.imposed.clear();
         self.stopping.clear();
     }
 
@@ -527,11 +523,15 @@ where
     }
 
     fn state(&self, path: &str) -> Option<Value> {
-        if let Some(name) = path.strip_suffix(".up") {
-            let &[node] = self.names.of(name)?.as_slice() else { return None };
-            return Some(Value::Bool(matches!(self.engine.status(node), Status::Up | Status::Frozen)));
-        }
-        M::state(&self.engine, path)
+        Self::state(self, path)
+    }
+
+    fn asks(&self) -> Option<u16> {
+        self.script.as_ref().and_then(|script| script.asks())
+    }
+
+    fn steps_left(&self) -> Vec<u16> {
+        self.script.as_ref().map_or_else(Vec::new, |script| script.left())
     }
 
     fn apply(&mut self, command: &Command) {

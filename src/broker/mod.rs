@@ -3,7 +3,7 @@
 //! Adding a family is one new folder and one line in [`FAMILIES`].
 
 use crate::fact::{FamilyFact, MessageId, NodeId, Observation, PlaceId, SubscriptionId};
-use crate::scenario::plan::{ConsumerPlan, Plan, ProducerPlan, Value, Version};
+use crate::scenario::plan::{Action, ConsumerPlan, Plan, ProducerPlan, Value, Version};
 use crate::sim::Time;
 
 mod host;
@@ -58,6 +58,16 @@ pub trait Family: Sync {
 
     /// State paths that expectations may use at the end of a run: `orders/0.leader`.
     fn check_state(&self, plan: &Plan, path: &str) -> Result<(), String>;
+
+    /// Which file of a node a `tear_disk` may name: `orders/0`; an error names what can.
+    fn check_file(&self, _plan: &Plan, of: &str) -> Result<(), String> {
+        Err(format!("nothing is known of a file `{of}` in this family"))
+    }
+
+    /// Whether a step's action exists in this family's protocol; an error names what does.
+    fn check_action(&self, _plan: &Plan, _action: &Action) -> Result<(), String> {
+        Ok(())
+    }
 
     /// Whether the producer's messages are addressed to the consumer's subscription.
     fn routes(&self, _plan: &Plan, producer: &ProducerPlan, consumer: &ConsumerPlan) -> bool {
@@ -290,6 +300,16 @@ pub trait World: Send {
     /// The value of a state path: `orders/0.leader`.
     fn state(&self, path: &str) -> Option<Value>;
 
+    /// The step of the script whose claims are to be judged at this instant, before anything else happens.
+    fn asks(&self) -> Option<u16> {
+        None
+    }
+
+    /// The steps of the script that did not happen so far, or not to their end.
+    fn steps_left(&self) -> Vec<u16> {
+        Vec::new()
+    }
+
     /// Does something now that the plan did not foresee: faults by hand, load, settings.
     fn apply(&mut self, command: &Command);
 
@@ -343,6 +363,8 @@ pub enum Progress {
     Reached,
     /// There are observations to fold; call again.
     Pause,
+    /// A step of the script claims something of this instant ([`World::asks`]): judge it, then call again.
+    Asked,
     /// Nothing will ever happen again.
     Ended,
     /// A bound of the engine was hit, named here.

@@ -108,7 +108,8 @@ pub fn claims(outcome: &Outcome, others: &[Outcome]) -> Vec<Checked> {
         None => outcome.value(path),
         Some(variant) => by_name.get(variant)?.value(path),
     };
-    outcome.plan.expectations.iter().map(|expectation| evaluate(expectation, &look_up)).collect()
+    let own = outcome.plan.expectations.iter().map(|expectation| evaluate(expectation, &look_up));
+    own.chain(outcome.checked.iter().cloned()).collect()
 }
 
 /// Runs the other variants that a run's claims read, with the same seed and the same lines laid over.
@@ -147,6 +148,9 @@ fn status(outcome: &Outcome, checked: &[Checked]) -> Status {
     }
     for fault in outcome.never_fired() {
         reasons.push(format!("the fault {fault} never fired"));
+    }
+    for step in &outcome.steps_left {
+        reasons.push(format!("the script did not get through {step}"));
     }
     if let Some(bound) = &outcome.bound {
         reasons.push(format!("it was stopped by the bound of {bound}"));

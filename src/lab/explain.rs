@@ -12,7 +12,7 @@ use crate::broker::{Case, Chain, Details, Names, Remedy, World};
 use crate::fact::{MessageId, NodeId, PlaceId, SubscriptionId};
 use crate::ledger::trace::{Trace, Wanted};
 use crate::ledger::{Fate, Ledger, NONE};
-use crate::scenario::plan::{FaultPlan, Plan, Target, Trigger};
+use crate::scenario::plan::{Action, FaultPlan, Plan, Target, Trigger};
 use crate::sim::Time;
 
 /// A group's remedies beyond these are not tried.
@@ -169,6 +169,10 @@ impl Question<'_> {
         };
         plan.faults.retain(|fault| without.is_none_or(|without| without.name != fault.name));
         pin(&mut plan.faults, &outcome.faults);
+        for step in &mut plan.steps {
+            // Its fault, if it is still there, has a time of its own now.
+            step.action = step.action.take().filter(|action| !matches!(action, Action::Fault(_)));
+        }
         let run = Run::new(self.source.family(), &plan, outcome.seed);
         Ok(chains(&run, wanted).0)
     }

@@ -112,7 +112,7 @@ impl Instant {
                 let progress = self.world.advance(until, &mut observations);
                 self.ledger.observe(&observations);
                 observations.clear();
-                if progress != Progress::Pause {
+                if !matches!(progress, Progress::Pause | Progress::Asked) {
                     break;
                 }
             },
@@ -165,7 +165,7 @@ impl Recording {
                 self.keep(Keyframe { branch: self.branch, instant });
             }
             match progress {
-                Progress::Pause => {}
+                Progress::Pause | Progress::Asked => {}
                 Progress::Reached => return true,
                 Progress::Ended | Progress::Bound(_) => return false,
             }

@@ -6,11 +6,13 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::broker::{Details, Family, Progress, World};
+use crate::broker::{Details, Family, Firing, Progress, World};
 use crate::fact::{Observation, SubscriptionId};
+use crate::ledger::expectation::{self, Checked};
 use crate::ledger::measure::Measured;
-use crate::ledger::{End, Layout, Ledger, NONE, Verdict, expectation};
-use crate::scenario::plan::{Plan, Value};
+use crate::ledger::{End, Layout, Ledger, NONE, Verdict};
+use crate::scenario::expect::Expectation;
+use crate::scenario::plan::{Action, Plan, StepPlan, Value};
 use crate::sim::{Span, Time};
 
 /// A run may dispatch so many events.
@@ -56,6 +58,10 @@ pub struct Outcome {
     pub faults: Vec<Fired>,
     /// The values of the state paths that the expectations read.
     pub states: BTreeMap<String, Value>,
+    /// What steps of the script claimed, as it was at their instants.
+    pub checked: Vec<Checked>,
+    /// The steps that never began, or were never done.
+    pub steps_left: Vec<String>,
 }
 
 /// A fault that fired.
@@ -77,6 +83,8 @@ pub struct Ended {
     pub ledger: Ledger,
     /// The bound that ended it early.
     pub bound: Option<String>,
+    /// What steps claimed at their instants.
+    pub checked: Vec<Checked>,
 }
 
 impl<'a> Run<'a> {
@@ -99,16 +107,40 @@ impl<'a> Run<'a> {
         world.want_details(details);
         let mut ledger = Ledger::new(layout);
         let end = Time::ZERO + self.plan.run_for + self.plan.drain_for;
-        let bound = advance(world.as_mut(), end, self.events_max, Goal::Quiet, &mut |slice| {
-            ledger.observe(slice);
-            fold(slice);
+        let mut checked = Vec::new();
+        let bound = advance(world.as_mut(), end, self.events_max, Goal::Quiet, &mut |seen| match seen {
+            Seen::Slice(slice) => {
+                ledger.observe(slice);
+                fold(slice);
+            }
+            Seen::Asked(world) => checked.append(&mut self.judge_step(world, &ledger)),
         });
-        Ended { world, ledger, bound }
+        Ended { world, ledger, bound, checked }
+    }
+
+    /// What the step that asks claims of this instant.
+    fn judge_step(&self, world: &dyn World, ledger: &Ledger) -> Vec<Checked> {
+        let step = world.asks().and_then(|step| self.plan.steps.get(step as usize));
+        let Some(StepPlan { name, action: Some(Action::Expect(claims)), .. }) = step else {
+            return Vec::new();
+        };
+        let verdict = judge(world, ledger);
+        let look_up = |_: Option<&str>, path: &str| {
+            let fired = || fired_path(self.plan, world.fired(), path);
+            let measured = verdict.measure(path).or_else(fired);
+            measured.or_else(|| state(world, ledger, &verdict, path).map(Measured::State))
+        };
+        let check = |claim: &Expectation| {
+            let mut checked = expectation::evaluate(claim, &look_up);
+            checked.text = format!("step.{name}: {}", checked.text);
+            checked
+        };
+        claims.iter().map(check).collect()
     }
 
     /// Judges a run that ended.
     pub fn conclude(&self, ended: &Ended, states: &[String]) -> Outcome {
-        let Ended { world, ledger, bound } = ended;
+        let Ended { world, ledger, bound, checked } = ended;
         let verdict = judge(world.as_ref(), ledger);
         let fired = world.fired().iter().filter_map(|firing| {
             let fault = self.plan.faults.get(firing.fault as usize)?;
@@ -124,10 +156,28 @@ impl<'a> Run<'a> {
             events: world.events(),
             bound: bound.clone(),
             faults: fired.collect(),
+            checked: checked.clone(),
+            steps_left: self.steps_left(world.as_ref()),
             states: own.chain(states.iter().map(String::as_str)).filter_map(read).collect(),
             verdict,
         }
     }
+}
+
+impl Run<'_> {
+    /// The steps that did not happen. Whether a fault found somebody is told as of any other fault.
+    fn steps_left(&self, world: &dyn World) -> Vec<String> {
+        let steps = world.steps_left().into_iter().filter_map(|step| self.plan.steps.get(step as usize));
+        steps.map(|step| step.name.clone()).collect()
+    }
+}
+
+/// How often a fault fired: `fault.NAME.fired`.
+fn fired_path(plan: &Plan, fired: &[Firing], path: &str) -> Option<Measured> {
+    let name = path.strip_prefix("fault.")?.strip_suffix(".fired")?;
+    let is_it = |firing: &&Firing| plan.faults.get(firing.fault as usize).is_some_and(|it| it.name == name);
+    let n = fired.iter().filter(is_it).count() as u64;
+    Some(Measured::Count { n, of: n })
 }
 
 impl Outcome {
@@ -147,7 +197,9 @@ impl Outcome {
     /// Faults of the plan that had to fire and did not.
     pub fn never_fired(&self) -> Vec<&str> {
         let faults = self.plan.faults.iter().filter(|fault| !fault.optional).map(|fault| fault.name.as_str());
-        faults.filter(|name| self.faults.iter().all(|fired| fired.fault != *name)).collect()
+        let is_unfired = |name: &&str| self.faults.iter().all(|fired| fired.fault != **name);
+        // What no step came to is told of the step.
+        faults.filter(is_unfired).filter(|name| self.steps_left.iter().all(|left| left != name)).collect()
     }
 }
 
@@ -158,23 +210,32 @@ enum Goal {
     Replicated,
 }
 
+/// What [`advance`] shows.
+enum Seen<'a> {
+    /// Observations to fold.
+    Slice(&'a [Observation]),
+    /// A step claims something of this instant.
+    Asked(&'a dyn World),
+}
+
 /// Advances a world to `end`, or until the goal is reached, or until a bound is hit, which is returned.
 fn advance(
     world: &mut dyn World,
     end: Time,
     events_max: u64,
     goal: Goal,
-    fold: &mut dyn FnMut(&[Observation]),
+    show: &mut dyn FnMut(Seen<'_>),
 ) -> Option<String> {
     let mut observations = Vec::new();
     while world.now() < end {
         let until = (world.now() + QUIET_EVERY).min(end);
         loop {
             let progress = world.advance(until, &mut observations);
-            fold(&observations);
+            show(Seen::Slice(&observations));
             observations.clear();
             match progress {
                 Progress::Reached => break,
+                Progress::Asked => show(Seen::Asked(world)),
                 Progress::Ended => return None,
                 Progress::Bound(bound) => return Some(bound.to_owned()),
                 Progress::Pause if world.events() >= events_max => {

@@ -104,14 +104,7 @@ fn compare(left: Option<f64>, comparison: Comparison, right: Option<f64>) -> boo
     let (Some(left), Some(right)) = (left, right) else {
         return comparison == Comparison::NotEqual && left.is_some() != right.is_some();
     };
-    match comparison {
-        Comparison::Less => left < right,
-        Comparison::AtMost => left <= right,
-        Comparison::Equal => (left - right).abs() < f64::EPSILON,
-        Comparison::NotEqual => (left - right).abs() >= f64::EPSILON,
-        Comparison::AtLeast => left >= right,
-        Comparison::Greater => left > right,
-    }
+    comparison.holds(left, right)
 }
 
 #[cfg(test)]

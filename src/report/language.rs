@@ -43,12 +43,25 @@ fn sections() -> Vec<(&'static str, &'static Keys, &'static str)> {
         ("`[text.LANGUAGE]`", &keys::TEXT, ""),
         ("`[cluster]`", &keys::CLUSTER, "The family adds its own, below.\n\n"),
         ("`[producer.NAME]`", &keys::PRODUCER, ""),
+        ("`phases = [{ … }]`", &keys::PHASE, ""),
         ("`[consumer.NAME]`", &keys::CONSUMER, ""),
+        ("`if_fails = { … }`", &keys::IF_FAILS, ""),
+        ("`[service.NAME]`", &keys::SERVICE, ""),
         ("`[network]`", &keys::NETWORK, ""),
         ("`[disk]`", &keys::DISK, ""),
-        ("`[fault.NAME]`: verbs", &keys::VERBS, "A fault has exactly one. Its value names whom it hits.\n\n"),
-        ("`[fault.NAME]`: everything else", &keys::FAULT, ""),
-        ("`when = { … }`", &keys::WHEN, ""),
+        ("`[fault.NAME]`: when it starts", &keys::OCCASION, "Besides `at`.\n\n"),
+        (
+            "`[fault.NAME]` and `[[step]]`: verbs",
+            &keys::VERBS,
+            "A fault has exactly one, a step at most one. Its value names whom it hits.\n\n",
+        ),
+        ("`[fault.NAME]` and `[[step]]`: what goes with a verb", &keys::FAULT, ""),
+        (
+            "`[[step]]`",
+            &keys::STEP,
+            "A step begins when the one above is done. It waits as it says, then acts.\n\n",
+        ),
+        ("`when = { … }` and `wait_until = { … }`", &keys::WHEN, ""),
         ("`decisive = { … }`", &keys::DECISIVE, ""),
     ]
 }
@@ -138,6 +151,9 @@ fn shape(shape: Shape) -> String {
     match shape {
         Shape::Any => "see its meaning".to_owned(),
         Shape::Flag => "`true` or `false`".to_owned(),
+        Shape::True => "`true`".to_owned(),
+        Shape::FlagOrTexts => "`true`; or a string or a list of them".to_owned(),
+        Shape::Steps(_) => "a list of tables; in a variant, tables by name".to_owned(),
         Shape::Int(min, i64::MAX) => format!("a whole number from {min}"),
         Shape::Int(min, max) => format!("{min} to {max}"),
         Shape::Text => "a string".to_owned(),

@@ -56,6 +56,29 @@ pub(super) fn read(
     claims.iter().filter_map(|(path, entry)| one(reader, path, entry, plan, others)).collect()
 }
 
+/// Reads what must hold of the world's state at once; anything but a state is a mistake.
+pub(super) fn states(reader: &mut Reader, table: &Table, plan: &Plan) -> Vec<Expectation> {
+    let mut all = Vec::new();
+    for (path, entry) in leaves(table) {
+        let is_state = matches!(subject(reader.family, plan, &path), Ok(Subject::State));
+        if is_state && path.ends_with(".fate")
+            || matches!(subject(reader.family, plan, &path), Ok(Subject::Measure(_) | Subject::Fired))
+        {
+            let message = format!("`{}` is no state of the world", shown(&path));
+            reader.report(Diagnostic::at(entry.key, message, "expected a state such as `orders/0.leader`"));
+            continue;
+        }
+        let Some(claim) = one(reader, &path, &entry, plan, &|_| None) else { continue };
+        if let Test::Compare(_, Operand::Path { .. }) = claim.test {
+            let message = format!("wrong value for `{}`", shown(&path));
+            reader.report(Diagnostic::at(entry.at, message, "expected a number or a name"));
+            continue;
+        }
+        all.push(claim);
+    }
+    all
+}
+
 /// What a path leads to.
 enum Subject {
     Measure(&'static Measure),
@@ -144,7 +167,7 @@ fn subject(family: &dyn Family, plan: &Plan, path: &str) -> Result<Subject, Refu
             return if fits { Ok(Subject::Measure(measure)) } else { Err(refusal) };
         }
     }
-    if let Some(message) = path.strip_suffix(".fate").filter(|message| message.contains('#')) {
+    if let Some(message) = message_of(path) {
         return one_message(plan, message).map(|()| Subject::State);
     }
     let last = path.rsplit('.').next().unwrap_or(path);
@@ -161,10 +184,24 @@ fn subject(family: &dyn Family, plan: &Plan, path: &str) -> Result<Subject, Refu
     }
 }
 
+/// The message that a path asks the fate of: `checkout#17.fate`, `17.fate`, perhaps with quotation marks.
+fn message_of(path: &str) -> Option<&str> {
+    let message = path.strip_suffix(".fate")?.trim_matches('"');
+    let is_number = !message.is_empty() && message.bytes().all(|byte| byte.is_ascii_digit());
+    (is_number || message.contains('#')).then_some(message)
+}
+
 /// `checkout#17`: a producer, and the number of one of its messages.
 fn one_message(plan: &Plan, message: &str) -> Result<(), Refusal> {
-    let (owner, number) = message.split_once('#').unwrap_or((message, ""));
     let unknown = format!("there is no message `{}`", shown(message));
+    let (owner, number) = match (message.split_once('#'), &plan.producers[..]) {
+        (Some(both), _) => both,
+        (None, [one]) => (one.name.as_str(), message),
+        (None, _) => {
+            let label = "with several producers, name the message's: `checkout#17`".to_owned();
+            return Err((unknown, label, None));
+        }
+    };
     let Some(producer) = plan.producers.iter().find(|one| one.name == owner) else {
         let help = nearest(owner, plan.producers.iter().map(|one| one.name.as_str()))
             .map(|near| format!("did you mean `{near}#{number}`?"));

@@ -1,14 +1,14 @@
 //! `[producer.NAME]` and `[consumer.NAME]`: the applications at both ends.
 
 use crate::broker::Scope;
-use crate::scenario::plan::{ConsumerPlan, OwnWrite, Plan, ProducerPlan, Reaction};
+use crate::scenario::plan::{ConsumerPlan, OwnWrite, Plan, ProducerPlan, Reaction, Starts};
 use crate::sim::{Dist, Span};
 
 use super::compile::limited;
 use super::diagnostic::Diagnostic;
 use super::keys::{CONSUMER, PRODUCER};
 use super::reader::{Reader, shown, suggest};
-use super::tree::{Entry, Table};
+use super::tree::{Entry, Node, Table};
 use super::{names, reach, settings, value, working, workload};
 
 /// Messages of one producer at most.
@@ -50,6 +50,8 @@ fn producer(reader: &mut Reader, name: &str, entry: &Entry, table: &Table, plan:
         connect_to: reach::connect_to(reader, table, plan),
         instances: reader.int(table, "instances", 1, INSTANCES_MAX).unwrap_or(1) as u16,
         phases: workload::phases(reader, table),
+        starts: starts(reader, table, plan),
+        stops: stops(reader, table, plan),
         messages,
         keys,
         size_bytes: size.unwrap_or(100),
@@ -86,6 +88,9 @@ fn consumer(reader: &mut Reader, name: &str, entry: &Entry, table: &Table, plan:
     }
     let mut consumer = ConsumerPlan {
         instances: reader.int(table, "instances", 1, INSTANCES_MAX).unwrap_or(1) as u16,
+        starts: starts(reader, table, plan),
+        stops: stops(reader, table, plan),
+        is_by_hand: reader.flag(table, "by_hand").unwrap_or(false),
         connect_to: reach::connect_to(reader, table, plan),
         process: reader.dist(table, "process").unwrap_or(Dist::Constant(Span::from_millis(1))),
         calls,
@@ -95,6 +100,35 @@ fn consumer(reader: &mut Reader, name: &str, entry: &Entry, table: &Table, plan:
     };
     working::read(reader, table, plan, &mut consumer);
     consumer
+}
+
+/// `starts = "10s"` or `"by step"`.
+fn starts(reader: &mut Reader, table: &Table, plan: &Plan) -> Starts {
+    let starts = reader.parsed(table, "starts", |node| match node {
+        Node::Text(text) if text == "by step" => Ok(Starts::ByStep),
+        Node::Text(text) => {
+            value::duration(text).map(Starts::At).map_err(|why| format!("{why}, or `by step`"))
+        }
+        _ => Err("expected a time such as `10s`, or `by step`".to_owned()),
+    });
+    if let Some(Starts::At(at)) = starts {
+        within(reader, table, "starts", at, plan);
+    }
+    starts.unwrap_or(Starts::AtOnce)
+}
+
+fn stops(reader: &mut Reader, table: &Table, plan: &Plan) -> Option<Span> {
+    let at = reader.duration(table, "stops")?;
+    within(reader, table, "stops", at, plan);
+    Some(at)
+}
+
+fn within(reader: &mut Reader, table: &Table, key: &str, at: Span, plan: &Plan) {
+    let end = plan.run_for + plan.drain_for;
+    if let (true, Some(entry)) = (at > end, table.get(key)) {
+        let message = format!("`{key}` is after the end of the run");
+        reader.report_relation(Diagnostic::at(entry.at, message, format!("the run ends at {end}")));
+    }
 }
 
 /// The client library that is named.

@@ -8,7 +8,7 @@ use super::diagnostic::{Diagnostic, Spot};
 use super::keys::{CLUSTER, DISK, ENTITY, FILE, NETWORK};
 use super::reader::{Extent, Reader};
 use super::tree::{Entry, Node, Table};
-use super::{clients, copies, faults, names, settings, value, workload};
+use super::{clients, copies, faults, names, settings, steps, value, workload};
 
 /// Named tables of one kind at most.
 pub(super) const TABLES_MAX: usize = 1_000;
@@ -43,6 +43,10 @@ pub(super) fn plan(reader: &mut Reader, file: &Table, scenario: &str, variant: O
     plan.consumers = clients::consumers(reader, file, &plan);
     clients::check(reader, file, &plan);
     plan.faults = faults::read(reader, file, &plan);
+    let (steps, acts) = steps::read(reader, file, &plan);
+    plan.steps = steps;
+    plan.faults.extend(acts);
+    steps::finish(reader, file, &mut plan);
     if reader.extent == Extent::Whole {
         for finding in family.check(&plan) {
             if let Some(diagnostic) = placed(file, finding) {

@@ -63,3 +63,45 @@ pub enum Quantity {
     /// A length of time, in milliseconds.
     Millis(f64),
 }
+
+impl Test {
+    /// Whether it holds of a state of the world: a number, a name or a truth value.
+    pub fn is_met_by(&self, value: &Value) -> bool {
+        let number = |quantity: &Quantity| match *quantity {
+            Quantity::Number(number) => Some(number),
+            Quantity::Percent(_) | Quantity::Millis(_) => None,
+        };
+        let observed = match value {
+            Value::Int(number) => Some(*number as f64),
+            Value::Bool(_) | Value::Text(_) => None,
+        };
+        match self {
+            Self::Is(wanted) => wanted == value,
+            Self::Compare(comparison, Operand::Quantity(quantity)) => {
+                observed.zip(number(quantity)).is_some_and(|(left, right)| comparison.holds(left, right))
+            }
+            Self::Compare(_, Operand::Path { .. }) => false,
+            Self::Within(low, high, is_inclusive) => {
+                let ends = number(low).zip(number(high));
+                let upper = if *is_inclusive { Comparison::AtMost } else { Comparison::Less };
+                observed
+                    .zip(ends)
+                    .is_some_and(|(observed, (low, high))| observed >= low && upper.holds(observed, high))
+            }
+        }
+    }
+}
+
+impl Comparison {
+    /// Whether it holds between two numbers.
+    pub fn holds(self, left: f64, right: f64) -> bool {
+        match self {
+            Self::Less => left < right,
+            Self::AtMost => left <= right,
+            Self::Equal => (left - right).abs() < f64::EPSILON,
+            Self::NotEqual => (left - right).abs() >= f64::EPSILON,
+            Self::AtLeast => left >= right,
+            Self::Greater => left > right,
+        }
+    }
+}

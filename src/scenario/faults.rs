@@ -2,17 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use crate::scenario::plan::{
-    Condition, FaultPlan, FrameFault, Frames, Moment, Plan, Target, Trigger, Verb, Which,
-};
+use crate::scenario::plan::{FaultPlan, FrameFault, Frames, Plan, Target, Trigger, Verb, Which};
 use crate::sim::Span;
 
 use super::diagnostic::{Diagnostic, Spot};
-use super::keys::{FAULT, State, VERBS, WHEN};
+use super::keys::{FAULT, OCCASION, State, VERBS};
 use super::reader::{Reader, shown};
 use super::target::Cast;
 use super::tree::{Entry, Node, Table};
-use super::value;
+use super::{disruptions, moments, value};
 
 /// Faults at most, repetitions counted.
 const FAULTS_MAX: u32 = 1_000;
@@ -25,7 +23,10 @@ const BELONGS: &[(&str, &[&str])] = &[
     ("for", &["freeze", "cut", "delay", "slow_disk", "drop", "duplicate"]),
     ("from", &["cut", "delay"]),
     ("one_way", &["cut"]),
-    ("by", &["delay"]),
+    ("by", &["delay", "clock_jump"]),
+    ("of", &["tear_disk"]),
+    ("last", &["tear_disk"]),
+    ("to", &["alter"]),
     ("on", &["delay", "drop", "duplicate"]),
     ("factor", &["slow_disk"]),
     ("rate", &["drop", "duplicate"]),
@@ -35,35 +36,21 @@ const BELONGS: &[(&str, &[&str])] = &[
 /// The keys that end a fault.
 const ENDS: &[&str] = &["restart_after", "thaw_after", "heal_after", "for"];
 
-/// The moments of `when`.
-const MOMENTS: &[(&str, Moment)] = &[
-    ("sent", Moment::Sent),
-    ("confirmed", Moment::Confirmed),
-    ("failed", Moment::Failed),
-    ("delivered", Moment::Delivered),
-    ("effect", Moment::Effect),
-    ("acknowledged", Moment::Acknowledged),
-    ("leader_elected", Moment::LeaderElected),
-    ("detected_down", Moment::DetectedDown),
-];
-
 /// One fault's table.
-struct Fault<'t> {
-    name: &'t str,
-    entry: &'t Entry,
-    table: &'t Table,
-    verb: &'static str,
+pub(super) struct Fault<'t> {
+    pub(super) name: &'t str,
+    pub(super) entry: &'t Entry,
+    pub(super) table: &'t Table,
+    pub(super) verb: &'static str,
 }
 
 /// All faults of the file, in the order of their names; each repetition is one of its own.
 pub(super) fn read(reader: &mut Reader, file: &Table, plan: &Plan) -> Vec<FaultPlan> {
     let tables = reader.named(file, "fault");
-    let known_as: BTreeSet<String> =
-        tables.iter().filter_map(|(_, _, table)| table.get("as")).filter_map(as_text).collect();
-    let cast = Cast { plan, known_as };
+    let cast = cast(file, plan);
     let mut faults = Vec::new();
     for (name, entry, table) in tables {
-        reader.check_keys(table, &[&FAULT, &VERBS], &[]);
+        reader.check_keys(table, &[&FAULT, &OCCASION, &VERBS], &[]);
         super::names::check(reader, "fault", name, entry);
         let Some(verb) = verb(reader, name, entry, table) else { continue };
         let fault = Fault { name, entry, table, verb };
@@ -79,6 +66,48 @@ pub(super) fn read(reader: &mut Reader, file: &Table, plan: &Plan) -> Vec<FaultP
     faults
 }
 
+/// The names that targets can use.
+pub(super) fn cast<'a>(file: &Table, plan: &'a Plan) -> Cast<'a> {
+    let mut cast = Cast { plan, known_as: BTreeSet::new(), faults: BTreeSet::new() };
+    for (name, entry) in
+        ["fault", "step"].iter().filter_map(|kind| file.table(kind)).flat_map(|it| &it.entries)
+    {
+        cast.faults.insert(name.clone());
+        if let Node::Table(table) = &entry.node {
+            cast.known_as.extend(table.get("as").and_then(as_text));
+        }
+    }
+    cast
+}
+
+/// The fault that a step is.
+pub(super) fn of_step(
+    reader: &mut Reader,
+    cast: &Cast<'_>,
+    name: &str,
+    entry: &Entry,
+    table: &Table,
+    verb: &'static str,
+) -> Option<FaultPlan> {
+    if cast.plan.faults.iter().any(|fault| fault.name == name) {
+        let message = format!("`{}` names a fault and a step", shown(name));
+        reader.report(Diagnostic::at(entry.key, message, "a step"));
+    }
+    let fault = Fault { name, entry, table, verb };
+    check_belonging(reader, &fault);
+    let ends_after = ENDS.iter().find_map(|key| reader.duration(table, key));
+    let known_as = reader.text(table, "as").map(str::to_owned);
+    let verb = fault.verb(reader, cast, 0)?;
+    Some(FaultPlan {
+        name: name.to_owned(),
+        trigger: Trigger::Step,
+        verb,
+        ends_after,
+        optional: false,
+        known_as,
+    })
+}
+
 fn as_text(entry: &Entry) -> Option<String> {
     match &entry.node {
         Node::Text(text) => Some(text.clone()),
@@ -90,7 +119,7 @@ fn as_text(entry: &Entry) -> Option<String> {
 fn verb(reader: &mut Reader, name: &str, entry: &Entry, table: &Table) -> Option<&'static str> {
     let mut verbs = VERBS.keys.iter().filter_map(|key| Some((key, table.get(key.name)?)));
     let Some((first, at)) = verbs.next() else {
-        if table.entries.keys().any(|key| FAULT.find(key).is_none()) {
+        if table.entries.keys().any(|key| FAULT.find(key).or(OCCASION.find(key)).is_none()) {
             // Reported as an unknown key: most likely the verb, mistyped.
             return None;
         }
@@ -167,7 +196,10 @@ impl Fault<'_> {
                 }
                 Some(Trigger::At(time))
             }
-            (None, Some(_)) => self.when(reader, cast, after.unwrap_or(Span::ZERO)),
+            (None, Some(_)) => {
+                let condition = moments::condition(reader, cast, self.table, "when")?;
+                Some(Trigger::When { condition, after: after.unwrap_or(Span::ZERO) })
+            }
             (Some(at), Some(when)) => {
                 let message = format!("fault `{}` starts in two ways", shown(self.name));
                 reader.report(Diagnostic::at(when.key, message, "either this").and(at.key, "or this"));
@@ -180,21 +212,6 @@ impl Fault<'_> {
                 None
             }
         }
-    }
-
-    fn when(&self, reader: &mut Reader, cast: &Cast<'_>, after: Span) -> Option<Trigger> {
-        let when = reader.table(self.table, "when")?;
-        reader.check_keys(when, &[&WHEN], &[]);
-        if when.get("observed").is_none() && when.get("state").is_none() {
-            reader.missing(self.table.get("when")?, "when", "observed");
-        }
-        let by = reader.text(when, "by").map(str::to_owned);
-        if let (Some(name), Some(entry)) = (&by, when.get("by")) {
-            cast.check_by(reader, entry.at, name);
-        }
-        let nth = reader.int(when, "nth", 1, i64::from(u32::MAX)).unwrap_or(1) as u32;
-        let moment = reader.word(when, "observed", MOMENTS)?;
-        Some(Trigger::When { condition: Condition::Observed { moment, by, nth }, after })
     }
 
     /// How often, and how far apart.
@@ -258,6 +275,20 @@ impl Fault<'_> {
                 let factor = reader.int(self.table, "factor", 2, 1_000_000);
                 Verb::SlowDisk { target: self.target(reader, cast, round)?, factor: factor? as u32 }
             }
+            "thaw" => Verb::Thaw(self.target(reader, cast, round)?),
+            "heal" => Verb::Heal(disruptions::healed(reader, self, cast)?),
+            "tear_disk" => {
+                let file = disruptions::torn(reader, self, cast);
+                let target = self.target(reader, cast, round)?;
+                let (of, bytes) = file?;
+                Verb::TearDisk { target, of, bytes }
+            }
+            "clock_jump" => {
+                self.require(reader, "by");
+                let by_ns = disruptions::jump(reader, self);
+                Verb::ClockJump { target: self.target(reader, cast, round)?, by_ns: by_ns? }
+            }
+            "alter" => disruptions::alter(reader, self, cast)?,
             "drop" => Verb::Drop(self.frames(reader, cast, round)?),
             _ => Verb::Duplicate(self.frames(reader, cast, round)?),
         })
@@ -355,7 +386,7 @@ impl Fault<'_> {
         Some(FrameFault { of: Frames::All, target, from, which })
     }
 
-    fn require(&self, reader: &mut Reader, key: &str) {
+    pub(super) fn require(&self, reader: &mut Reader, key: &str) {
         if self.table.get(key).is_none() {
             reader.missing(self.entry, self.name, key);
         }

@@ -11,6 +11,7 @@ use super::diagnostic::{Diagnostic, Diagnostics, Source, Spot, nearest};
 use super::keys::{DECISIVE, LANGUAGES, TEXT};
 use super::overlay::{flatten_configs, merge};
 use super::reader::{Extent, Reader, listed, shown, suggest};
+use super::steps;
 use super::tree::{self, Entry, Node, Table};
 
 /// Variants of one file at most.
@@ -84,6 +85,7 @@ impl Scenario {
         };
         let mut reader = Reader { family, version: family.newest(), extent, diagnostics: syntax };
         flatten_configs(&mut base, &named(family), &mut reader.diagnostics);
+        steps::named(&mut base, &mut reader.diagnostics);
         reader.version = compile::version(&mut reader, &base);
         let overlays = overlays(&mut reader, &base);
         base.entries.remove("variant");
@@ -258,7 +260,7 @@ impl Scenario {
 /// The tables whose keys are names: `fault`, `topic`, ….
 fn named(family: &'static dyn Family) -> Vec<&'static str> {
     let own = family.entities().iter().map(|kind| kind.table);
-    ["producer", "consumer", "fault"].into_iter().chain(own).collect()
+    ["producer", "consumer", "fault", "step"].into_iter().chain(own).collect()
 }
 
 /// Text, or the place of the first byte that is none.

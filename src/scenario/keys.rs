@@ -86,13 +86,13 @@ pub static FILE: Keys = Keys {
             .is(Shape::Named(&[&CONSUMER])),
         built("network", "The properties of every link.").is(Shape::Table(&NETWORK)),
         built("disk", "The properties of every disk.").is(Shape::Table(&DISK)),
-        built("fault", "What goes wrong: `[fault.NAME]`.").is(Shape::Named(&[&FAULT, &VERBS])),
+        built("fault", "What goes wrong: `[fault.NAME]`.").is(Shape::Named(&[&OCCASION, &FAULT, &VERBS])),
         built("expect", "What holds at the end of every run.").is(Shape::Claims),
         built("variant", "Changes to the rest of the file, one run each: `[variant.NAME]`.")
             .is(Shape::Variants),
         built("decisive", "For a file of one variant: the setting that decides, as a `--set` line.")
             .is(Shape::Table(&DECISIVE)),
-        not_yet("step", "A script: one thing after another."),
+        built("step", "A script: one thing after another.").is(Shape::Steps(&[&STEP, &FAULT, &VERBS])),
         built(
             "service",
             "Services with limited capacity, called directly or by consumers: `[service.NAME]`.",
@@ -175,8 +175,8 @@ pub static PRODUCER: Keys = Keys {
             "Over several destinations: `by key` or `round robin`; left out: by key if there are keys.",
         )
         .is(Shape::Words(&["by key", "round robin"])),
-        not_yet("starts", "When it starts."),
-        not_yet("stops", "When it stops."),
+        built("starts", "When it starts: `10s` or `by step`.").is(Shape::Text),
+        built("stops", "When it is asked to stop.").is(Shape::Form(Form::Time)),
         built("own_write", "A database write of its own that goes with each message, and when it is made.")
             .is(Shape::Words(&["before sending", "after confirm", "outbox"])),
         not_yet("rpc", "It waits for a reply to each message."),
@@ -241,9 +241,9 @@ pub static CONSUMER: Keys = Keys {
         built("client", "The client library; left out: the vendor's own.").is(Shape::Client),
         built("config", "Client settings by the library's own names.").is(Shape::Config),
         built("connect_to", "The nodes that the client tries first, in order.").is(Shape::Texts),
-        not_yet("by_hand", "It does only what steps say."),
-        not_yet("starts", "When it starts."),
-        not_yet("stops", "When it stops."),
+        built("by_hand", "It does only what steps say.").is(Shape::Flag),
+        built("starts", "When it starts: `10s` or `by step`.").is(Shape::Text),
+        built("stops", "When it is asked to stop.").is(Shape::Form(Form::Time)),
         built("calls", "A service that it calls for each message, and waits for.").is(Shape::Text),
     ],
 };
@@ -302,7 +302,26 @@ pub static WHEN: Keys = Keys {
         built("observed", "The moment that is waited for: `confirmed`.").is(Shape::Moment),
         built("by", "Only of this producer, consumer, instance or node.").is(Shape::Text),
         built("nth", "Its how manieth occurrence, from 1.").is(Shape::Int(1, 4_294_967_295)),
-        not_yet("state", "A state that is waited for."),
+        built("state", "A state that is waited for.").is(Shape::Claims),
+    ],
+};
+
+/// `[[step]]`: everything but the verbs and keys of faults.
+pub static STEP: Keys = Keys {
+    owner: "a step",
+    keys: &[
+        built("name", "How variants and reports call it.").is(Shape::Text),
+        built("wait", "It waits so long; `false`: `send` does not wait for answers."),
+        built("wait_until", "It waits for a moment or a state.").is(Shape::Table(&WHEN)),
+        built("send", "A producer sends so many messages.").is(Shape::Int(1, 20_000_000)),
+        built("get", "A consumer takes so many messages, or `all`, and processes them."),
+        built("ack", "A consumer acknowledges messages."),
+        built("nack", "A consumer gives messages back."),
+        built("reject", "A consumer gives messages back, one by one."),
+        built("requeue", "They are to be delivered again.").is(Shape::Flag),
+        built("commit", "A consumer commits its position.").is(Shape::True),
+        built("close", "A client is closed.").is(Shape::True),
+        built("expect", "What holds now.").is(Shape::Claims),
     ],
 };
 
@@ -314,7 +333,8 @@ pub static VERBS: Keys = Keys {
         built("power_off", "The machine loses power: what was not flushed is gone.").is(Shape::Texts),
         built("stop", "The process is asked to stop.").is(Shape::Texts),
         built("freeze", "The process stands still.").is(Shape::Texts),
-        built("start", "A process that is down starts, a frozen one goes on.").is(Shape::Texts),
+        built("start", "A process that is down starts, a frozen one goes on; in a step, `true`: a client.")
+            .is(Shape::FlagOrTexts),
         built("disconnect", "All its connections are reset.").is(Shape::Texts),
         built("cut", "No packets between it and the others.").is(Shape::Texts),
         built("delay", "Packets take longer.").is(Shape::FormOrTexts(Form::Times)),
@@ -322,44 +342,54 @@ pub static VERBS: Keys = Keys {
         built("lose_disk", "Its disk is replaced by an empty one.").is(Shape::Texts),
         built("drop", "Raw frames vanish: `\"frames\"`.").is(Shape::Words(&["frames"])),
         built("duplicate", "Raw frames arrive twice: `\"frames\"`.").is(Shape::Words(&["frames"])),
-        not_yet("tear_disk", "The end of a file is torn off."),
-        not_yet("clock_jump", "Its wall clock jumps."),
-        not_yet("thaw", "A frozen process goes on."),
-        not_yet("heal", "A cut ends."),
+        built("tear_disk", "The end of a file is torn off.").is(Shape::Texts),
+        built("clock_jump", "Its wall clock jumps.").is(Shape::Texts),
+        built("thaw", "A frozen process goes on.").is(Shape::Texts),
+        built("heal", "Cuts, delays, drops and duplications end: of a fault, or on nodes.").is(Shape::Texts),
+        not_yet("alter", "An administrator changes a declared table."),
     ],
 };
 
-/// `[fault.NAME]`: everything but the verb.
-pub static FAULT: Keys = Keys {
+/// `[fault.NAME]`: when it starts, where a step waits for its turn.
+pub static OCCASION: Keys = Keys {
     owner: "a fault",
     keys: &[
-        built("at", "When it starts, from the start of the run.").is(Shape::Form(Form::Time)),
         built("when", "It starts when this is observed.").is(Shape::Table(&WHEN)),
         built("after", "How long after what `when` waits for.").is(Shape::Form(Form::Time)),
         built("every", "It starts again after this time.").is(Shape::Form(Form::Time)),
         built("times", "How often it starts.").is(Shape::Int(1, 1_000)),
+        built("optional", "It may stay unfired.").is(Shape::Flag),
+    ],
+};
+
+/// `[fault.NAME]` and `[[step]]`: what goes with a verb.
+pub static FAULT: Keys = Keys {
+    owner: "a fault",
+    keys: &[
+        built("at", "When it starts, from the start of the run.").is(Shape::Form(Form::Time)),
         built("restart_after", "After how long the process starts again.").is(Shape::Form(Form::Time)),
         built("thaw_after", "After how long the process goes on.").is(Shape::Form(Form::Time)),
         built("heal_after", "After how long packets pass again.").is(Shape::Form(Form::Time)),
         built("for", "After how long it ends.").is(Shape::Form(Form::Time)),
         built("from", "From whom it is cut, or slowed; left out: from everybody.").is(Shape::Texts),
         built("one_way", "Only packets from the target are stopped.").is(Shape::Flag),
-        built("by", "How much longer packets take.").is(Shape::Form(Form::Times)),
+        built("by", "How much longer packets take, or how far the clock jumps; in a step, who.")
+            .is(Shape::Text),
         built("on", "Between whom.").is(Shape::Texts),
         built("factor", "How many times as long an fsync takes.").is(Shape::Int(2, 1_000_000)),
         built("rate", "The share of frames hit.").is(Shape::Form(Form::Share)),
         built("nth", "The how manieth frame is hit.").is(Shape::Int(1, 4_294_967_295)),
         built("as", "A name for the node that is hit, for later targets.").is(Shape::Text),
-        built("optional", "It may stay unfired.").is(Shape::Flag),
-        not_yet("of", "Whose file is torn."),
-        not_yet("last", "How much is torn off."),
+        built("of", "Which file is torn: `orders/0`.").is(Shape::Text),
+        built("last", "How much is torn off.").is(Shape::Size),
+        not_yet("to", "What `alter` changes."),
     ],
 };
 
 /// Every table of keys.
 pub static ALL: &[&Keys] = &[
     &FILE, &TEXT, &LANGUAGES, &CLUSTER, &ENTITY, &PRODUCER, &PHASE, &CONSUMER, &IF_FAILS, &SERVICE, &NETWORK,
-    &DISK, &DECISIVE, &WHEN, &VERBS, &FAULT,
+    &DISK, &DECISIVE, &WHEN, &STEP, &OCCASION, &VERBS, &FAULT,
 ];
 
 /// Where the tables whose names do not depend on the family stand, with `x` for names that an author chooses.
@@ -374,9 +404,13 @@ pub static PLACED: &[(&str, &Keys)] = &[
     ("service.x", &SERVICE),
     ("network", &NETWORK),
     ("disk", &DISK),
+    ("fault.x", &OCCASION),
     ("fault.x", &FAULT),
     ("fault.x", &VERBS),
     ("fault.x.when", &WHEN),
+    ("step", &STEP),
+    ("step", &FAULT),
+    ("step", &VERBS),
     ("decisive", &DECISIVE),
 ];
 

@@ -42,17 +42,15 @@
 //! assert_eq!(plan.expect("no mistakes").producers[0].messages, Some(500));
 //! ```
 //!
-//! Reading goes through [`tree`] (values with their places), `overlay` (variants), `compile` with `faults`, `settings`
-//! and
-//! `claims` (every mistake, then the plan), [`diagnostic`] (mistakes for people). Every key is declared once in
-//! [`keys`], every measure once in [`measure`], every setting once by its family.
+//! Reading goes through [`tree`] (values with their places), `overlay` (variants), `compile` with `faults`, `steps`,
+//! `settings` and `claims` (every mistake, then the plan), [`diagnostic`] (mistakes for people). Every key is declared
+//! once in [`keys`], every measure once in [`measure`], every setting once by its family.
 //!
 //! Invariant: what is accepted is carried out. What belongs to the language or to the real system and is not modelled
 //! is refused by name.
 //!
-//! Not modelled: scripts (`[[step]]`), exact messages, clients that start or stop by
-//! schedule, failing and pooled consumers, faults on requests, torn disks, clock jumps, triggers on states,
-//! expectations over many seeds, and every family but Kafka.
+//! Not modelled: exact messages, faults on requests, alterations by an administrator, expectations over many seeds,
+//! and every family but Kafka.
 
 pub mod catalog;
 mod claims;
@@ -60,11 +58,13 @@ mod clients;
 mod compile;
 mod copies;
 pub mod diagnostic;
+mod disruptions;
 pub mod expect;
 mod faults;
 mod file;
 pub mod keys;
 pub mod measure;
+mod moments;
 mod names;
 mod overlay;
 pub mod plan;
@@ -73,6 +73,7 @@ mod reader;
 pub mod schema;
 mod settings;
 pub mod shape;
+mod steps;
 mod target;
 pub mod tree;
 mod value;

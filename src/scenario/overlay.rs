@@ -15,6 +15,12 @@ pub(super) fn merge(base: &mut Table, overlay: &Table, named: &[&str], diagnosti
             diagnostics.push(Diagnostic::at(entry.key, message, "belongs to the file as a whole"));
         } else if name == "expect" {
             // Joined elsewhere.
+        } else if name == "step" && matches!(entry.node, Node::List(_)) {
+            // A list replaces the whole script.
+            let mut script = Table::default();
+            script.entries.insert(name.clone(), entry.clone());
+            super::steps::named(&mut script, diagnostics);
+            base.entries.append(&mut script.entries);
         } else if let (true, Node::Table(changes)) = (named.contains(&name.as_str()), &entry.node) {
             let slot = base.entries.entry(name.clone()).or_insert_with(|| Entry {
                 key: entry.key,
@@ -33,15 +39,18 @@ pub(super) fn merge(base: &mut Table, overlay: &Table, named: &[&str], diagnosti
 
 fn merge_named(base: &mut Table, kind: &str, changes: &Table, diagnostics: &mut Vec<Diagnostic>) {
     for (name, entry) in &changes.entries {
-        if entry.node != Node::Bool(false) {
+        if entry.node != Node::Bool(false) && (kind != "step" || base.get(name).is_some()) {
             put(base, name, entry);
-        } else if base.entries.remove(name).is_none() {
-            let message = format!("there is no {kind} `{name}` to remove");
+        } else if base.get(name).is_none() {
+            let does = if entry.node == Node::Bool(false) { "remove" } else { "change" };
+            let message = format!("there is no {kind} `{name}` to {does}");
             let mut diagnostic = Diagnostic::at(entry.key, message, "not declared");
             if let Some(near) = nearest(name, base.entries.keys().map(String::as_str)) {
                 diagnostic = diagnostic.help(format!("did you mean `{near}`?"));
             }
             diagnostics.push(diagnostic);
+        } else {
+            base.entries.remove(name);
         }
     }
 }

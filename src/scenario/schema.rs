@@ -107,6 +107,10 @@ impl Writer {
         match shape {
             Shape::Any => json!({}),
             Shape::Flag => json!({ "type": "boolean" }),
+            Shape::True => json!({ "const": true }),
+            Shape::FlagOrTexts => {
+                json!({ "anyOf": [{ "type": "string" }, texts()[1], { "type": "boolean" }] })
+            }
             Shape::Int(min, max) => whole(min, max),
             Shape::Text => json!({ "type": "string" }),
             Shape::Texts | Shape::FormOrTexts(_) => json!({ "anyOf": texts() }),
@@ -121,6 +125,13 @@ impl Writer {
             }
             Shape::Named(keys) => tables(self.table(keys, extent, owner_of(keys)), extent),
             Shape::Tables(keys) => json!({ "type": "array", "items": self.table(keys, extent, None) }),
+            Shape::Steps(keys) => {
+                let list = json!({ "type": "array", "items": self.table(keys, extent, None) });
+                if extent == Extent::File {
+                    return list;
+                }
+                json!({ "anyOf": [tables(self.table(keys, extent, None), extent), list] })
+            }
             Shape::Cluster(keys) => {
                 let mut properties = self.properties(keys.keys.iter(), extent, Some("cluster"));
                 let roles = self

@@ -10,6 +10,8 @@ pub enum Shape {
     Any,
     /// `true` or `false`.
     Flag,
+    /// `true` and nothing else.
+    True,
     /// A whole number in this range.
     Int(i64, i64),
     /// A string.
@@ -28,6 +30,10 @@ pub enum Shape {
     Table(&'static Keys),
     /// Tables by their names; all of these keys may stand in each.
     Named(&'static [&'static Keys]),
+    /// `true`, or names.
+    FlagOrTexts,
+    /// A script: a list of tables; in a variant, tables by the names of the steps, or a list instead of the file's.
+    Steps(&'static [&'static Keys]),
     /// A list of tables.
     Tables(&'static [&'static Keys]),
     /// The cluster: these keys, and what the family counts and declares.

@@ -16,6 +16,8 @@ pub(super) struct Cast<'a> {
     pub(super) plan: &'a Plan,
     /// Names given by `as`, over all faults.
     pub(super) known_as: BTreeSet<String>,
+    /// The names of faults and steps, which `heal` may name.
+    pub(super) faults: BTreeSet<String>,
 }
 
 impl Cast<'_> {

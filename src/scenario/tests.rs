@@ -113,8 +113,8 @@ fn the_example_becomes_a_plan() {
 
 #[test]
 fn what_is_left_out_has_a_default() {
-    let text = "family = \"kafka\"\n[topic.t]\n[producer.p]\nsend_to = \"t\"\nclient = \"librdkafka\"\n\
-                [consumer.c]\nread_from = \"t\"\n";
+    let text = "family = \"kafka\"\n[topic.t]\n[producer.p]\nsend_to = \"t\"\nmessages = 3\n\
+                client = \"librdkafka\"\n[consumer.c]\nread_from = \"t\"\n";
     let plan =
         read(text).and_then(|file| file.plan(None, &[]).map_err(|_| String::new())).expect("no mistakes");
     assert_eq!((plan.seed, plan.run_for, plan.drain_for), (1, Span::from_secs(30), Span::from_secs(60)));
@@ -291,7 +291,7 @@ fn mistakes_in_faults_are_named() {
         ("kill = 'broker-1'\nthaw_after = '1s'", "`thaw_after` does not belong to `kill`"),
         ("cut = 'broker-1'\nheal_after = '1s'\nfor = '1s'", "fault `f` ends in two ways"),
         ("kil = 'broker-1'", "a fault has no key `kil`"),
-        ("tear_disk = 'broker-1'", "`tear_disk` is not modelled yet"),
+        ("tear_disk = 'broker-1'", "`f` has no `last`"),
         ("drop = 'requests'\nnth = 1", "`drop = \"requests\"` is not modelled yet"),
         ("drop = 'frames'", "fault `f` has neither `rate` nor `nth`"),
         ("slow_disk = 'broker-1'", "`f` has no `factor`"),
@@ -371,15 +371,16 @@ fn settings_are_the_vendors() {
 fn idempotent_producers_are_refused_by_name() {
     let java = |more: &str| {
         let text = format!(
-            "family = 'kafka'\nversion = '2.0'\n[topic.t]\n[producer.p]\nsend_to = 't'\nconfig = {{ {more} }}"
+            "family = 'kafka'\nversion = '2.0'\n[topic.t]\n[producer.p]\nsend_to = 't'\nmessages = 3\n\
+             config = {{ {more} }}"
         );
         read(&text).err().unwrap_or_default()
     };
     assert_eq!(java("'enable.idempotence' = false"), "");
     assert!(java("'enable.idempotence' = true, acks = 'all', retries = 3").contains("is not modelled yet"));
     assert!(java("'enable.idempotence' = true, acks = '1'").contains("refused by the client"));
-    let text =
-        "family = 'kafka'\n[topic.t]\n[producer.p]\nsend_to = 't'\nconfig = { 'delivery.timeout.ms' = 100 }";
+    let text = "family = 'kafka'\n[topic.t]\n[producer.p]\nsend_to = 't'\nmessages = 3\n\
+                config = { 'delivery.timeout.ms' = 100 }";
     assert!(
         read(text)
             .expect_err("a mistake")
@@ -463,7 +464,7 @@ fn expectations_that_claim_nothing_are_mistakes() {
 
 #[test]
 fn names_do_not_mean_two_things() {
-    let producer = |name: &str| messages(&format!("[producer.{name}]\nsend_to = 'orders'"));
+    let producer = |name: &str| messages(&format!("[producer.{name}]\nsend_to = 'orders'\nmessages = 3"));
     assert_eq!(producer("brokers"), ["`brokers` is no name for a producer"]);
     assert_eq!(producer("broker-7"), ["`broker-7` is no name for a producer"]);
     assert_eq!(producer("lost"), ["`lost` is no name for a producer"]);
@@ -475,19 +476,25 @@ fn names_do_not_mean_two_things() {
 #[test]
 fn what_is_not_modelled_yet_is_refused() {
     let table = [
-        ("[[step]]\nkill = 'broker-1'", "`step` is not modelled yet"),
         ("[producer.p]\nsend_to = 'orders'\nmessage = []", "`message` is not modelled yet"),
-        ("[producer.p]\nsend_to = 'orders'\nrouting_key = 'a'", "`routing_key` is not modelled yet"),
+        (
+            "[producer.p]\nsend_to = 'orders'\nrate = 'max'\nrouting_key = 'a'",
+            "`routing_key` is not modelled yet",
+        ),
         (
             "[consumer.c]\nread_from = 'orders'\nconnect_to = 'broker-9'",
             "`broker-9` is no node of this cluster",
         ),
-        ("[producer.p]\nsend_to = 'orders'\nspread = 'by key'", "there is nothing to spread over"),
+        (
+            "[producer.p]\nsend_to = 'orders'\nrate = 'max'\nspread = 'by key'",
+            "there is nothing to spread over",
+        ),
         ("[topic.x]\ncopies = 0", "`copies = 0` is out of range"),
     ];
     for (text, message) in table {
         assert_eq!(messages(text), [message]);
     }
+    assert!(messages("[[step]]\nkill = 'broker-1'").is_empty());
     assert!(read("family = 'rabbitmq'").expect_err("a mistake").contains("is not modelled yet"));
 }
 

@@ -14,8 +14,11 @@ use super::{names, value};
 /// Phases of one producer at most.
 const PHASES_MAX: usize = 1_000;
 
-/// `rate` or `phases`.
+/// `rate` or `phases`; nothing that says when or how much: only steps make it send.
 pub(super) fn phases(reader: &mut Reader, table: &Table) -> Vec<Phase> {
+    if ["rate", "messages", "phases", "message"].iter().all(|key| table.get(key).is_none()) {
+        return Vec::new();
+    }
     let rate = reader.parsed(table, "rate", |node| match node {
         Node::Text(text) => value::rate(text),
         _ => value::rate(""),

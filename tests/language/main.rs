@@ -74,6 +74,7 @@ fn base(family: &str, version: &str) -> String {
 fn opening(table: &str) -> String {
     match table.strip_suffix(".when") {
         _ if table.is_empty() => String::new(),
+        _ if table == "step" => "[[step]]\n".to_owned(),
         Some(fault) => format!("[{fault}]\nkill = \"each of brokers\"\n[{table}]\n"),
         None => format!("[{table}]\n"),
     }
@@ -95,7 +96,7 @@ fn tables(family: &str) -> Vec<String> {
             all.push(format!("{prefix}{table}"));
         }
     }
-    all.extend(["", "variant.v", "text", "text.zh", "decisive"].map(str::to_owned));
+    all.extend(["", "variant.v", "text", "text.zh", "decisive", "step"].map(str::to_owned));
     all
 }
 
@@ -310,9 +311,13 @@ fn schema_and_parser_accept_the_same_values() {
     assert!(differences.is_empty(), "{}", differences.join("\n"));
 }
 
-/// The line in every company in which it is read: a fault's keys beside each verb.
+/// The line in every company in which it is read: a fault's keys beside each verb, `requeue` beside `nack`.
 fn company(table: &str, key: &str, line: &str) -> impl Iterator<Item = String> {
-    let alone = table != "fault.x" || keys::VERBS.find(key).is_some();
+    if key == "requeue" {
+        return vec![format!("nack = \"all\"\n{line}")].into_iter();
+    }
+    let stands_alone = keys::VERBS.find(key).is_some() || table == "step" && keys::STEP.find(key).is_some();
+    let alone = !["fault.x", "step"].contains(&table) || stands_alone;
     let verbs = keys::VERBS.built().filter(move |_| !alone);
     let with = verbs.map(|verb| format!("{verb} = \"each of brokers\"\n")).map(|verb| verb + line);
     let all: Vec<String> = if alone { vec![line.to_owned()] } else { with.collect() };

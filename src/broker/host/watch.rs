@@ -1,22 +1,30 @@
-//! Faults that wait for a moment: "when `checkout` has had 100 sends confirmed".
+//! Who waits for a moment: "when `checkout` has had 100 sends confirmed".
 
 use crate::fact::{Fact, NodeId, Observation};
 use crate::scenario::plan::Moment;
 use crate::sim::Span;
 
-/// A fault that waits.
+/// Who waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Waiter {
+    /// A fault, which starts so long after.
+    Fault(u16, Span),
+    /// The step that the script is at.
+    Script,
+}
+
+/// Somebody who waits.
 #[derive(Clone, Debug)]
 pub(super) struct Watch {
-    pub(super) fault: u16,
-    pub(super) after: Span,
+    pub(super) waiter: Waiter,
     moment: Moment,
     by: Option<Vec<NodeId>>,
     left: u32,
 }
 
 impl Watch {
-    pub(super) fn new(fault: u16, moment: Moment, by: Option<Vec<NodeId>>, nth: u32, after: Span) -> Self {
-        Self { fault, after, moment, by, left: nth.max(1) }
+    pub(super) fn new(waiter: Waiter, moment: Moment, by: Option<Vec<NodeId>>, nth: u32) -> Self {
+        Self { waiter, moment, by, left: nth.max(1) }
     }
 
     /// Whether this observation is the one that it waits for.

@@ -10,7 +10,9 @@
 
 use super::settings;
 use crate::broker::{EntityKind, Field, Finding, Kind, NodeRole, Scope};
-use crate::scenario::plan::{ConsumerPlan, EntityPlan, Plan, ProducerPlan, Then, Value, Verb, Version};
+use crate::scenario::plan::{
+    Action, ConsumerPlan, EntityPlan, Plan, ProducerPlan, Then, Value, Verb, Version,
+};
 
 /// The client libraries; the first is the vendor's own.
 pub const CLIENTS: &[&str] = &["java", "librdkafka"];
@@ -440,5 +442,16 @@ pub fn check_state(plan: &Plan, path: &str) -> Result<(), String> {
             if node { Ok(()) } else { Err(format!("there is no node `{owner}`")) }
         }
         _ => Err(expected.to_owned()),
+    }
+}
+
+/// What a step may tell a client: a position is committed, messages are not acknowledged one by one.
+pub fn check_action(_plan: &Plan, action: &Action) -> Result<(), String> {
+    match action {
+        Action::Ack { .. } | Action::GiveBack { .. } => {
+            Err("Kafka's consumers acknowledge no single messages; they commit a position: `commit = true`"
+                .to_owned())
+        }
+        _ => Ok(()),
     }
 }

@@ -1,5 +1,6 @@
 //! The state that a run begins in: every group is stable, owns its partitions, and has committed offset 0 of each, as
-//! if it had been there before the first message. What that takes is in the coordinator's log, like anything else.
+//! if it had been there before the first message. What that takes is in the coordinator's log, like anything else. A
+//! group whose consumers start later does not exist yet: they begin where `auto.offset.reset` says.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +8,7 @@ use super::client::range;
 use super::config::{ConsumerConfig, group_id};
 use super::content::{Committed, GroupRecord, MemberRecord};
 use super::model::{KafkaModel, Node};
-use crate::scenario::plan::Plan;
+use crate::scenario::plan::{Plan, Starts};
 
 /// The generation of the groups that a run begins with.
 pub(super) const GENERATION: u32 = 1;
@@ -20,6 +21,9 @@ pub(super) fn groups(model: &mut KafkaModel, plan: &Plan) {
     for consumer in &plan.consumers {
         let nodes = node..node + consumer.instances as usize;
         node = nodes.end;
+        if consumer.starts != Starts::AtOnce {
+            continue;
+        }
         let topology = std::sync::Arc::clone(&model.shared.topology);
         let Some(group) = topology.group(&group_id(consumer)) else { continue };
         let topics: Vec<_> =

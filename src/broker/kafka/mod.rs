@@ -22,7 +22,7 @@ mod zookeeper;
 use super::host::{Host, NodeNames};
 use super::{Case, Chain, EntityKind, Family, Field, Finding, Names, NodeRole, Setting, World};
 use crate::fact::FamilyFact;
-use crate::scenario::plan::{ConsumerPlan, Plan, ProducerPlan, Value, Version};
+use crate::scenario::plan::{Action, ConsumerPlan, Plan, ProducerPlan, Value, Version};
 
 use self::model::KafkaModel;
 
@@ -71,6 +71,12 @@ impl Family for Kafka {
     }
     fn check_state(&self, plan: &Plan, path: &str) -> Result<(), String> {
         describe::check_state(plan, path)
+    }
+    fn check_file(&self, plan: &Plan, of: &str) -> Result<(), String> {
+        describe::check_partition(plan, of)
+    }
+    fn check_action(&self, plan: &Plan, action: &Action) -> Result<(), String> {
+        describe::check_action(plan, action)
     }
     fn world(&self, plan: &Plan, seed: u64) -> Box<dyn World> {
         let keeper = match describe::metadata(plan) {

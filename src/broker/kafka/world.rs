@@ -6,10 +6,10 @@ use super::config::Reset;
 use super::control::only;
 use super::model::{KafkaModel, Node};
 use super::promises;
-use crate::broker::host::Hosted;
+use crate::broker::host::{ClientCommand, Hosted};
 use crate::fact::{MessageId, NONE, NodeId, PlaceId, SubscriptionId};
 use crate::scenario::plan::Value;
-use crate::sim::{Engine, Status};
+use crate::sim::{Engine, FileId, Status};
 
 type World = Engine<KafkaModel>;
 
@@ -119,6 +119,41 @@ impl Hosted for KafkaModel {
 
     fn broken_invariants(engine: &World) -> Vec<String> {
         promises::broken(engine)
+    }
+
+    fn file(engine: &World, node: NodeId, of: &str) -> Option<FileId> {
+        let partition = engine.model.shared.topology.partition(of)?;
+        replica(engine, node.0, partition).map(|_| FileId(partition))
+    }
+
+    fn command(engine: &mut World, node: NodeId, command: &ClientCommand<'_>) -> bool {
+        engine.act(node, |model, ctx| match (&mut model.nodes[node.0 as usize], command) {
+            (Node::Producer(producer), ClientCommand::Send(count)) => {
+                producer.told_to_send(*count, ctx);
+                true
+            }
+            (Node::Direct(direct), ClientCommand::Send(count)) => {
+                direct.told_to_send(*count, ctx);
+                true
+            }
+            (Node::Consumer(consumer), ClientCommand::Get(count)) => {
+                consumer.told_to_get(*count, &mut model.shared, ctx);
+                true
+            }
+            (Node::Consumer(consumer), ClientCommand::Commit) => consumer.told_to_commit(ctx),
+            _ => false,
+        })
+    }
+
+    fn is_idle(engine: &World, node: NodeId) -> bool {
+        match &engine.model.nodes[node.0 as usize] {
+            Node::Producer(producer) => producer.is_done(),
+            Node::Direct(direct) => direct.is_done(),
+            Node::Consumer(consumer) => consumer.has_done(|partition, position| {
+                leading(engine, partition).is_none_or(|leading| leading.watermark <= position)
+            }),
+            _ => true,
+        }
     }
 
     fn missing(engine: &World, confirmed: &[MessageId]) -> Vec<MessageId> {

@@ -283,6 +283,22 @@ pub enum Action {
     Expect(Vec<Expectation>),
 }
 
+impl Action {
+    /// Which client does it; none: no client.
+    pub fn by_mut(&mut self) -> Option<&mut String> {
+        match self {
+            Self::Send { by, .. }
+            | Self::Get { by, .. }
+            | Self::Ack { by, .. }
+            | Self::GiveBack { by, .. }
+            | Self::Commit { by }
+            | Self::Close { by }
+            | Self::Start { by } => Some(by),
+            Self::Fault(_) | Self::Expect(_) => None,
+        }
+    }
+}
+
 /// Which of the messages in its hands a consumer means.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WhichMessages {

@@ -47,6 +47,8 @@ pub(in super::super) struct Consumer {
     pub(super) polled_at: Time,
     pub(super) commit_at: Time,
     wake_at: Time,
+    /// It takes only what steps tell it to: how many messages are left to take; [`u32::MAX`]: all there are.
+    pub(super) by_hand: Option<u32>,
     /// A pool's thread that polls has committed, and may hand over when that is answered.
     has_committed: bool,
     /// To the service that it calls for each message.
@@ -94,6 +96,7 @@ impl Consumer {
             polled_at: Time::ZERO,
             commit_at: Time::ZERO,
             wake_at: Time::NEVER,
+            by_hand: wanted.is_by_hand.then_some(0),
             has_committed: false,
             service: wanted
                 .calls
@@ -138,6 +141,43 @@ impl Consumer {
     /// What the application holds and has not finished.
     pub(in super::super) fn held(&self) -> impl Iterator<Item = MessageId> + '_ {
         self.worker.held().map(|item| item.message)
+    }
+
+    /// A step tells it to take messages and process them; none: all that it can get now.
+    pub(in super::super) fn told_to_get(
+        &mut self,
+        count: Option<u32>,
+        shared: &mut Shared,
+        ctx: &mut KafkaCtx<'_>,
+    ) {
+        self.by_hand = Some(count.unwrap_or(u32::MAX));
+        self.go_on(false, shared, ctx);
+    }
+
+    /// A step tells it to commit what it has finished; false: it has no group to commit to.
+    pub(in super::super) fn told_to_commit(&mut self, ctx: &mut KafkaCtx<'_>) -> bool {
+        let is_member = self.membership.is_stable();
+        if is_member {
+            self.commit(ctx);
+        }
+        is_member
+    }
+
+    /// Whether it has done what it was told to. `is_end` says whether nothing is readable from there on.
+    pub(in super::super) fn has_done(&self, is_end: impl Fn(u32, u64) -> bool) -> bool {
+        let has_all = || {
+            self.membership.is_stable()
+                && self
+                    .assigned
+                    .iter()
+                    .all(|own| own.position.is_some_and(|position| is_end(own.partition, position)))
+        };
+        let has_taken = match self.by_hand {
+            None | Some(0) => true,
+            Some(u32::MAX) => has_all(),
+            Some(_) => false,
+        };
+        has_taken && self.worker.is_idle() && !self.membership.is_committing()
     }
 
     #[inline]
@@ -278,13 +318,16 @@ impl Consumer {
         let mut look_at = self.links.tick(ctx);
         look_at = look_at.min(self.keep_membership(ctx));
         // Processing on its own makes no room for a fetch; taking the next messages does.
-        let room = self.worker.room(self.config.max_poll_records);
+        let mut room = self.worker.room(self.config.max_poll_records);
+        if let Some(left) = self.by_hand {
+            room = room.min(left as usize);
+        }
         let is_polled = room > 0;
         if is_polled {
             self.poll(room, shared, ctx);
         }
         self.work(shared, ctx);
-        if is_polled || !is_processed {
+        if is_polled || !is_processed || self.by_hand.is_some() {
             self.fetch(ctx);
         }
         let fetches = self.fetching.iter().flatten().map(|&sent| sent + self.config.request_timeout);
@@ -315,12 +358,12 @@ impl Consumer {
     fn poll(&mut self, mut room: usize, shared: &Shared, ctx: &mut KafkaCtx<'_>) {
         let now = ctx.now();
         self.polled_at = now;
-        let is_manual = !self.config.has_auto_commit;
+        let is_manual = !self.config.has_auto_commit && self.by_hand.is_none();
+        let is_automatic = self.config.has_auto_commit && self.config.client == Client::Java;
         let is_pool = self.worker.is_pool();
         // A pool finishes more while a commit is under way; that waits for the commit of the next poll.
         let may_commit = !(is_pool && std::mem::take(&mut self.has_committed));
-        let is_due =
-            (is_manual && may_commit) || (self.config.client == Client::Java && now >= self.commit_at);
+        let is_due = (is_manual && may_commit) || (is_automatic && now >= self.commit_at);
         if is_due && !self.membership.is_committing() {
             self.commit_at = now + self.config.auto_commit_interval;
             self.commit(ctx);
@@ -339,6 +382,9 @@ impl Consumer {
             while room > 0 {
                 let Some((offset, message)) = assigned.fetched.pop_front() else { break };
                 room -= 1;
+                if let Some(left) = self.by_hand.as_mut().filter(|left| **left < u32::MAX) {
+                    *left -= 1;
+                }
                 assigned.position = Some(offset + 1);
                 assigned.handed = Some(message);
                 if is_pool {
