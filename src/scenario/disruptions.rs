@@ -85,7 +85,7 @@ pub(super) fn alter(reader: &mut Reader, fault: &Fault<'_>, cast: &Cast<'_>) -> 
     }
     let to = reader.table(fault.table, "to")?;
     let known: Vec<&'static str> = kind.fields.iter().map(|field| field.name).collect();
-    reader.check_keys(to, &[&super::keys::ENTITY], &known);
+    reader.check_keys(to, &[&super::keys::ALTERED], &known);
     let mut fields = settings::fields(reader, to, kind.fields);
     fields.extend(settings::config(reader, to, Scope::Entity(kind.table)));
     if fields.is_empty() {

@@ -334,7 +334,10 @@ impl<'a> Reading<'a> {
                 continue;
             }
             let nodes: Vec<_> = hits.iter().map(|seen| seen.node).collect();
-            let text = format!("{} {} (fault {})", self.names(&nodes), happened(&fault.verb), fault.name);
+            let text = match &fault.verb {
+                Verb::Alter { kind, name, .. } => format!("{kind} {name} changed (fault {})", fault.name),
+                verb => format!("{} {} (fault {})", self.names(&nodes), happened(verb), fault.name),
+            };
             self.link(Some(first.at), &format!("fault {}", fault.name), text);
             self.remedy(Remedy::WithoutFault(index as u16));
         }

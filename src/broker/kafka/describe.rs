@@ -8,11 +8,10 @@
 //! the newer group protocol. Java producers of 3.0.1 and later are idempotent
 //! by default: a scenario says `"enable.idempotence" = false` there, or is refused.
 
+use super::alter::{self, partitions_max};
 use super::settings;
 use crate::broker::{EntityKind, Field, Finding, Kind, NodeRole, Scope};
-use crate::scenario::plan::{
-    Action, ConsumerPlan, EntityPlan, Plan, ProducerPlan, Then, Value, Verb, Version,
-};
+use crate::scenario::plan::{Action, ConsumerPlan, EntityPlan, Plan, ProducerPlan, Then, Value, Version};
 
 /// The client libraries; the first is the vendor's own.
 pub const CLIENTS: &[&str] = &["java", "librdkafka"];
@@ -84,43 +83,6 @@ pub fn partitions(topic: &EntityPlan) -> i64 {
     }
 }
 
-/// How many partitions a topic has in the end, if an administrator adds some.
-pub fn partitions_max(plan: &Plan, topic: &EntityPlan) -> i64 {
-    let added = plan.faults.iter().filter_map(|fault| match &fault.verb {
-        Verb::Alter { kind: "topic", name, fields } if *name == topic.name => {
-            match fields.get("partitions") {
-                Some(Value::Int(count)) => Some(*count),
-                _ => None,
-            }
-        }
-        _ => None,
-    });
-    added.fold(partitions(topic), i64::max)
-}
-
-/// What an administrator may change of a running topic: it may have more partitions.
-fn check_alters(plan: &Plan, findings: &mut Vec<Finding>) {
-    for fault in &plan.faults {
-        let Verb::Alter { name, fields, .. } = &fault.verb else { continue };
-        for (field, value) in fields {
-            let path = ["fault", fault.name.as_str(), "to", field];
-            let Some(topic) = plan.entities.iter().find(|topic| topic.name == *name) else { continue };
-            match value {
-                Value::Int(count) if field == "partitions" => {
-                    if *count <= partitions(topic) {
-                        let message = format!("`{name}` has {} partitions already", partitions(topic));
-                        findings.push(finding(&path, message, "Kafka adds partitions; it takes none away"));
-                    }
-                }
-                _ => {
-                    let message = format!("changing `{field}` while it runs is not modelled yet");
-                    findings.push(finding(&path, message, "`partitions` can be added"));
-                }
-            }
-        }
-    }
-}
-
 /// What is wrong with a plan that reads well.
 pub fn check(plan: &Plan) -> Vec<Finding> {
     let mut findings = Vec::new();
@@ -132,7 +94,7 @@ pub fn check(plan: &Plan) -> Vec<Finding> {
         check_producer(plan, producer, &mut findings);
     }
     check_reach(plan, &mut findings);
-    check_alters(plan, &mut findings);
+    alter::check(plan, &mut findings);
     for consumer in &plan.consumers {
         check_consumer(consumer, &mut findings);
         if plan
@@ -148,7 +110,7 @@ pub fn check(plan: &Plan) -> Vec<Finding> {
     findings
 }
 
-fn finding(path: &[&str], message: impl Into<String>, help: &str) -> Finding {
+pub(super) fn finding(path: &[&str], message: impl Into<String>, help: &str) -> Finding {
     let help = (!help.is_empty()).then(|| help.to_owned());
     Finding { path: path.iter().map(|part| (*part).to_owned()).collect(), message: message.into(), help }
 }

@@ -2,6 +2,7 @@
 
 use smallvec::SmallVec;
 
+use super::alter::partitions_max;
 use super::config::{BrokerConfig, TopicConfig};
 use super::control::{ClusterState, Electoral};
 use super::describe;
@@ -131,7 +132,7 @@ impl Topology {
             grows: false,
         };
         for entity in &plan.entities {
-            let (initial, count) = (describe::partitions(entity), describe::partitions_max(plan, entity));
+            let (initial, count) = (describe::partitions(entity), partitions_max(plan, entity));
             let config = TopicConfig::new(plan, Some(entity));
             let numbers: Vec<_> = (0..count as u32).collect();
             topology.add_topic(&entity.name, &config, &numbers, initial as u32);
