@@ -299,7 +299,9 @@ impl<M: Hosted> Host<M> {
                 });
             }
         }
-        met.into_iter().for_each(|waiter| self.met(waiter));
+        for waiter in met {
+            self.met(waiter);
+        }
     }
 
     /// Looks whether the world is in a state that somebody waits for.

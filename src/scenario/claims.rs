@@ -60,10 +60,13 @@ pub(super) fn read(
 pub(super) fn states(reader: &mut Reader, table: &Table, plan: &Plan) -> Vec<Expectation> {
     let mut all = Vec::new();
     for (path, entry) in leaves(table) {
-        let is_state = matches!(subject(reader.family, plan, &path), Ok(Subject::State));
-        if is_state && path.ends_with(".fate")
-            || matches!(subject(reader.family, plan, &path), Ok(Subject::Measure(_) | Subject::Fired))
-        {
+        let is_other = match subject(reader.family, plan, &path) {
+            // A message's fate is read from the run's ledger.
+            Ok(Subject::State) => path.rsplit_once('.').is_some_and(|(_, what)| what == "fate"),
+            Ok(Subject::Measure(_) | Subject::Fired) => true,
+            _ => false,
+        };
+        if is_other {
             let message = format!("`{}` is no state of the world", shown(&path));
             reader.report(Diagnostic::at(entry.key, message, "expected a state such as `orders/0.leader`"));
             continue;

@@ -75,7 +75,7 @@ pub(super) fn read(reader: &mut Reader, file: &Table, plan: &Plan) -> (Vec<StepP
         }
         let step = Step { name, entry, table, cast: &cast };
         let next = plan.faults.len() + acts.len();
-        steps.extend(step.read(reader, next, &mut acts));
+        steps.push(step.read(reader, next, &mut acts));
     }
     (steps, acts)
 }
@@ -132,7 +132,7 @@ struct Step<'t> {
 }
 
 impl Step<'_> {
-    fn read(&self, reader: &mut Reader, next: usize, acts: &mut Vec<FaultPlan>) -> Option<StepPlan> {
+    fn read(&self, reader: &mut Reader, next: usize, acts: &mut Vec<FaultPlan>) -> StepPlan {
         let otherwise: Vec<_> = OTHERWISE.iter().map(|(key, _)| *key).collect();
         reader.check_keys(self.table, &[&STEP, &FAULT, &VERBS], &otherwise);
         if self.table.get("name").is_some() && reader.text(self.table, "name").is_some() {
@@ -169,7 +169,7 @@ impl Step<'_> {
             let message = format!("step `{}` cannot do that", shown(self.name));
             reader.report(Diagnostic::at(self.entry.key, message, why));
         }
-        Some(StepPlan { name: self.name.to_owned(), at, wait, wait_until, action })
+        StepPlan { name: self.name.to_owned(), at, wait, wait_until, action }
     }
 
     /// `wait = "5s"`; or `wait = false`, which makes `send` not wait for answers.
@@ -260,7 +260,12 @@ impl Step<'_> {
                 let count = reader.int(self.table, "send", 1, COUNT_MAX)? as u32;
                 Action::Send { count, by: nobody, is_awaited }
             }
-            "get" => Action::Get { count: self.count(reader)?, by: nobody },
+            "get" => {
+                let is_all = matches!(self.table.get(verb)?.node, Node::Text(ref text) if text == "all");
+                let count =
+                    if is_all { None } else { Some(reader.int(self.table, verb, 1, COUNT_MAX)? as u32) };
+                Action::Get { count, by: nobody }
+            }
             "ack" => Action::Ack { which: self.which(reader, verb)?, by: nobody },
             "commit" | "close" | "start" => {
                 self.only_true(reader, verb)?;
@@ -289,14 +294,6 @@ impl Step<'_> {
             reader.report(Diagnostic::at(entry.at, message, "expected `true`").help(help));
         }
         is_true.then_some(())
-    }
-
-    /// `get = 3` or `get = "all"`.
-    fn count(&self, reader: &mut Reader) -> Option<Option<u32>> {
-        if matches!(self.table.get("get").map(|entry| &entry.node), Some(Node::Text(text)) if text == "all") {
-            return Some(None);
-        }
-        reader.int(self.table, "get", 1, COUNT_MAX).map(|count| Some(count as u32))
     }
 
     /// `ack = [3, 4]`, `ack = 3` or `ack = "all"`.

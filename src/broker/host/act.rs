@@ -3,7 +3,7 @@
 use super::{ENDINGS, Ending, Host, Hosted, Imposed, Undo};
 use crate::broker::Firing;
 use crate::fact::{Down, Fact, NodeId};
-use crate::scenario::plan::{FaultPlan, Target, Verb, Which};
+use crate::scenario::plan::{Config, FaultPlan, Target, Verb, Which};
 use crate::sim::{Condition, Engine, Frames, LinkEffect};
 
 impl<M: Hosted> Host<M> {
@@ -40,21 +40,11 @@ impl<M: Hosted> Host<M> {
             Verb::Kill(target) => self.on_each(target, Engine::kill, Undo::Start),
             Verb::PowerOff(target) => self.on_each(target, Engine::power_off, Undo::Start),
             Verb::Stop(target) => {
-                let (hit, undo) = self.on_each(target, Engine::stop, Undo::Start);
-                for &node in &hit {
-                    if self.stopping.iter().all(|&(stopping, _)| stopping != node) {
-                        self.stopping.push((node, false));
-                    }
-                }
-                (hit, undo)
+                let mut hit = self.find(target);
+                hit.retain(|&node| self.ask_to_stop(node));
+                (hit.clone(), Some(Undo::Start(hit)))
             }
-            Verb::LoseDisk(target) => {
-                let lose = |engine: &mut Engine<M>, node| {
-                    engine.lose_disk(node);
-                    true
-                };
-                self.on_each(target, lose, Undo::Start)
-            }
+            Verb::LoseDisk(target) => self.on_each(target, lose_disk, Undo::Start),
             Verb::Freeze(target) => self.on_each(target, Engine::freeze, Undo::Thaw),
             Verb::Disconnect(target) => (self.on_each(target, Engine::disconnect, Undo::Thaw).0, None),
             Verb::Start(target) => {
@@ -98,21 +88,17 @@ impl<M: Hosted> Host<M> {
                 }
                 (nodes, None)
             }
-            Verb::Alter { kind, name, fields } => {
-                let acted = M::alter(&mut self.engine, kind, name, fields);
-                let by = M::resolve(&self.engine, "controller");
-                (
-                    if !acted {
-                        Vec::new()
-                    } else if by.is_empty() {
-                        vec![NodeId(0)]
-                    } else {
-                        by
-                    },
-                    None,
-                )
-            }
+            Verb::Alter { kind, name, fields } => (self.alter(kind, name, fields), None),
         }
+    }
+
+    /// An administrator changes a table; it counts as the controller's doing.
+    fn alter(&mut self, kind: &str, name: &str, fields: &Config) -> Vec<NodeId> {
+        if !M::alter(&mut self.engine, kind, name, fields) {
+            return Vec::new();
+        }
+        let by = M::resolve(&self.engine, "controller");
+        if by.is_empty() { vec![NodeId(0)] } else { by }
     }
 
     fn on_each(
@@ -223,6 +209,11 @@ impl<M: Hosted> Host<M> {
         }
         hit
     }
+}
+
+fn lose_disk<M: Hosted>(engine: &mut Engine<M>, node: NodeId) -> bool {
+    engine.lose_disk(node);
+    true
 }
 
 fn frames_of(which: Which) -> Frames {

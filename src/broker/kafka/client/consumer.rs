@@ -198,7 +198,8 @@ impl Consumer {
         match input {
             Input::Packet(conn, Packet::FetchResponse(response)) => self.fetched(conn, response, shared),
             Input::Timer(Timer::Processed(thread)) => {
-                if !self.call(thread, ctx) && self.processed(thread, shared, ctx) {
+                let is_over = !self.call(thread, ctx) && self.processed(thread, shared, ctx);
+                if is_over {
                     return ctx.exit();
                 }
             }

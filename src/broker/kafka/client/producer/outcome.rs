@@ -10,6 +10,8 @@ use crate::app::{Answer, Doubt, OWN_WRITE};
 use crate::fact::{Fact, MessageId};
 use crate::sim::{ConnId, Span, Time};
 
+type Batches = SmallVec<[(u32, Batch); 1]>;
+
 impl Producer {
     pub(super) fn answered(&mut self, conn: ConnId, response: &ProduceResponse, ctx: &mut KafkaCtx<'_>) {
         let Some(broker) = self.links.broker_of(conn) else { return };
@@ -162,7 +164,6 @@ impl Producer {
         for broker in 0..self.requests.len() {
             for at in 0..self.requests[broker].len() {
                 let request = &mut self.requests[broker][at];
-                type Batches = SmallVec<[(u32, Batch); 1]>;
                 let (late, rest): (Batches, Batches) = std::mem::take(&mut request.batches)
                     .into_iter()
                     .partition(|(_, batch)| batch.created + timeout <= now);
