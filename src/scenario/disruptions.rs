@@ -89,8 +89,10 @@ pub(super) fn alter(reader: &mut Reader, fault: &Fault<'_>, cast: &Cast<'_>) -> 
     let mut fields = settings::fields(reader, to, kind.fields);
     fields.extend(settings::config(reader, to, Scope::Entity(kind.table)));
     if fields.is_empty() {
-        let entry = fault.table.get("to")?;
-        reader.report(Diagnostic::at(entry.at, "wrong value for `to`", "changes nothing"));
+        // Else what stands there is wrong, which has been said.
+        if let Some(entry) = fault.table.get("to").filter(|_| to.entries.is_empty()) {
+            reader.report(Diagnostic::at(entry.at, "wrong value for `to`", "changes nothing"));
+        }
         return None;
     }
     Some(Verb::Alter { kind: kind.table, name: name.to_owned(), fields })

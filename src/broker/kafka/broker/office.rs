@@ -9,7 +9,7 @@
 //! mode): leaders write to ZooKeeper themselves, without blocking; before KIP-380, that a change which a leader made
 //! itself (of the ISR) tells a process that has taken the place of another one nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use super::super::control::{Brokers, ClusterState, PartitionState, only, reassess};
@@ -18,12 +18,10 @@ use super::super::packet::{ControllerRequest, ControllerResponse, Packet, ZooKee
 use super::super::story::{self, Kind};
 use super::Broker;
 use crate::fact::NodeId;
-use crate::sim::{ConnId, Span, Time};
+use crate::sim::{ConnId, Span};
 
 /// How long it waits before it tries to reach a broker again.
 const RETRY: Span = Span::from_millis(100);
-/// Brokers do not answer updates in this model: one that was sent so long ago counts as answered.
-const ANSWER_TIME: Span = Span::from_secs(5);
 
 /// A controller in office.
 #[derive(Clone, Debug)]
@@ -38,7 +36,7 @@ pub(super) struct Office {
     /// The processes of the brokers that it has dealt with. Another process of a live broker means that the broker
     /// died in between, unnoticed.
     processes: Vec<u32>,
-    /// Before KIP-380: what each broker was told last.
+    /// Before KIP-380: what each broker was told.
     told: BTreeMap<u16, Told>,
     links: BTreeMap<u16, (ConnId, bool)>,
     pub(super) stopping: Brokers,
@@ -46,12 +44,11 @@ pub(super) struct Office {
     asked_to_stop: Vec<(ConnId, u16)>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 struct Told {
-    /// What was sent before the last time, and is answered surely.
-    before: Option<Arc<ClusterState>>,
-    last: Arc<ClusterState>,
-    at: Time,
+    answered: Option<Arc<ClusterState>>,
+    /// Sent and not answered, oldest first.
+    sent: VecDeque<Arc<ClusterState>>,
 }
 
 #[derive(Clone, Debug)]
@@ -216,12 +213,24 @@ impl Broker {
         true
     }
 
+    /// A broker answered the oldest of the updates that it was sent.
+    pub(super) fn office_answered(&mut self, conn: ConnId) {
+        let Some(office) = &mut self.office else { return };
+        let found = office.links.iter().find(|(_, (known, _))| *known == conn);
+        if let Some(told) = found.and_then(|(broker, _)| office.told.get_mut(broker)) {
+            told.answered = told.sent.pop_front().or(told.answered.take());
+        }
+    }
+
     pub(super) fn office_closed(&mut self, conn: ConnId, ctx: &mut KafkaCtx<'_>) {
         let Some(office) = &mut self.office else { return };
         let found = office.links.iter().find(|(_, (known, _))| *known == conn);
         if let Some((&broker, _)) = found {
             office.links.remove(&broker);
-            office.untold(broker, ctx.now());
+            // What was not answered is sent again.
+            if let Some(told) = office.told.get_mut(&broker) {
+                told.sent.clear();
+            }
             ctx.timer(RETRY, Timer::Office);
         }
     }
@@ -267,23 +276,13 @@ impl Office {
     /// Tells a broker how things are. Before KIP-380 a request says only what has changed since the last one: a process
     /// that has taken the place of another one, unnoticed, is not told what that one knew (KAFKA-1120).
     fn tell(&mut self, broker: u16, conn: ConnId, state: &Arc<ClusterState>, ctx: &mut KafkaCtx<'_>) {
-        let known = self.told.remove(&broker).map(|told| told.last);
         if self.names_processes {
             return send_update(conn, Arc::clone(state), ctx);
         }
-        send_update(conn, changed(known.as_deref(), state), ctx);
-        self.told.insert(broker, Told { before: known, last: Arc::clone(state), at: ctx.now() });
-    }
-
-    /// The connection broke: a request that had not been answered is sent again.
-    fn untold(&mut self, broker: u16, now: Time) {
-        let Some(told) = self.told.get_mut(&broker) else { return };
-        if now.since(told.at) < ANSWER_TIME {
-            match told.before.take() {
-                Some(before) => told.last = before,
-                None => _ = self.told.remove(&broker),
-            }
-        }
+        let told = self.told.entry(broker).or_default();
+        let known = told.sent.back().or(told.answered.as_ref());
+        send_update(conn, changed(known.map(Arc::as_ref), state), ctx);
+        told.sent.push_back(Arc::clone(state));
     }
 }
 
