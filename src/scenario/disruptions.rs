@@ -68,6 +68,7 @@ pub(super) fn jump(reader: &mut Reader, fault: &Fault<'_>) -> Option<i64> {
 /// `alter = "topic orders", to = { partitions = 4 }`.
 pub(super) fn alter(reader: &mut Reader, fault: &Fault<'_>, cast: &Cast<'_>) -> Option<Verb> {
     fault.require(reader, "to");
+    let to = reader.table(fault.table, "to");
     let entry = fault.table.get("alter")?;
     let text = reader.text(fault.table, "alter")?.to_owned();
     let (table, name) = text.split_once(' ').unwrap_or((&text, ""));
@@ -83,7 +84,7 @@ pub(super) fn alter(reader: &mut Reader, fault: &Fault<'_>, cast: &Cast<'_>) -> 
         let message = format!("there is no {} `{}`", kind.table, shown(name));
         reader.report_relation(suggest(Diagnostic::at(entry.at, message, "not declared"), name, names()));
     }
-    let to = reader.table(fault.table, "to")?;
+    let to = to?;
     let known: Vec<&'static str> = kind.fields.iter().map(|field| field.name).collect();
     reader.check_keys(to, &[&super::keys::ALTERED], &known);
     let mut fields = settings::fields(reader, to, kind.fields);

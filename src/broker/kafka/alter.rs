@@ -7,8 +7,8 @@
 //!
 //! Source: `TopicCommand`, `KafkaController.PartitionModifications`, `ReplicationControlManager.createPartitions`,
 //! `ConfigHandler`.
-//! Not modelled: how long a changed setting takes to reach the brokers (none here); `unclean.leader.election.enable` and
-//! everything else that brokers do not read with each append; settings of brokers.
+//! Not modelled: how long a changed setting takes to reach the brokers (none here); `unclean.leader.election.enable`
+//! and everything else that brokers do not read with each append; settings of brokers.
 
 use std::sync::Arc;
 

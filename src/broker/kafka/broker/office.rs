@@ -119,10 +119,8 @@ impl Broker {
             self.office = None;
             return;
         }
-        let bounced = match shared.topology.rules.has_broker_epochs {
-            true => bounced(&office.processes, state, self.id),
-            false => 0,
-        };
+        let has_epochs = shared.topology.rules.has_broker_epochs;
+        let bounced = if has_epochs { bounced(&office.processes, state, self.id) } else { 0 };
         let live = state.live & !bounced;
         let mut next = ClusterState::clone(state);
         let mut changes: Vec<(u32, PartitionState)> = Vec::new();

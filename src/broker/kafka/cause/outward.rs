@@ -52,8 +52,8 @@ impl Reading<'_> {
         if self.case.plan.version < Version(2, 0, 0) {
             self.setting(
                 "logs may differ",
-                "before 2.0 a follower asks its leader once where its last epoch ends, and may keep what the leader \
-                 never had (KIP-279)",
+                "before 2.0 a follower asks its leader once where its last epoch ends, and may keep what \
+                 the leader never had (KIP-279)",
             );
             self.remedy(Remedy::Set("version = \"2.0\"".to_owned()));
         }
