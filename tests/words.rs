@@ -202,7 +202,8 @@ fn what_cannot_be_processed_is_sent_on() {
     let claims = "[expect]\nbilling.processed = 8\nbilling.dead_lettered = 1\n\
                   \"shop#3.fate\" = \"dead_lettered\"\n";
     assert_eq!(dead_letters("", claims).1, [""; 0], "nobody reads it there");
-    let repair = "[consumer.repair]\nread_from = \"dead\"\nconfig = { \"auto.offset.reset\" = \"earliest\" }\n\
+    let repair = "[consumer.repair]\nread_from = \"dead\"\n\
+                  config = { \"auto.offset.reset\" = \"earliest\" }\n\
                   [expect]\nbilling.dead_lettered = 1\nrepair.addressed = 1\nrepair.order = \"3\"\n";
     assert_eq!(dead_letters("", repair).1, [""; 0], "whoever reads it gets the same message");
 }

@@ -26,6 +26,8 @@ use crate::fact::{Fact, MessageId, SubscriptionId};
 use crate::scenario::plan::{Plan, Then};
 use crate::sim::{ConnId, Input, Time};
 
+mod calls;
+
 /// One instance of a consuming application, with its client library.
 #[derive(Clone, Debug)]
 pub(in super::super) struct Consumer {
@@ -237,35 +239,6 @@ impl Consumer {
             _ => {}
         }
         self.go_on(is_processed, shared, ctx);
-    }
-
-    /// The last part of processing: the service does its part. Whether there is one that was asked.
-    #[inline]
-    fn call(&mut self, thread: u16, ctx: &mut KafkaCtx<'_>) -> bool {
-        let Some(line) = &mut self.service else { return false };
-        let Some(message) = self.worker.working(thread) else { return false };
-        line.call(message, None, ctx);
-        true
-    }
-
-    /// What the service answered, if it did: whether the process ends because of it.
-    fn service_said(
-        &mut self,
-        input: &Input<Packet, Timer>,
-        shared: &mut Shared,
-        ctx: &mut KafkaCtx<'_>,
-    ) -> Option<bool> {
-        let answers = self.service.as_mut()?.on(input, ctx);
-        let mut said = None;
-        for called in answers {
-            let Some(thread) = self.worker.thread_of(called.message) else { continue };
-            if called.error.is_some() {
-                self.worker.refuse();
-            }
-            let is_over = self.processed(thread, shared, ctx);
-            said = Some(is_over || said == Some(true));
-        }
-        said
     }
 
     fn start(&mut self, ctx: &mut KafkaCtx<'_>) {
