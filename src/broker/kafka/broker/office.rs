@@ -104,7 +104,7 @@ impl Broker {
             self.office = None;
             return;
         }
-        let bounced = bounced(&office.processes, state, self.id);
+        let bounced = bounced(&office.processes, state);
         let live = state.live & !bounced;
         let mut next = ClusterState::clone(state);
         let mut changes: Vec<(u32, PartitionState)> = Vec::new();
@@ -236,12 +236,9 @@ impl Broker {
     }
 }
 
-/// The live brokers whose process is not the one that was dealt with. A controller that has just started itself and
-/// was told nothing yet knows that only of itself.
-fn bounced(dealt_with: &[u32], state: &ClusterState, own: u16) -> Brokers {
-    if dealt_with.is_empty() {
-        return state.live & only(own);
-    }
+/// The live brokers whose process is not the one that was dealt with. A controller that has just started itself was
+/// told nothing yet: whoever is registered is alive, and leads on what it led.
+fn bounced(dealt_with: &[u32], state: &ClusterState) -> Brokers {
     let others = dealt_with.iter().zip(&state.incarnations).enumerate().filter(|(_, (old, new))| old != new);
     others.fold(0, |bounced, (broker, _)| bounced | only(broker as u16)) & state.live
 }
