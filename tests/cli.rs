@@ -163,6 +163,29 @@ fn lists_and_lessons_fit_80_columns() {
 }
 
 #[test]
+fn a_run_can_be_told_in_sentences_and_written_to_a_file() {
+    let path = file("trace.jsonl", "");
+    let said = mqlab(&["run", "kafka/unclean-election", "--narrate", "--trace", &path]);
+    assert_eq!((said.code, said.err.as_str()), (0, ""));
+    assert!(said.out.lines().all(|line| line.chars().count() <= 80), "{}", said.out);
+    for sentence in ["desk#2 is confirmed", "broker-1 stopped (fault leader-stops)", "nobody leads notes/0"] {
+        assert!(said.out.contains(sentence), "{sentence} is missing in\n{}", said.out);
+    }
+    let trace = std::fs::read_to_string(&path).expect("the trace is written");
+    let lines: Vec<Value> =
+        trace.lines().map(|line| serde_json::from_str(line).expect("it is JSON")).collect();
+    let stored = |line: &&Value| line["what"] == "stored" && line["message"] == "desk#2";
+    assert_eq!(lines.iter().filter(stored).count(), 2, "on two brokers");
+    assert!(lines.is_sorted_by_key(|line| line["at_ns"].as_u64()));
+
+    let nowhere = mqlab(&["run", "kafka/unclean-election", "--trace", "no/such/folder/trace.jsonl"]);
+    assert_eq!((nowhere.code, nowhere.out.as_str()), (4, ""));
+    assert!(nowhere.err.contains("no/such/folder/trace.jsonl"), "{}", nowhere.err);
+    let both = mqlab(&["run", "kafka/unclean-election", "--narrate", "--format", "json"]);
+    assert_eq!((both.code, both.out.as_str()), (2, ""));
+}
+
+#[test]
 fn a_run_as_json_has_the_shape_of_the_contract() {
     let said = mqlab(&["run", "kafka/unclean-election", "--variant", "unclean", "--format", "json"]);
     assert_eq!((said.code, said.err.as_str(), said.out.lines().count()), (0, "", 1));

@@ -8,10 +8,11 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::sync::LazyLock;
+use std::sync::atomic::AtomicBool;
 use std::{env, fs, thread};
 
 use mqlab::broker;
-use mqlab::lab::check::claims;
+use mqlab::lab::check::{Suite, check, claims};
 use mqlab::lab::explain::Question;
 use mqlab::lab::run::{Outcome, Run};
 use mqlab::lab::{About, Source};
@@ -113,6 +114,32 @@ fn every_variants_claims_are_broken_by_another_setting() {
             assert!(is_broken, "{}: no other variant breaks what it claims", title(own));
         }
     }
+}
+
+/// What is claimed of many seeds together, too.
+#[test]
+fn every_share_over_seeds_holds() {
+    let has_shares =
+        |played: &&Played| played.outcomes.iter().any(|outcome| outcome.plan.over_seeds.is_some());
+    let lessons: Vec<Lesson<'_>> = ALL
+        .iter()
+        .filter(has_shares)
+        .map(|played| Lesson { scenario: &played.scenario, about: About::default() })
+        .collect();
+    assert!(!lessons.is_empty());
+    let suites: Vec<_> = lessons.iter().map(|lesson| Suite::new(lesson).expect("no mistakes")).collect();
+    check(&suites, 1, 2, &AtomicBool::new(false), &mut |report| {
+        let Some(report) = report else { return };
+        for checked in report.checked {
+            assert!(
+                checked.holds,
+                "{}: {}, observed {:?}",
+                title(&report.outcome),
+                checked.text,
+                checked.observed
+            );
+        }
+    });
 }
 
 #[test]

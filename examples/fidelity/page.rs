@@ -94,7 +94,7 @@ impl Row {
             (Some(Measured::Time(Some(time))), _) => Some(time.as_millis() / 1000.0),
             (Some(Measured::Rate(rate)), _) => *rate,
             (Some(Measured::State(state)), _) => Measured::State(state.clone()).to_string().parse().ok(),
-            (Some(Measured::Time(None)) | None, _) => None,
+            (Some(Measured::Time(None) | Measured::Share { .. }) | None, _) => None,
         };
         let text = number.map_or_else(
             || "never".to_owned(),

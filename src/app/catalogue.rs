@@ -1,6 +1,8 @@
 //! Which message is whose.
 
-use super::keys::Keying;
+use std::sync::Arc;
+
+use super::keys::{KeyNames, Keying};
 use crate::fact::{MessageId, ProducerId};
 use crate::scenario::plan::Plan;
 use crate::sim::Chunked;
@@ -11,6 +13,9 @@ use crate::sim::draw::{self, Purpose};
 pub struct Catalogue {
     origins: Chunked<Origin>,
     keys: Vec<Keying>,
+    key_names: Arc<KeyNames>,
+    /// By producer: the bytes of a message that is not written by itself.
+    sizes: Vec<u32>,
     seed: u64,
 }
 
@@ -33,15 +38,17 @@ impl Origin {
 impl Catalogue {
     /// No message yet.
     pub fn new(plan: &Plan, seed: u64) -> Self {
-        let keys = plan.producers.iter().map(Keying::of).collect();
-        Self { origins: Chunked::new(), keys, seed }
+        let key_names = KeyNames::of(plan);
+        let keys = plan.producers.iter().map(|one| Keying::of(one, &key_names)).collect();
+        let sizes = plan.producers.iter().map(|one| one.size_bytes).collect();
+        Self { origins: Chunked::new(), keys, key_names: Arc::new(key_names), sizes, seed }
     }
 
     /// No message yet; `keys` says for each producer how many keys it uses.
     #[cfg(test)]
     pub fn with_keys(seed: u64, keys: &[Option<u32>]) -> Self {
         let keys = keys.iter().map(|keys| keys.map_or(Keying::None, Keying::Even)).collect();
-        Self { origins: Chunked::new(), keys, seed }
+        Self { keys, seed, ..Self::default() }
     }
 
     /// A message fell due.
@@ -59,7 +66,19 @@ impl Catalogue {
     pub fn key(&self, message: MessageId) -> Option<u32> {
         let origin = self.origin(message);
         let keying = &self.keys[origin.producer.0 as usize];
-        keying.key(|| draw::bits(self.seed, Purpose::Key, origin.identity(), 0))
+        keying.key(origin.number, || draw::bits(self.seed, Purpose::Key, origin.identity(), 0))
+    }
+
+    /// The bytes of the message's payload.
+    pub fn size(&self, message: MessageId) -> u32 {
+        let origin = self.origin(message);
+        let producer = origin.producer.0 as usize;
+        self.keys[producer].size(origin.number).unwrap_or(self.sizes[producer])
+    }
+
+    /// How keys are written.
+    pub fn key_names(&self) -> &Arc<KeyNames> {
+        &self.key_names
     }
 
     /// How many messages there are.

@@ -4,7 +4,7 @@
 //! Everything that belongs to the workload is drawn as a function of (seed, purpose, producer, number), so that a
 //! changed setting leaves it as it was.
 //!
-//! Not modelled: exact messages, a store that is slow or away.
+//! Not modelled: a store that is slow or away.
 
 mod books;
 mod catalogue;
@@ -19,6 +19,7 @@ mod worker;
 pub use books::{OWN_WRITE, Written};
 pub use catalogue::{Catalogue, Origin};
 pub use direct::Direct;
+pub use keys::KeyNames;
 pub use sender::{Answer, Doubt, Sender};
 pub use service::{Alarm, CALL_TIMEOUT, CallError, Called, Carries, Line, Service, Talk};
 pub use store::{Recorded, Store};

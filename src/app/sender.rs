@@ -108,7 +108,7 @@ impl Sender {
     pub fn has_more(&self) -> bool {
         match self.told {
             None => self.number <= self.messages && self.due < self.ends,
-            Some(left) => left > 0,
+            Some(left) => left > 0 && self.number <= self.messages,
         }
     }
 

@@ -60,6 +60,7 @@ impl Check {
         let (mut summary, mut written) = (Summary::default(), Ok(()));
         let mut cases = Vec::new();
         let planned = check(&suites, self.seeds.get(), jobs, &INTERRUPTED, &mut |one| {
+            let Some(one) = one else { return progress.advance() };
             if written.is_ok() {
                 summary.count(&one.status);
                 if self.junit.is_some() {
@@ -67,7 +68,7 @@ impl Check {
                 }
                 progress.clear();
                 written = out.write_all(self.line(&one).as_bytes());
-                progress.show(summary.made());
+                progress.show();
             }
             if written.is_err() {
                 INTERRUPTED.store(true, Ordering::Relaxed);
@@ -132,16 +133,24 @@ fn outcome(summary: &Summary) -> Exit {
 /// How many runs were made, on standard error, if somebody sees it.
 struct Progress {
     is_seen: bool,
+    made: u64,
 }
 
 impl Progress {
     fn new() -> Self {
-        Self { is_seen: std::io::stderr().is_terminal() }
+        Self { is_seen: std::io::stderr().is_terminal(), made: 0 }
     }
 
-    fn show(&mut self, made: u64) {
+    /// One more run was made.
+    fn advance(&mut self) {
+        self.made += 1;
+        self.clear();
+        self.show();
+    }
+
+    fn show(&mut self) {
         if self.is_seen {
-            let _ = write!(std::io::stderr(), "{made} runs so far");
+            let _ = write!(std::io::stderr(), "{} runs so far", self.made);
         }
     }
 

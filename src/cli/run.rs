@@ -1,15 +1,21 @@
 //! `run`, `matrix` and `explain`: one scenario, looked at closely.
 
-use std::io::Write;
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::PathBuf;
 
 use clap::Args;
 
 use super::exit::{Exit, Failure};
 use super::{Change, Choice, Format, jobs, open};
+use crate::broker::Details;
 use crate::lab::check::{claims, others};
 use crate::lab::explain::{Explanation, Question};
+use crate::lab::run::Outcome;
 use crate::lab::{Source, matrix, run};
 use crate::ledger::expectation::Checked;
+use crate::report::narrate::Narrator;
+use crate::report::trace::Tracer;
 use crate::report::{self, json, text};
 
 /// `mqlab run`.
@@ -22,6 +28,12 @@ pub(super) struct Run {
     /// How the report is written.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
+    /// Tell what happened, sentence by sentence.
+    #[arg(long)]
+    narrate: bool,
+    /// Write every observation to this file, one JSON object a line.
+    #[arg(long, value_name = "FILE")]
+    trace: Option<PathBuf>,
 }
 
 /// `mqlab matrix`.
@@ -48,6 +60,11 @@ pub(super) struct Explain {
 
 impl Run {
     pub(super) fn execute(&self, out: &mut dyn Write) -> Result<Exit, Failure> {
+        if self.narrate && self.format == Format::Json {
+            let text =
+                "error: --narrate tells a run in sentences; --format json has none\n  = help: --trace FILE";
+            return Err(Failure::Usage(text.to_owned()));
+        }
         let source = open::scenario(&self.scenario)?;
         match self.format {
             Format::Text => self.text(out, source.as_ref()),
@@ -58,7 +75,8 @@ impl Run {
     fn text(&self, out: &mut dyn Write, source: &dyn Source) -> Result<Exit, Failure> {
         let question = self.choice.question(source, None);
         let explanation = question.run().map_err(Failure::Usage)?;
-        print_lesson(out, source, &explanation, &self.choice.change.sets)
+        let told = self.tell(source, &explanation.outcome)?;
+        print_lesson(out, source, &explanation, &self.choice.change.sets, told.as_deref())
     }
 
     fn json(&self, out: &mut dyn Write, source: &dyn Source) -> Result<Exit, Failure> {
@@ -68,8 +86,40 @@ impl Run {
         let outcome = run::Run::new(source.family(), &plan, seed).outcome(&[]);
         let others = others(source, &outcome, sets).map_err(Failure::Usage)?;
         let checked = claims(&outcome, &others);
+        self.tell(source, &outcome)?;
         writeln!(out, "{}", json::run(&outcome, &checked))?;
         Ok(exit(&checked))
+    }
+
+    /// Does the run again, with details: the sentences, if they are wanted, and the trace, if that is.
+    fn tell(&self, source: &dyn Source, outcome: &Outcome) -> Result<Option<String>, Failure> {
+        if !self.narrate && self.trace.is_none() {
+            return Ok(None);
+        }
+        let (plan, family) = (&outcome.plan, source.family());
+        let run = run::Run::new(family, plan, outcome.seed);
+        // Names are asked of a run that ended: it knows everything that there ever was.
+        let ended = run.drive(Details::Off, &mut |_| {});
+        let mut narrator = self.narrate.then(|| Narrator::new(plan, family, &ended));
+        let fail = |path: &PathBuf, source| Failure::Write { path: path.display().to_string(), source };
+        let tracer = Tracer { plan, family, names: &ended, layout: ended.ledger.layout() };
+        let mut file = None;
+        if let Some(path) = &self.trace {
+            file = Some(BufWriter::new(File::create(path).map_err(|why| fail(path, why))?));
+        }
+        let mut written = Ok(());
+        run.drive(Details::On, &mut |slice| {
+            if let Some(narrator) = &mut narrator {
+                narrator.observe(slice);
+            }
+            if let (Some(file), Ok(())) = (&mut file, &written) {
+                written = tracer.write(slice, file);
+            }
+        });
+        if let (Some(path), Some(mut file)) = (&self.trace, file) {
+            written.and_then(|()| file.flush()).map_err(|why| fail(path, why))?;
+        }
+        Ok(narrator.map(Narrator::text))
     }
 }
 
@@ -113,7 +163,7 @@ pub(super) fn lesson(out: &mut dyn Write, name: &str) -> Result<Exit, Failure> {
     let source = open::scenario(name)?;
     let question = Question { source: source.as_ref(), variant: None, seed: None, sets: &[], message: None };
     let explanation = question.run().map_err(Failure::Usage)?;
-    print_lesson(out, source.as_ref(), &explanation, &[])
+    print_lesson(out, source.as_ref(), &explanation, &[], None)
 }
 
 fn print_lesson(
@@ -121,12 +171,19 @@ fn print_lesson(
     source: &dyn Source,
     explanation: &Explanation,
     sets: &[String],
+    narration: Option<&str>,
 ) -> Result<Exit, Failure> {
     let others = others(source, &explanation.outcome, sets).map_err(Failure::Usage)?;
     let checked = claims(&explanation.outcome, &others);
     let variants = source.variants();
-    let lesson =
-        text::Lesson { about: source.about(), variants: &variants, explanation, checked: &checked, sets };
+    let lesson = text::Lesson {
+        about: source.about(),
+        variants: &variants,
+        explanation,
+        checked: &checked,
+        sets,
+        narration,
+    };
     write!(out, "{}", lesson.text())?;
     Ok(exit(&checked))
 }

@@ -1,5 +1,8 @@
 //! Check: every variant of every scenario, with every seed, against what it claims.
 //!
+//! A claim over seeds is judged once all of its runs are made; what came of it stands in the report of the variant's
+//! first seed. The reports of such a scenario come when all of its runs are made.
+//!
 //! Invariant: what established nothing (no claim, a fault that never fired, a bound hit) is never reported as passed.
 
 use std::collections::BTreeMap;
@@ -8,6 +11,8 @@ use std::sync::atomic::AtomicBool;
 use super::run::{Outcome, Run};
 use super::{Source, plans, pool, replay};
 use crate::ledger::expectation::{Checked, evaluate, needs, paths};
+use crate::ledger::measure::Measured;
+use crate::scenario::expect::Expectation;
 use crate::scenario::plan::Plan;
 
 /// What came of checking one variant with one seed.
@@ -46,7 +51,7 @@ impl<'a> Suite<'a> {
     /// The plans of all variants; the error is for people.
     pub fn new(source: &'a dyn Source) -> Result<Self, String> {
         let plans = plans(source, &[])?;
-        let claims = plans.iter().flat_map(|plan| &plan.expectations);
+        let claims = plans.iter().flat_map(Plan::claims);
         let states = claims.flat_map(paths).map(str::to_owned).collect();
         Ok(Self { source, plans, states })
     }
@@ -62,36 +67,138 @@ impl<'a> Suite<'a> {
     }
 }
 
-/// Checks all suites with `seeds` seeds each, on `jobs` threads, and hands the reports on in the order of suites, then
-/// seeds, then variants. Returns how many reports were to come.
+impl Suite<'_> {
+    /// How many seeds a variant needs beyond these, for what it claims over seeds.
+    fn more(&self, variant: usize, seeds: u64) -> u64 {
+        let over = self.plans[variant].over_seeds.as_ref();
+        over.map_or(0, |over| u64::from(over.seeds)).saturating_sub(seeds)
+    }
+
+    /// How many runs there are: every variant with so many seeds, then what is claimed over more.
+    fn runs(&self, seeds: u64) -> u64 {
+        let more: u64 = (0..self.plans.len()).map(|variant| self.more(variant, seeds)).sum();
+        (self.plans.len() as u64).saturating_mul(seeds).saturating_add(more)
+    }
+
+    /// Variant and seed of a run.
+    fn run(&self, number: u64, seeds: u64) -> (usize, u64) {
+        let variants = self.plans.len() as u64;
+        if number / variants < seeds {
+            return ((number % variants) as usize, number / variants);
+        }
+        let (mut left, mut variant) = (number - variants * seeds, 0);
+        while left >= self.more(variant, seeds) {
+            left -= self.more(variant, seeds);
+            variant += 1;
+        }
+        (variant, seeds + left)
+    }
+}
+
+/// What became of a run.
+struct Made {
+    suite: usize,
+    variant: usize,
+    seed: u64,
+    /// It is the last one of its suite.
+    is_last: bool,
+    outcome: Outcome,
+}
+
+/// Checks all suites with `seeds` seeds each, and with as many more as their claims over seeds need, on `jobs`
+/// threads, and hands the reports on in the order of suites, then seeds, then variants. Each run is told of when it is
+/// made: with none. Returns how many reports were to come.
 pub fn check(
     suites: &[Suite<'_>],
     seeds: u64,
     jobs: usize,
     stop: &AtomicBool,
-    take: &mut dyn FnMut(Report),
+    take: &mut dyn FnMut(Option<Report>),
 ) -> usize {
-    let runs = |suite: &Suite<'_>| (suite.plans.len() as u64).saturating_mul(seeds);
-    let count = suites.iter().map(runs).fold(0, u64::saturating_add) as usize;
+    let count = suites.iter().map(|suite| suite.runs(seeds)).fold(0, u64::saturating_add) as usize;
     let work = |number: usize| {
-        let mut number = number as u64;
-        let mut index = 0;
-        while number >= runs(&suites[index]) {
-            number -= runs(&suites[index]);
+        let (mut number, mut index) = (number as u64, 0);
+        while number >= suites[index].runs(seeds) {
+            number -= suites[index].runs(seeds);
             index += 1;
         }
-        let variants = suites[index].plans.len() as u64;
-        (index, suites[index].outcome((number % variants) as usize, number / variants))
+        let suite = &suites[index];
+        let (variant, seed) = suite.run(number, seeds);
+        let is_last = number + 1 == suite.runs(seeds);
+        Made { suite: index, variant, seed, is_last, outcome: suite.outcome(variant, seed) }
     };
     // A claim may read another variant's run with the same seed: they are judged when all of them are there.
     let mut group = Vec::new();
-    pool::in_order(jobs, count, stop, &work, &mut |(suite, outcome)| {
-        group.push(outcome);
-        if group.len() == suites[suite].plans.len() {
-            reports(std::mem::take(&mut group)).into_iter().for_each(&mut *take);
+    let mut shares = Shares::default();
+    pool::in_order(jobs, count, stop, &work, &mut |made: Made| {
+        take(None);
+        let plans = &suites[made.suite].plans;
+        shares.count(plans, &made);
+        if made.seed < seeds {
+            group.push(made.outcome);
+        }
+        if made.seed < seeds && group.len() == plans.len() {
+            let reports = reports(std::mem::take(&mut group));
+            if plans.iter().all(|plan| plan.over_seeds.is_none()) {
+                return reports.into_iter().for_each(|report| take(Some(report)));
+            }
+            shares.held.extend(reports);
+        }
+        if made.is_last {
+            let reports = std::mem::take(&mut shares).reports(plans);
+            for report in reports {
+                take(Some(report));
+            }
         }
     });
-    count
+    let reported = |suite: &Suite<'_>| (suite.plans.len() as u64).saturating_mul(seeds);
+    suites.iter().map(reported).fold(0, u64::saturating_add) as usize
+}
+
+/// What one suite claims over seeds, as far as its runs are made.
+#[derive(Default)]
+struct Shares {
+    /// By variant and claim: in how many runs it held.
+    held_in: BTreeMap<(usize, usize), u64>,
+    /// By variant: what keeps a run from counting.
+    spoiled: BTreeMap<usize, String>,
+    /// Reports that wait for that; the first ones are of the first seed, in the order of the variants.
+    held: Vec<Report>,
+}
+
+impl Shares {
+    fn count(&mut self, plans: &[Plan], made: &Made) {
+        let Some(over) = &plans[made.variant].over_seeds else { return };
+        if made.seed >= u64::from(over.seeds) {
+            return;
+        }
+        let look_up = |variant: Option<&str>, path: &str| match variant {
+            None => made.outcome.value(path),
+            Some(_) => None,
+        };
+        for (index, share) in over.shares.iter().enumerate() {
+            let holds = evaluate(&share.condition, &look_up).holds;
+            *self.held_in.entry((made.variant, index)).or_default() += u64::from(holds);
+        }
+        if let Some(reason) = emptiness(&made.outcome).into_iter().next() {
+            self.spoiled.entry(made.variant).or_insert(format!("with seed {}, {reason}", made.outcome.seed));
+        }
+    }
+
+    fn reports(mut self, plans: &[Plan]) -> Vec<Report> {
+        for (variant, plan) in plans.iter().enumerate() {
+            let (Some(over), Some(report)) = (&plan.over_seeds, self.held.get_mut(variant)) else { continue };
+            let checked = over.shares.iter().enumerate().map(|(index, share)| {
+                let n = self.held_in.get(&(variant, index)).copied().unwrap_or(0);
+                let measured = Measured::Share { n, of: u64::from(over.seeds) };
+                let path = share.condition.path.clone();
+                let claim = Expectation { text: share.text.clone(), path, test: share.test.clone() };
+                evaluate(&claim, &|_, _| Some(measured.clone()))
+            });
+            report.judge_shares(checked.collect(), self.spoiled.remove(&variant));
+        }
+        self.held
+    }
 }
 
 /// Judges the runs of all variants with one seed.
@@ -135,14 +242,35 @@ impl Report {
     }
 }
 
+impl Report {
+    /// What came of the claims over seeds, and of the first of their runs that establishes nothing.
+    fn judge_shares(&mut self, shares: Vec<Checked>, spoiled: Option<String>) {
+        if self.status != Status::Failed && shares.iter().any(|checked| !checked.holds) {
+            self.replay = replay::command("check", &self.outcome.plan.scenario, None, None, &[]);
+        }
+        self.checked.extend(shares);
+        self.status = status(&self.outcome, &self.checked);
+        if let (Some(reason), Status::Passed) = (spoiled, &self.status) {
+            self.status = Status::Nothing(vec![reason]);
+        }
+    }
+}
+
 fn status(outcome: &Outcome, checked: &[Checked]) -> Status {
     if checked.iter().any(|checked| !checked.holds) {
         return Status::Failed;
     }
     let mut reasons = Vec::new();
-    if checked.is_empty() {
+    if checked.is_empty() && outcome.plan.over_seeds.is_none() {
         reasons.push("it claims nothing".to_owned());
     }
+    reasons.extend(emptiness(outcome));
+    if reasons.is_empty() { Status::Passed } else { Status::Nothing(reasons) }
+}
+
+/// Why a run establishes nothing, whatever is claimed of it.
+fn emptiness(outcome: &Outcome) -> Vec<String> {
+    let mut reasons = Vec::new();
     if outcome.verdict.messages.sent == 0 {
         reasons.push("nothing was sent".to_owned());
     }
@@ -155,20 +283,21 @@ fn status(outcome: &Outcome, checked: &[Checked]) -> Status {
     if let Some(bound) = &outcome.bound {
         reasons.push(format!("it was stopped by the bound of {bound}"));
     }
-    if reasons.is_empty() { Status::Passed } else { Status::Nothing(reasons) }
+    reasons
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::lab::fake::{FakeScenario, expect, leader_dies};
-    use crate::scenario::expect::{Comparison, Expectation, Operand, Test};
+    use crate::scenario::expect::{Comparison, Operand, OverSeeds, Quantity, Share, Test};
     use crate::sim::Span;
 
     fn lines(scenario: &FakeScenario, seeds: u64, jobs: usize) -> Vec<String> {
         let suites = [Suite::new(scenario).unwrap()];
         let mut lines = Vec::new();
         let count = check(&suites, seeds, jobs, &AtomicBool::new(false), &mut |report| {
+            let Some(report) = report else { return };
             let variant = report.outcome.plan.variant.clone().unwrap_or_default();
             lines.push(format!("{variant} {} {:?}", report.outcome.seed, report.status));
         });
@@ -215,5 +344,35 @@ mod tests {
         assert_eq!(reasons[0], r#"acks=1 42 Nothing(["the fault leader-dies never fired"])"#);
         scenario.faults[0].optional = true;
         assert_eq!(lines(&scenario, 1, 1)[0], "acks=1 42 Passed");
+    }
+
+    #[test]
+    fn a_share_of_many_runs_is_judged_with_the_first_seed() {
+        let mut scenario = FakeScenario::new();
+        let share = |least: f64| OverSeeds {
+            seeds: 9,
+            shares: vec![Share {
+                text: format!("over 9 seeds lost >= 1 in >= {least}%"),
+                condition: expect("lost", Comparison::AtLeast, 1.0),
+                test: Test::Compare(Comparison::AtLeast, Operand::Quantity(Quantity::Percent(least))),
+            }],
+        };
+        scenario.over_seeds = Some(share(100.0));
+        for (seeds, jobs) in [(1, 1), (2, 4), (20, 2)] {
+            let found = lines(&scenario, seeds, jobs);
+            assert_eq!(found.len() as u64, 2 * seeds);
+            assert_eq!(found[..2], ["acks=1 42 Passed", "acks=all 42 Failed"]);
+        }
+        let suites = [Suite::new(&scenario).unwrap()];
+        let (mut runs, mut failed) = (0, None);
+        check(&suites, 2, 2, &AtomicBool::new(false), &mut |report| match report {
+            None => runs += 1,
+            Some(report) if report.status == Status::Failed => failed = Some(report),
+            Some(_) => {}
+        });
+        assert_eq!(runs, 18);
+        let failed = failed.unwrap();
+        assert_eq!(failed.checked[0].observed.as_ref().unwrap().to_string(), "0.0% (0 of 9 runs)");
+        assert_eq!(failed.replay, "mqlab check fake/acks-one");
     }
 }

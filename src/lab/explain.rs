@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Source;
 use super::run::{Fired, Outcome, Run};
-use crate::broker::{Case, Chain, Details, Names, Remedy, World};
-use crate::fact::{MessageId, NodeId, PlaceId, SubscriptionId};
+use crate::broker::{Case, Chain, Details, Names, Remedy};
+use crate::fact::{MessageId, SubscriptionId};
 use crate::ledger::trace::{Trace, Wanted};
 use crate::ledger::{Fate, Ledger, NONE};
 use crate::scenario::plan::{Action, FaultPlan, Plan, Target, Trigger};
@@ -202,7 +202,6 @@ fn chains(run: &Run<'_>, wanted: &BTreeSet<(u16, u32)>) -> (Chains, BTreeMap<(u1
     let mut trace = Trace::new(Wanted::These(wanted.clone()));
     let ended = run.drive(Details::On, &mut |slice| trace.observe(slice));
     let outcome = run.conclude(&ended, &[]);
-    let naming = Naming { world: ended.world.as_ref(), ledger: &ended.ledger };
     let (mut chains, mut names) = (Chains::new(), BTreeMap::new());
     for subscription in &outcome.verdict.subscriptions {
         let id = ended.ledger.layout().subscription(&subscription.name).unwrap_or(NONE);
@@ -218,10 +217,10 @@ fn chains(run: &Run<'_>, wanted: &BTreeSet<(u16, u32)>) -> (Chains, BTreeMap<(u1
                 fate: fate.name(),
                 history: trace.history(message),
                 events: trace.events(),
-                names: &naming,
+                names: &ended,
             };
             let identity = ended.ledger.identity(message);
-            names.insert(identity, naming.message(message));
+            names.insert(identity, ended.message(message));
             chains.insert((id, identity), (fate, run.family.explain(&case)));
         }
     }
@@ -301,24 +300,6 @@ fn pin(faults: &mut Vec<FaultPlan>, fired: &[Fired]) {
         }
         true
     });
-}
-
-/// The names of a run that ended.
-struct Naming<'a> {
-    world: &'a dyn World,
-    ledger: &'a Ledger,
-}
-
-impl Names for Naming<'_> {
-    fn node(&self, node: NodeId) -> String {
-        self.world.node_name(node)
-    }
-    fn place(&self, place: PlaceId) -> String {
-        self.world.place_name(place)
-    }
-    fn message(&self, message: MessageId) -> String {
-        self.ledger.name(message)
-    }
 }
 
 #[cfg(test)]

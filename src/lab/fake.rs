@@ -10,7 +10,7 @@ use crate::broker::{
     Progress, Remedy, Setting, World,
 };
 use crate::fact::{Fact, FamilyFact, MessageId, NodeId, Observation, PlaceId, ProducerId, SubscriptionId};
-use crate::scenario::expect::{Comparison, Expectation, Operand, Quantity, Test};
+use crate::scenario::expect::{Comparison, Expectation, Operand, OverSeeds, Quantity, Test};
 use crate::scenario::plan::{
     ClusterPlan, ConsumerPlan, FaultPlan, NetworkPlan, Phase, Plan, ProducerPlan, Rate, Target, Trigger,
     Value, Verb, Version,
@@ -55,6 +55,7 @@ pub(crate) fn plan(consumers: &[&str]) -> Plan {
         faults: Vec::new(),
         steps: Vec::new(),
         expectations: Vec::new(),
+        over_seeds: None,
     }
 }
 
@@ -75,6 +76,7 @@ pub(crate) struct FakeScenario {
     about: About,
     pub(crate) faults: Vec<FaultPlan>,
     pub(crate) expectations: Vec<Expectation>,
+    pub(crate) over_seeds: Option<OverSeeds>,
 }
 
 impl FakeScenario {
@@ -89,7 +91,12 @@ impl FakeScenario {
             facts: vec!["F03".to_owned()],
             claims: vec!["S45".to_owned()],
         };
-        Self { about, faults: vec![leader_dies(Span::from_millis(505))], expectations: vec![] }
+        Self {
+            about,
+            faults: vec![leader_dies(Span::from_millis(505))],
+            expectations: vec![],
+            over_seeds: None,
+        }
     }
 }
 
@@ -125,6 +132,7 @@ impl Source for FakeScenario {
         plan.producers[0].config.insert("acks".to_owned(), Value::Text(acks.to_owned()));
         plan.faults.clone_from(&self.faults);
         plan.expectations.clone_from(&self.expectations);
+        plan.over_seeds.clone_from(&self.over_seeds);
         Ok(plan)
     }
 }

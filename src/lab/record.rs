@@ -137,7 +137,10 @@ impl Recording {
     pub fn new(family: &dyn Family, plan: &Plan, seed: u64) -> Self {
         let mut world = family.world(plan, seed);
         world.want_details(Details::On);
-        let ledger = Ledger::new(Arc::new(Layout::new(family, plan)));
+        let mut ledger = Ledger::new(Arc::new(Layout::new(family, plan)));
+        if super::run::wants_order(plan) {
+            ledger.keep_order();
+        }
         let start = Instant { world, ledger };
         let root = Branch { origin: None, notable: Vec::new(), head: start.clone(), framed_at: 0 };
         let first = Keyframe { branch: BranchId(0), instant: start.clone() };

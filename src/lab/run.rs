@@ -6,8 +6,8 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::broker::{Details, Family, Firing, Progress, World};
-use crate::fact::{Observation, SubscriptionId};
+use crate::broker::{Details, Family, Firing, Names, Progress, World};
+use crate::fact::{MessageId, NodeId, Observation, PlaceId, SubscriptionId};
 use crate::ledger::expectation::{self, Checked};
 use crate::ledger::measure::Measured;
 use crate::ledger::{End, Layout, Ledger, NONE, Verdict};
@@ -87,6 +87,19 @@ pub struct Ended {
     pub checked: Vec<Checked>,
 }
 
+/// The names of a run that ended: all that there ever were.
+impl Names for Ended {
+    fn node(&self, node: NodeId) -> String {
+        self.world.node_name(node)
+    }
+    fn place(&self, place: PlaceId) -> String {
+        self.world.place_name(place)
+    }
+    fn message(&self, message: MessageId) -> String {
+        self.ledger.name(message)
+    }
+}
+
 impl<'a> Run<'a> {
     /// A run with the usual bound on events.
     pub fn new(family: &'static dyn Family, plan: &'a Plan, seed: u64) -> Self {
@@ -95,17 +108,24 @@ impl<'a> Run<'a> {
 
     /// Runs to the end and judges. `states` are paths of other variants' claims that read this run's state.
     pub fn outcome(&self, states: &[String]) -> Outcome {
-        let ended = self.drive(Details::Off, &mut |_| {});
+        let ended = self.drive_for(states, Details::Off, &mut |_| {});
         self.conclude(&ended, states)
     }
 
     /// Runs to the end, showing every slice of observations to `fold`.
     pub fn drive(&self, details: Details, fold: &mut dyn FnMut(&[Observation])) -> Ended {
+        self.drive_for(&[], details, fold)
+    }
+
+    fn drive_for(&self, states: &[String], details: Details, fold: &mut dyn FnMut(&[Observation])) -> Ended {
         announce(self.plan, self.seed);
         let layout = Arc::new(Layout::new(self.family, self.plan));
         let mut world = self.family.world(self.plan, self.seed);
         world.want_details(details);
         let mut ledger = Ledger::new(layout);
+        if states.iter().any(|path| asks_for_order(path)) || wants_order(self.plan) {
+            ledger.keep_order();
+        }
         let end = Time::ZERO + self.plan.run_for + self.plan.drain_for;
         let mut checked = Vec::new();
         let bound = advance(world.as_mut(), end, self.events_max, Goal::Quiet, &mut |seen| match seen {
@@ -146,7 +166,7 @@ impl<'a> Run<'a> {
             let fault = self.plan.faults.get(firing.fault as usize)?;
             Some(Fired { fault: fault.name.clone(), node: world.node_name(firing.node), at: firing.at })
         });
-        let own = self.plan.expectations.iter().flat_map(expectation::paths);
+        let own = self.plan.claims().flat_map(expectation::paths);
         let read = |path: &str| Some((path.to_owned(), state(world.as_ref(), ledger, &verdict, path)?));
         Outcome {
             plan: self.plan.clone(),
@@ -277,7 +297,7 @@ pub fn judge(world: &dyn World, ledger: &Ledger) -> Verdict {
 }
 
 /// The copies that wait, for every subscription and for nobody.
-fn copies(world: &dyn World, ledger: &Ledger) -> Vec<Vec<crate::fact::MessageId>> {
+fn copies(world: &dyn World, ledger: &Ledger) -> Vec<Vec<MessageId>> {
     let subscriptions = ledger.layout().subscriptions.len() as u16;
     let ids = (0..subscriptions).map(SubscriptionId).chain([NONE]);
     ids.map(|id| world.waiting(id)).collect()
@@ -293,9 +313,22 @@ fn state(world: &dyn World, ledger: &Ledger, verdict: &Verdict, path: &str) -> O
         let fates = verdict.subscriptions.iter().filter_map(|one| one.by_message[index]);
         let mut names: Vec<_> = fates.map(crate::ledger::Fate::name).collect();
         names.dedup();
-        Some(Value::Text(names.join(", ")))
+        Some(names.join(", "))
     };
-    fate().or_else(|| world.state(path))
+    fate().or_else(|| ledger.order(path)).map(Value::Text).or_else(|| world.state(path))
+}
+
+/// Whether a claim of the plan is about the order of deliveries.
+pub(super) fn wants_order(plan: &Plan) -> bool {
+    let steps = plan.steps.iter().filter_map(|step| match &step.action {
+        Some(Action::Expect(claims)) => Some(claims),
+        _ => None,
+    });
+    plan.claims().chain(steps.flatten()).flat_map(expectation::paths).any(asks_for_order)
+}
+
+fn asks_for_order(path: &str) -> bool {
+    path.rsplit('.').next() == Some("order")
 }
 
 thread_local! {

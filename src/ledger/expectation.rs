@@ -77,9 +77,8 @@ fn written(value: &Value) -> String {
 
 fn holds(observed: &Measured, comparison: Comparison, quantity: &Quantity) -> bool {
     let (left, right) = match (observed, *quantity) {
-        (Measured::Count { n, of }, Quantity::Percent(percent)) => {
-            let share = (*of > 0).then(|| *n as f64 * 100.0 / *of as f64);
-            (share, percent)
+        (Measured::Count { .. } | Measured::Share { .. }, Quantity::Percent(percent)) => {
+            (observed.percent(), percent)
         }
         (Measured::Time(_), Quantity::Millis(right)) | (_, Quantity::Number(right)) => {
             (number(observed), right)
@@ -96,7 +95,7 @@ fn number(measured: &Measured) -> Option<f64> {
         Measured::Time(time) => time.map(crate::sim::Span::as_millis),
         Measured::Rate(rate) => *rate,
         Measured::State(Value::Int(number)) => Some(*number as f64),
-        Measured::State(_) => None,
+        Measured::State(_) | Measured::Share { .. } => None,
     }
 }
 

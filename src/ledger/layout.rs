@@ -28,6 +28,8 @@ pub struct Sender {
     pub is_told: bool,
     /// The user hears "done" when the application's own database has a write, not when the message is confirmed.
     pub writes: bool,
+    /// Messages that have names, and their numbers.
+    named: Vec<(String, u32)>,
     /// The first of its instances, counted over all producers.
     first_instance: u16,
     /// Which subscriptions its messages are addressed to.
@@ -51,6 +53,7 @@ impl Layout {
                 name: producer.name.clone(),
                 is_told: producer.service().is_some() || family.confirms(plan, producer),
                 writes: producer.own_write.is_some(),
+                named: producer.named().map(|(name, number)| (name.to_owned(), number)).collect(),
                 first_instance: owners.len() as u16,
                 leads_to,
             });
@@ -95,7 +98,7 @@ impl Layout {
         self.subscriptions.get(id.0 as usize).map_or("none", String::as_str)
     }
 
-    /// Producer and number of `checkout#17`, or of `17` when there is one producer.
+    /// Producer and number of `checkout#17` and `checkout#long`, or of `17` and `long` when there is one producer.
     pub fn parse_message(&self, name: &str) -> Option<(u16, u32)> {
         let (producer, number) = match name.rsplit_once('#') {
             Some((producer, number)) => {
@@ -104,6 +107,8 @@ impl Layout {
             None if self.producers.len() == 1 => (0, name),
             None => return None,
         };
-        Some((producer as u16, number.parse().ok()?))
+        let named = || self.producers[producer].named.iter().find(|(name, _)| name == number);
+        let number = number.parse().ok().or_else(|| named().map(|(_, number)| *number))?;
+        Some((producer as u16, number))
     }
 }

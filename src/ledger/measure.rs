@@ -22,6 +22,23 @@ pub enum Measured {
     Rate(Option<f64>),
     /// The world's state.
     State(Value),
+    /// In so many runs out of so many.
+    Share {
+        /// In how many.
+        n: u64,
+        /// Out of how many.
+        of: u64,
+    },
+}
+
+impl Measured {
+    /// So many out of so many, in percent; none: out of none.
+    pub fn percent(&self) -> Option<f64> {
+        match *self {
+            Self::Count { n, of } | Self::Share { n, of } => (of > 0).then(|| n as f64 * 100.0 / of as f64),
+            _ => None,
+        }
+    }
 }
 
 impl Measured {
@@ -29,6 +46,7 @@ impl Measured {
     pub fn to_json(&self) -> serde_json::Value {
         match self {
             Self::Count { n, .. } => (*n).into(),
+            Self::Share { .. } => self.to_string().into(),
             Self::Time(time) => time.map(|time| time.to_string()).into(),
             Self::Rate(rate) => (*rate).into(),
             Self::State(Value::Bool(truth)) => (*truth).into(),
@@ -42,6 +60,9 @@ impl std::fmt::Display for Measured {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Count { n, .. } => write!(f, "{n}"),
+            Self::Share { n, of } => {
+                write!(f, "{:.1}% ({n} of {of} runs)", self.percent().unwrap_or_default())
+            }
             Self::Time(Some(time)) => write!(f, "{time}"),
             Self::Rate(Some(rate)) => write!(f, "{rate:.1}/s"),
             Self::Time(None) | Self::Rate(None) => write!(f, "nothing"),

@@ -9,6 +9,7 @@
 use std::sync::Arc;
 
 use crate::fact::{Fact, GivenUp, MessageId, Observation, SubscriptionId};
+use crate::scenario::order::Line;
 use crate::sim::{Chunked, Span, Time};
 
 mod availability;
@@ -35,6 +36,8 @@ pub struct Ledger {
     messages: Chunked<Message>,
     subscriptions: Vec<Column>,
     instances: Vec<Availability>,
+    /// By subscription: every delivery, and whether there was one before, if anybody asks for the order.
+    order: Option<Vec<Chunked<(MessageId, bool)>>>,
 }
 
 /// What is kept for one subscription.
@@ -56,8 +59,14 @@ impl Ledger {
             messages: Chunked::new(),
             subscriptions: vec![Column::default(); layout.subscriptions.len()],
             instances: vec![Availability::default(); layout.instances()],
+            order: None,
             layout,
         }
+    }
+
+    /// Keeps in which order messages are handed over from now on.
+    pub fn keep_order(&mut self) {
+        self.order = Some(vec![Chunked::new(); self.subscriptions.len()]);
     }
 
     /// Folds a slice of observations, which follows the slice before.
@@ -157,8 +166,10 @@ impl Ledger {
 
     fn delivered(&mut self, id: MessageId, subscription: SubscriptionId) {
         let column = &mut self.subscriptions[subscription.0 as usize];
-        if column.receptions[id.0 as usize].deliver() {
-            column.redelivered += 1;
+        let is_again = column.receptions[id.0 as usize].deliver();
+        column.redelivered += u64::from(is_again);
+        if let Some(order) = &mut self.order {
+            order[subscription.0 as usize].push((id, is_again));
         }
     }
 
@@ -217,6 +228,23 @@ impl Ledger {
             message.number == number && self.layout.producer_of(message.instance) == producer
         };
         self.messages.iter().position(is_it).map(|index| MessageId(index as u32))
+    }
+
+    /// In which order messages were handed to the subscription of that name, `billing.order`; without a name, to the
+    /// only consumer.
+    pub fn order(&self, path: &str) -> Option<String> {
+        let owner = if path == "order" { None } else { Some(path.strip_suffix(".order")?) };
+        let index = match owner {
+            None => 0,
+            Some(owner) => self.layout.subscription(owner)?.0 as usize,
+        };
+        let mut line = Line::default();
+        for &(message, is_again) in self.order.as_ref()?.get(index)?.iter() {
+            let (producer, number) = self.identity(message);
+            line.push(producer, number, number, is_again);
+        }
+        let names: Vec<_> = self.layout.producers.iter().map(|sender| sender.name.as_str()).collect();
+        Some(line.text(&names))
     }
 
     /// How long it took from due to the first effect at a subscription.

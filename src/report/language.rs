@@ -44,6 +44,12 @@ fn sections() -> Vec<(&'static str, &'static Keys, &'static str)> {
         ("`[cluster]`", &keys::CLUSTER, "The family adds its own, below.\n\n"),
         ("`[producer.NAME]`", &keys::PRODUCER, ""),
         ("`phases = [{ … }]`", &keys::PHASE, ""),
+        (
+            "`message = [{ … }]`",
+            &keys::MESSAGE,
+            "Each table is one message, or `repeat` alike. `checkout#17` is a message by its number, \
+             `checkout#long` by its\nname; without the producer when there is one.\n\n",
+        ),
         ("`[consumer.NAME]`", &keys::CONSUMER, ""),
         ("`if_fails = { … }`", &keys::IF_FAILS, ""),
         ("`[service.NAME]`", &keys::SERVICE, ""),
@@ -128,6 +134,16 @@ fn moments(out: &mut String) {
 
 fn measures(out: &mut String) {
     put!(out, "## Measures\n\nWhat `[expect]` compares, besides state paths and `fault.NAME.fired`.\n\n");
+    put!(
+        out,
+        "- `\"checkout#17\".fate = \"lost\"`: what became of one message.\n\
+         - `billing.order = \"6..=10 3R\"`: every delivery to a consumer in its order; `R` marks a message \
+         that it had\n  been handed before. With several producers each piece names its own: \
+         `checkout#6..=10`.\n\
+         - `over_seeds = {{ seeds = 200, \"lost > 0\" = \"40%..=60%\" }}`: in which share of so many runs, \
+         with this seed and\n  those after it, a comparison holds. `check` makes the runs; what came of them \
+         stands in the report of the\n  first seed.\n\n"
+    );
     put!(out, "| measure | of | in | meaning |\n|---|---|---|---|\n");
     for measure in MEASURES {
         let of = match measure.of {

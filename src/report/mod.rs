@@ -8,5 +8,7 @@ pub mod junit;
 pub mod language;
 pub mod list;
 pub mod matrix;
+pub mod narrate;
 mod paint;
 pub mod text;
+pub mod trace;

@@ -22,6 +22,8 @@ pub struct Lesson<'a> {
     pub checked: &'a [Checked],
     /// The lines that were laid over it.
     pub sets: &'a [String],
+    /// The run in sentences, if it is to be told.
+    pub narration: Option<&'a str>,
 }
 
 impl Lesson<'_> {
@@ -59,7 +61,8 @@ impl Lesson<'_> {
         for line in self.sets {
             wrap(&mut out, "  changed: ", line);
         }
-        for fired in &outcome.faults {
+        let faults = if self.narration.is_some() { &[] } else { &outcome.faults[..] };
+        for fired in faults {
             wrap(
                 &mut out,
                 &format!("  {:>10}  ", fired.at.to_string()),
@@ -75,6 +78,10 @@ impl Lesson<'_> {
             Some(bound) => format!("stopped by the bound of {bound}"),
             None => "ended".to_owned(),
         };
+        if let Some(narration) = self.narration {
+            head(&mut out, "What happened");
+            out.push_str(narration);
+        }
         put!(out, "  {:>10}  {end} after {events}\n", outcome.ended.to_string());
         out
     }
@@ -88,12 +95,18 @@ impl Lesson<'_> {
     }
 
     fn claimed(&self, out: &mut String) {
-        if self.checked.is_empty() {
+        let over = self.explanation.outcome.plan.over_seeds.iter().flat_map(|over| &over.shares);
+        let shares: Vec<_> = over.collect();
+        if self.checked.is_empty() && shares.is_empty() {
             return;
         }
         head(out, "What the scenario claims");
         for checked in self.checked {
             out.push_str(&claim(checked));
+        }
+        for share in shares {
+            let judge = replay::command("check", &self.about.name, None, None, &[]);
+            put!(out, "  {}   {}  (judged by {judge})\n", paint(FAINT, "open"), share.text);
         }
     }
 
@@ -234,6 +247,7 @@ mod tests {
             explanation: &explanation,
             checked: &checked,
             sets: &[],
+            narration: None,
         };
         let text = anstream::adapter::strip_str(&lesson.text()).to_string();
         assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");

@@ -7,11 +7,15 @@ use crate::scenario::expect::{Comparison, Expectation, Operand, Quantity, Test};
 use crate::scenario::plan::{Plan, Value};
 
 use super::diagnostic::{Diagnostic, nearest};
+use super::exact::{self, Nameless};
 use super::measure::{MEASURES, Measure, NOT_YET, Of, Unit, find};
 use super::overlay::leaves;
 use super::reader::{Reader, shown};
 use super::tree::{Entry, Node, Table};
 use super::value::{duration, number_of, split_unit};
+
+pub(super) mod order;
+pub(super) mod over_seeds;
 
 /// The plans of the other variants, by name; none: there is no such variant, or it could not be read.
 pub(super) type Others<'a> = &'a dyn Fn(&str) -> Option<Option<&'a Plan>>;
@@ -63,7 +67,7 @@ pub(super) fn states(reader: &mut Reader, table: &Table, plan: &Plan) -> Vec<Exp
         let is_other = match subject(reader.family, plan, &path) {
             // A message's fate is read from the run's ledger.
             Ok(Subject::State) => path.rsplit_once('.').is_some_and(|(_, what)| what == "fate"),
-            Ok(Subject::Measure(_) | Subject::Fired) => true,
+            Ok(Subject::Measure(_) | Subject::Fired | Subject::Order) => true,
             _ => false,
         };
         if is_other {
@@ -87,6 +91,8 @@ enum Subject {
     Measure(&'static Measure),
     Fired,
     State,
+    /// The order in which a subscription was handed its messages.
+    Order,
 }
 
 fn one(
@@ -105,7 +111,11 @@ fn one(
             return None;
         }
     };
-    let test = match test(&entry.node, &subject) {
+    let test = match &subject {
+        Subject::Order => order::test(plan, &entry.node),
+        _ => test(&entry.node, &subject),
+    };
+    let test = match test {
         Ok(test) => test,
         Err(why) => {
             let message = format!("wrong value for `{}`", shown(path));
@@ -173,6 +183,13 @@ fn subject(family: &dyn Family, plan: &Plan, path: &str) -> Result<Subject, Refu
     if let Some(message) = message_of(path) {
         return one_message(plan, message).map(|()| Subject::State);
     }
+    if let Some(owner) = order::owner(path) {
+        return order::check(plan, owner).map(|()| Subject::Order);
+    }
+    if over_seeds::is_part(path) {
+        let message = "`over_seeds` is no claim of one instant".to_owned();
+        return Err((message, "it belongs to `[expect]`".to_owned(), None));
+    }
     let last = path.rsplit('.').next().unwrap_or(path);
     if NOT_YET.iter().any(|name| *name == path || path.starts_with(&format!("{name}.")) || *name == last) {
         let message = format!("`{}` is not modelled yet", shown(path));
@@ -194,26 +211,21 @@ fn message_of(path: &str) -> Option<&str> {
     (is_number || message.contains('#')).then_some(message)
 }
 
-/// `checkout#17`: a producer, and the number of one of its messages.
+/// `checkout#17`, `checkout#long`: a producer, and one of its messages.
 fn one_message(plan: &Plan, message: &str) -> Result<(), Refusal> {
     let unknown = format!("there is no message `{}`", shown(message));
-    let (owner, number) = match (message.split_once('#'), &plan.producers[..]) {
-        (Some(both), _) => both,
-        (None, [one]) => (one.name.as_str(), message),
-        (None, _) => {
-            let label = "with several producers, name the message's: `checkout#17`".to_owned();
-            return Err((unknown, label, None));
+    match exact::find(plan, message) {
+        Ok(_) => Ok(()),
+        Err(Nameless::NoMessage(why)) => Err((unknown, why, None)),
+        Err(Nameless::WhichProducer) => {
+            Err((unknown, "with several producers, name the message's: `checkout#17`".to_owned(), None))
         }
-    };
-    let Some(producer) = plan.producers.iter().find(|one| one.name == owner) else {
-        let help = nearest(owner, plan.producers.iter().map(|one| one.name.as_str()))
-            .map(|near| format!("did you mean `{near}#{number}`?"));
-        return Err((unknown, format!("`{}` is no producer", shown(owner)), help));
-    };
-    let last = producer.messages.unwrap_or(u32::MAX);
-    match number.parse::<u32>() {
-        Ok(number) if (1..=last).contains(&number) => Ok(()),
-        _ => Err((unknown, format!("`{owner}` sends the messages 1 to {last}"), None)),
+        Err(Nameless::NoProducer(owner)) => {
+            let number = message.rsplit_once('#').map_or("", |(_, number)| number);
+            let help = nearest(&owner, plan.producers.iter().map(|one| one.name.as_str()))
+                .map(|near| format!("did you mean `{near}#{number}`?"));
+            Err((unknown, format!("`{}` is no producer", shown(&owner)), help))
+        }
     }
 }
 
@@ -385,7 +397,7 @@ fn check_unit(quantity: Quantity, subject: &Subject) -> Result<Quantity, String>
     let unit = match subject {
         Subject::Measure(measure) => measure.unit,
         Subject::Fired => Unit::Rate,
-        Subject::State => return Ok(quantity),
+        Subject::State | Subject::Order => return Ok(quantity),
     };
     match (unit, quantity) {
         (Unit::Time, Quantity::Number(0.0)) => Ok(Quantity::Millis(0.0)),

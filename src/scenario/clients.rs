@@ -9,10 +9,10 @@ use super::diagnostic::Diagnostic;
 use super::keys::{CONSUMER, PRODUCER};
 use super::reader::{Reader, shown, suggest};
 use super::tree::{Entry, Node, Table};
-use super::{names, reach, settings, value, working, workload};
+use super::{exact, names, reach, settings, steps, value, working, workload};
 
 /// Messages of one producer at most.
-const MESSAGES_MAX: u32 = 20_000_000;
+pub(super) const MESSAGES_MAX: u32 = 20_000_000;
 /// Messages of all producers at most: at about 100 bytes each, the ledger of a run stays below 2 GB.
 const MESSAGES_TOTAL_MAX: u64 = 20_000_000;
 /// Instances of one client at most.
@@ -22,12 +22,15 @@ const CLIENTS_MAX: u64 = 10_000;
 /// Bytes of a message at most.
 const SIZE_MAX: u64 = 100 << 20;
 
+/// A named table, with its name.
+type Named<'t> = (&'t str, &'t Entry, &'t Table);
+
 pub(super) fn producers(reader: &mut Reader, file: &Table, plan: &Plan) -> Vec<ProducerPlan> {
     let tables = limited(reader, file, "producer");
-    tables.into_iter().map(|(name, entry, table)| producer(reader, name, entry, table, plan)).collect()
+    tables.into_iter().map(|one| producer(reader, file, one, plan)).collect()
 }
 
-fn producer(reader: &mut Reader, name: &str, entry: &Entry, table: &Table, plan: &Plan) -> ProducerPlan {
+fn producer(reader: &mut Reader, file: &Table, one: Named<'_>, plan: &Plan) -> ProducerPlan {
     const REACTIONS: &[(&str, Reaction)] =
         &[("give up", Reaction::GiveUp), ("send again", Reaction::SendAgain)];
     const OWN_WRITES: &[(&str, OwnWrite)] = &[
@@ -35,26 +38,27 @@ fn producer(reader: &mut Reader, name: &str, entry: &Entry, table: &Table, plan:
         ("after confirm", OwnWrite::AfterConfirm),
         ("outbox", OwnWrite::Outbox),
     ];
+    let (name, entry, table) = one;
+    let is_told = steps::sends(file, name);
     names::check(reader, "producer", name, entry);
     reader.check_keys(table, &[&PRODUCER], &[]);
     let client = client(reader, table);
     let messages = reader.int(table, "messages", 0, i64::from(MESSAGES_MAX)).map(|count| count as u32);
-    let size = reader.parsed(table, "size", |node| {
-        let bytes = value::bytes(node)?;
-        if bytes <= SIZE_MAX { Ok(bytes as u32) } else { Err(format!("the limit is {SIZE_MAX} bytes")) }
-    });
+    let exact = exact::messages(reader, table);
+    let (exact, messages) = exact.map_or((Vec::new(), messages), |(exact, count)| (exact, Some(count)));
     let send_to = address(reader, name, entry, table, "send_to", plan);
     let keys = reader.parsed(table, "keys", value::keys);
     let producer = ProducerPlan {
         spread: reach::spread(reader, table, &send_to, keys.is_some()),
         connect_to: reach::connect_to(reader, table, plan),
         instances: reader.int(table, "instances", 1, INSTANCES_MAX).unwrap_or(1) as u16,
-        phases: workload::phases(reader, table),
+        phases: workload::phases(reader, table, is_told),
         starts: starts(reader, table, plan),
         stops: stops(reader, table, plan),
         messages,
+        exact,
         keys,
-        size_bytes: size.unwrap_or(100),
+        size_bytes: reader.parsed(table, "size", size).unwrap_or(100),
         if_failed: reader.word(table, "if_failed", REACTIONS).unwrap_or(Reaction::GiveUp),
         if_unknown: reader.word(table, "if_unknown", REACTIONS),
         attempts_max: reader.int(table, "attempts", 1, i64::from(u16::MAX)).unwrap_or(10) as u16,
@@ -100,6 +104,12 @@ fn consumer(reader: &mut Reader, name: &str, entry: &Entry, table: &Table, plan:
     };
     working::read(reader, table, plan, &mut consumer);
     consumer
+}
+
+/// The size of a message.
+pub(super) fn size(node: &Node) -> Result<u32, String> {
+    let bytes = value::bytes(node)?;
+    if bytes <= SIZE_MAX { Ok(bytes as u32) } else { Err(format!("the limit is {SIZE_MAX} bytes")) }
 }
 
 /// `starts = "10s"` or `"by step"`.

@@ -36,6 +36,7 @@ pub(super) fn plan(reader: &mut Reader, file: &Table, scenario: &str, variant: O
         faults: Vec::new(),
         steps: Vec::new(),
         expectations: Vec::new(),
+        over_seeds: None,
     };
     family.complete(&mut plan);
     plan.services = workload::services(reader, file);

@@ -64,6 +64,26 @@ pub enum Quantity {
     Millis(f64),
 }
 
+/// What is claimed of many runs with different seeds together.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OverSeeds {
+    /// How many seeds: the plan's and those after it.
+    pub seeds: u32,
+    /// What is claimed.
+    pub shares: Vec<Share>,
+}
+
+/// In how many of the runs something holds.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Share {
+    /// As people read it: `over 200 seeds lost > 0 in 40%..=60%`.
+    pub text: String,
+    /// What holds in a run, or not.
+    pub condition: Expectation,
+    /// What must hold of the share.
+    pub test: Test,
+}
+
 impl Test {
     /// Whether it holds of a state of the world: a number, a name or a truth value.
     pub fn is_met_by(&self, value: &Value) -> bool {

@@ -351,17 +351,8 @@ impl Fault<'_> {
     }
 
     fn frames(&self, reader: &mut Reader, cast: &Cast<'_>, round: usize) -> Option<FrameFault> {
-        let what = reader.text(self.table, self.verb);
-        if what.is_some_and(|what| what != "frames")
-            && let Some(entry) = self.table.get(self.verb)
-        {
-            let message = if what == Some("requests") {
-                format!("`{} = \"requests\"` is not modelled yet", self.verb)
-            } else {
-                format!("wrong value for `{}`", self.verb)
-            };
-            reader.report(Diagnostic::at(entry.at, message, "expected `frames`"));
-        }
+        const OF: &[(&str, Frames)] = &[("frames", Frames::All), ("requests", Frames::Requests)];
+        let of = reader.word(self.table, self.verb, OF).unwrap_or(Frames::All);
         let rate = reader.parsed(self.table, "rate", |node| match node {
             Node::Text(text) => value::share(text),
             _ => value::share(""),
@@ -383,7 +374,7 @@ impl Fault<'_> {
                 return None;
             }
         };
-        Some(FrameFault { of: Frames::All, target, from, which })
+        Some(FrameFault { of, target, from, which })
     }
 
     pub(super) fn require(&self, reader: &mut Reader, key: &str) {

@@ -185,8 +185,9 @@ impl Scenario {
                 // A fault with mistakes has no plan; that is not said twice.
                 claims.retain(|(path, _)| sound || !path.starts_with("fault."));
                 let expectations = self.expectations(&mut whole, plan, &claims);
+                let over_seeds = claims::over_seeds::read(&mut whole, &claims, plan);
                 if let Some(plan) = self.plans.get_mut(&variant) {
-                    plan.expectations = expectations;
+                    (plan.expectations, plan.over_seeds) = (expectations, over_seeds);
                 }
             }
             reader.diagnostics.append(&mut whole.diagnostics);
@@ -216,7 +217,9 @@ impl Scenario {
     ) -> Vec<super::expect::Expectation> {
         let others =
             |name: &str| self.overlays.contains_key(name).then(|| self.plans.get(&Some(name.to_owned())));
-        claims::read(reader, claims, plan, &others)
+        let is_one = |(path, _): &&(String, Entry)| !claims::over_seeds::is_part(path);
+        let claims: Vec<_> = claims.iter().filter(is_one).cloned().collect();
+        claims::read(reader, &claims, plan, &others)
     }
 
     fn plan_with(&self, variant: Option<&str>, sets: &[String]) -> Result<Plan, Diagnostics> {
@@ -236,6 +239,7 @@ impl Scenario {
             let mut plan = compile::plan(&mut reader, &file, &self.name, variant);
             let claims = self.claims(&mut reader, &plan, &tables);
             plan.expectations = self.expectations(&mut reader, &plan, &claims);
+            plan.over_seeds = claims::over_seeds::read(&mut reader, &claims, &plan);
             if reader.diagnostics.is_empty() {
                 return Ok(plan);
             }

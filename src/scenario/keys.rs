@@ -168,7 +168,11 @@ pub static PRODUCER: Keys = Keys {
             .is(Shape::Int(1, 65_535)),
         built("every", "How long the application waits before it sends a message again.")
             .is(Shape::Form(Form::Time)),
-        not_yet("message", "Exact messages, one by one."),
+        built(
+            "message",
+            "Exact messages, one by one, instead of `messages`: `[{ key = \"a\" }, { repeat = 50 }]`.",
+        )
+        .is(Shape::Tables(&[&MESSAGE])),
         built("connect_to", "The nodes that the client tries first, in order.").is(Shape::Texts),
         built(
             "spread",
@@ -181,6 +185,18 @@ pub static PRODUCER: Keys = Keys {
             .is(Shape::Words(&["before sending", "after confirm", "outbox"])),
         not_yet("rpc", "It waits for a reply to each message."),
         not_yet("routing_key", "The routing key of its messages."),
+    ],
+};
+
+/// An element of `message`.
+pub static MESSAGE: Keys = Keys {
+    owner: "a message",
+    keys: &[
+        built("name", "What it is called, in `checkout#long`.").is(Shape::Text),
+        built("key", "Its key; left out: drawn if the producer has `keys`, else none.").is(Shape::Text),
+        built("size", "Its size: `1 KiB`; left out: the producer's.").is(Shape::Size),
+        built("repeat", "How many like it, one after another.").is(Shape::Int(1, 20_000_000)),
+        not_yet("properties", "What the protocol lets a message carry."),
     ],
 };
 
@@ -340,8 +356,10 @@ pub static VERBS: Keys = Keys {
         built("delay", "Packets take longer.").is(Shape::FormOrTexts(Form::Times)),
         built("slow_disk", "Its fsyncs take longer.").is(Shape::Texts),
         built("lose_disk", "Its disk is replaced by an empty one.").is(Shape::Texts),
-        built("drop", "Raw frames vanish: `\"frames\"`.").is(Shape::Words(&["frames"])),
-        built("duplicate", "Raw frames arrive twice: `\"frames\"`.").is(Shape::Words(&["frames"])),
+        built("drop", "Raw frames vanish: all of the `\"frames\"`, or `\"requests\"` alone.")
+            .is(Shape::Words(&["frames", "requests"])),
+        built("duplicate", "Raw frames arrive twice: all of the `\"frames\"`, or `\"requests\"` alone.")
+            .is(Shape::Words(&["frames", "requests"])),
         built("tear_disk", "The end of a file is torn off.").is(Shape::Texts),
         built("clock_jump", "Its wall clock jumps.").is(Shape::Texts),
         built("thaw", "A frozen process goes on.").is(Shape::Texts),
@@ -377,8 +395,8 @@ pub static FAULT: Keys = Keys {
             .is(Shape::Text),
         built("on", "Between whom.").is(Shape::Texts),
         built("factor", "How many times as long an fsync takes.").is(Shape::Int(2, 1_000_000)),
-        built("rate", "The share of frames hit.").is(Shape::Form(Form::Share)),
-        built("nth", "The how manieth frame is hit.").is(Shape::Int(1, 4_294_967_295)),
+        built("rate", "The share of frames, or of requests, hit.").is(Shape::Form(Form::Share)),
+        built("nth", "The how manieth frame, or request, is hit.").is(Shape::Int(1, 4_294_967_295)),
         built("as", "A name for the node that is hit, for later targets.").is(Shape::Text),
         built("of", "Which file is torn: `orders/0`.").is(Shape::Text),
         built("last", "How much is torn off.").is(Shape::Size),
@@ -388,17 +406,20 @@ pub static FAULT: Keys = Keys {
 
 /// Every table of keys.
 pub static ALL: &[&Keys] = &[
-    &FILE, &TEXT, &LANGUAGES, &CLUSTER, &ENTITY, &PRODUCER, &PHASE, &CONSUMER, &IF_FAILS, &SERVICE, &NETWORK,
-    &DISK, &DECISIVE, &WHEN, &STEP, &OCCASION, &VERBS, &FAULT,
+    &FILE, &TEXT, &LANGUAGES, &CLUSTER, &ENTITY, &PRODUCER, &PHASE, &MESSAGE, &CONSUMER, &IF_FAILS, &SERVICE,
+    &NETWORK, &DISK, &DECISIVE, &WHEN, &STEP, &OCCASION, &VERBS, &FAULT,
 ];
 
-/// Where the tables whose names do not depend on the family stand, with `x` for names that an author chooses.
+/// Where the tables whose names do not depend on the family stand, with `x` for names that an author chooses;
+/// [`LISTS`] says which of them are elements of lists.
 pub static PLACED: &[(&str, &Keys)] = &[
     ("", &FILE),
     ("text", &LANGUAGES),
     ("text.zh", &TEXT),
     ("cluster", &CLUSTER),
     ("producer.x", &PRODUCER),
+    ("producer.x.phases", &PHASE),
+    ("producer.x.message", &MESSAGE),
     ("consumer.x", &CONSUMER),
     ("consumer.x.if_fails", &IF_FAILS),
     ("service.x", &SERVICE),
@@ -413,6 +434,9 @@ pub static PLACED: &[(&str, &Keys)] = &[
     ("step", &VERBS),
     ("decisive", &DECISIVE),
 ];
+
+/// The tables of [`PLACED`] that are elements of lists.
+pub static LISTS: &[&str] = &["producer.x.phases", "producer.x.message"];
 
 #[cfg(test)]
 mod tests {

@@ -49,8 +49,7 @@
 //! Invariant: what is accepted is carried out. What belongs to the language or to the real system and is not modelled
 //! is refused by name.
 //!
-//! Not modelled: exact messages, faults on requests, alterations by an administrator, expectations over many seeds,
-//! and every family but Kafka.
+//! Not modelled: alterations by an administrator, and every family but Kafka.
 
 pub mod catalog;
 mod claims;
@@ -59,6 +58,7 @@ mod compile;
 mod copies;
 pub mod diagnostic;
 mod disruptions;
+mod exact;
 pub mod expect;
 mod faults;
 mod file;
@@ -66,6 +66,7 @@ pub mod keys;
 pub mod measure;
 mod moments;
 mod names;
+pub mod order;
 mod overlay;
 pub mod plan;
 mod reach;

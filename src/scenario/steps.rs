@@ -1,7 +1,7 @@
 //! `[[step]]`: a script, one thing after another; and the overlay's view of it, a table by the steps' names.
 
 use crate::scenario::expect::{Operand, Test};
-use crate::scenario::plan::{Action, FaultPlan, Plan, StepPlan, WhichMessages};
+use crate::scenario::plan::{Action, FaultPlan, Plan, ProducerPlan, StepPlan, WhichMessages};
 use crate::sim::Span;
 
 use super::diagnostic::{Diagnostic, Spot};
@@ -98,6 +98,7 @@ pub(super) fn finish(reader: &mut Reader, file: &Table, plan: &mut Plan) {
         }
         plan.steps[at].action = Some(Action::Expect(all));
     }
+    check_exact(reader, file, plan);
     for producer in plan.producers.iter().filter(|producer| producer.phases.is_empty()) {
         let is_used = plan.steps.iter().any(|step| match &step.action {
             Some(Action::Send { by, .. }) => is_of(by, &producer.name),
@@ -114,6 +115,41 @@ pub(super) fn finish(reader: &mut Reader, file: &Table, plan: &mut Plan) {
             reader.report_relation(
                 Diagnostic::at(entry.key, message, "neither `rate` nor `messages`").help(help),
             );
+        }
+    }
+}
+
+/// Whether a step of the file makes this producer send.
+pub(super) fn sends(file: &Table, producer: &str) -> bool {
+    let steps = file.table("step").into_iter().flat_map(|steps| steps.entries.values());
+    let mut tables =
+        steps.filter_map(|entry| if let Node::Table(table) = &entry.node { Some(table) } else { None });
+    tables.any(|table| match table.get("by").map(|by| &by.node) {
+        Some(Node::Text(by)) => table.get("send").is_some() && is_of(by, producer),
+        _ => false,
+    })
+}
+
+/// Steps send no more than what is written one by one; instances would take turns with it.
+fn check_exact(reader: &mut Reader, file: &Table, plan: &Plan) {
+    let is_told = |producer: &&ProducerPlan| producer.phases.is_empty() && !producer.exact.is_empty();
+    for producer in plan.producers.iter().filter(is_told) {
+        let told = plan.steps.iter().filter_map(|step| match &step.action {
+            Some(Action::Send { count, by, .. }) if is_of(by, &producer.name) => Some(u64::from(*count)),
+            _ => None,
+        });
+        let (told, written) = (told.sum::<u64>(), u64::from(producer.messages.unwrap_or(0)));
+        let table = file.table("producer").and_then(|all| all.table(&producer.name));
+        let Some(entry) = table.and_then(|table| table.get("message")) else { continue };
+        let name = shown(&producer.name);
+        if told > written {
+            let message = format!("steps send {told} messages of `{name}`");
+            reader.report_relation(Diagnostic::at(entry.key, message, format!("{written} are written")));
+        }
+        if producer.instances > 1 {
+            let message = format!("`{name}` has {} instances and messages for steps", producer.instances);
+            let help = "one instance, or a `rate`";
+            reader.report_relation(Diagnostic::at(entry.key, message, "whose are they?").help(help));
         }
     }
 }

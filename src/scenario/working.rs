@@ -1,11 +1,10 @@
 //! How a consuming application works: its protection against repetition, its pool, and what fails.
 
-use crate::scenario::plan::{
-    ConsumerPlan, IdOf, Idempotency, IfFails, Plan, Poison, PoolOrder, ProducerPlan, Then,
-};
+use crate::scenario::plan::{ConsumerPlan, IdOf, Idempotency, IfFails, Plan, Poison, PoolOrder, Then};
 use crate::sim::Span;
 
 use super::diagnostic::{Diagnostic, Spot};
+use super::exact::{self, Nameless};
 use super::keys::IF_FAILS;
 use super::reader::{Reader, shown, suggest};
 use super::tree::{Node, Table};
@@ -98,54 +97,45 @@ fn poisonous(
     plan: &Plan,
     consumer: &ConsumerPlan,
 ) -> Option<Poison> {
-    let expected = "expected a message such as `17` or `\"checkout#17\"`";
-    let (name, number) = match node {
-        Node::Int(number) => (None, u32::try_from(*number).ok()),
-        Node::Text(text) => match text.rsplit_once('#') {
-            Some((name, number)) => (Some(name), number.parse().ok()),
-            None => (None, text.parse().ok()),
-        },
-        _ => (None, None),
+    let text = match node {
+        Node::Int(number) => number.to_string(),
+        Node::Text(text) => text.clone(),
+        _ => String::new(),
     };
-    let Some(number) = number.filter(|&number| number > 0) else {
-        reader.report(Diagnostic::at(spot, "wrong element of `poison`", expected));
-        return None;
-    };
-    let producer = match (name, &plan.producers[..]) {
-        (Some(name), producers) => producers.iter().find(|producer| producer.name == name),
-        (None, [only]) => Some(only),
-        (None, _) => None,
-    };
-    let Some(producer) = producer else {
-        let diagnostic = if let Some(name) = name {
-            let message = format!("there is no producer `{}`", shown(name));
+    let is_none = text.is_empty() || text.starts_with('-') || text == "0" || text.ends_with("#0");
+    let found = if is_none { None } else { Some(exact::find(plan, &text)) };
+    let (producer, number) = match found {
+        Some(Ok(found)) => found,
+        None => {
+            let expected = "expected a message such as `17` or `\"checkout#17\"`";
+            reader.report(Diagnostic::at(spot, "wrong element of `poison`", expected));
+            return None;
+        }
+        Some(Err(Nameless::NoProducer(name))) => {
+            let message = format!("there is no producer `{}`", shown(&name));
             let known = plan.producers.iter().map(|it| it.name.as_str());
-            suggest(Diagnostic::at(spot, message, "whose message?"), name, known)
-        } else {
+            reader.report_relation(suggest(Diagnostic::at(spot, message, "whose message?"), &name, known));
+            return None;
+        }
+        Some(Err(Nameless::WhichProducer)) => {
             let help = "name the producer, such as `\"checkout#17\"`";
-            Diagnostic::at(spot, "a number alone names no message", "there is not one producer").help(help)
-        };
-        reader.report_relation(diagnostic);
-        return None;
+            let message = "a number alone names no message";
+            reader.report_relation(Diagnostic::at(spot, message, "there is not one producer").help(help));
+            return None;
+        }
+        Some(Err(Nameless::NoMessage(why))) => {
+            let owner = plan.producers.first().filter(|_| !text.contains('#'));
+            let owner = owner.map_or_else(String::new, |producer| format!("{}#", shown(&producer.name)));
+            let message = format!("`{owner}{}` never comes to this consumer", shown(&text));
+            reader.report_relation(Diagnostic::at(spot, message, why));
+            return None;
+        }
     };
-    if let Some(why) = never_comes(reader, plan, producer, consumer, number) {
+    if !reader.family.routes(plan, producer, consumer) {
         let message = format!("`{}#{number}` never comes to this consumer", shown(&producer.name));
-        reader.report_relation(Diagnostic::at(spot, message, why));
+        reader.report_relation(Diagnostic::at(spot, message, "it is sent somewhere else"));
     }
     Some(Poison { producer: producer.name.clone(), number })
-}
-
-fn never_comes(
-    reader: &Reader,
-    plan: &Plan,
-    producer: &ProducerPlan,
-    consumer: &ConsumerPlan,
-    number: u32,
-) -> Option<String> {
-    if let Some(count) = producer.messages.filter(|&count| number > count) {
-        return Some(format!("{count} messages are sent"));
-    }
-    (!reader.family.routes(plan, producer, consumer)).then(|| "it is sent somewhere else".to_owned())
 }
 
 /// `{ retries = 3, every = "100ms", then = "skip" }`.

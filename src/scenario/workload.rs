@@ -14,9 +14,11 @@ use super::{names, value};
 /// Phases of one producer at most.
 const PHASES_MAX: usize = 1_000;
 
-/// `rate` or `phases`; nothing that says when or how much: only steps make it send.
-pub(super) fn phases(reader: &mut Reader, table: &Table) -> Vec<Phase> {
-    if ["rate", "messages", "phases", "message"].iter().all(|key| table.get(key).is_none()) {
+/// `rate` or `phases`; nothing that says when or how much: only steps make it send. With `message` alone, steps do if
+/// any tells it to.
+pub(super) fn phases(reader: &mut Reader, table: &Table, is_told: bool) -> Vec<Phase> {
+    let says = |key: &&str| table.get(key).is_some();
+    if !["rate", "messages", "phases"].iter().any(says) && (is_told || !says(&"message")) {
         return Vec::new();
     }
     let rate = reader.parsed(table, "rate", |node| match node {

@@ -30,6 +30,11 @@ pub trait Model: Clone {
 
     /// A number for the fingerprint: which timer it is.
     fn timer_id(timer: &Self::Timer) -> u64;
+
+    /// Whether the packet asks for something, and is no answer: what a raw fault on requests hits.
+    fn is_request(_packet: &Self::Packet) -> bool {
+        true
+    }
 }
 
 /// What a node is given.
@@ -318,7 +323,7 @@ impl<M: Model> Ctx<'_, M> {
             kernel.agenda.push(at, Event::Packet { conn, side: side as u8, bytes, packet });
             return;
         }
-        for _ in 0..kernel.net.copies(link) {
+        for _ in 0..kernel.net.copies(link, M::is_request(&packet)) {
             kernel.transmit(conn, side, Segment::Packet(packet.clone(), bytes));
         }
     }

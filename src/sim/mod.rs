@@ -34,5 +34,5 @@ pub use disk::{Disk, FileId};
 pub use dist::{Dist, exponential};
 pub use engine::{Engine, Step};
 pub use kernel::{Ctx, Input, Loss, Model, Observation, Status};
-pub use net::{Condition, ConditionId, ConnId, Frames, LinkConfig, LinkEffect, NodeId};
+pub use net::{Condition, ConditionId, ConnId, Frames, Kind, LinkConfig, LinkEffect, NodeId};
 pub use time::{Span, Time};

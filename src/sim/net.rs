@@ -68,9 +68,18 @@ pub enum LinkEffect {
     /// They take longer.
     Delay(Dist),
     /// Some frames vanish.
-    Drop(Frames),
+    Drop(Frames, Kind),
     /// Some frames arrive twice.
-    Duplicate(Frames),
+    Duplicate(Frames, Kind),
+}
+
+/// What a raw frame fault looks at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Every frame.
+    All,
+    /// Frames that ask for something ([`super::Model::is_request`]), not answers.
+    Requests,
 }
 
 /// Which frames a raw frame fault hits.
@@ -331,21 +340,26 @@ impl<P> Net<P> {
     }
 
     /// How many times a frame sent now on this link arrives: once, unless a raw frame fault hits it.
-    pub(super) fn copies(&mut self, link: u32) -> u32 {
+    pub(super) fn copies(&mut self, link: u32, is_request: bool) -> u32 {
         let Some(spoiled) = &self.links[link as usize].spoiled else { return 1 };
         let mut copies = 1;
         for id in &spoiled.filters {
             let Some(active) = self.conditions.get_mut(id) else { continue };
-            let (LinkEffect::Drop(frames) | LinkEffect::Duplicate(frames)) = active.condition.effect else {
+            let (LinkEffect::Drop(frames, kind) | LinkEffect::Duplicate(frames, kind)) =
+                active.condition.effect
+            else {
                 continue;
             };
+            if kind == Kind::Requests && !is_request {
+                continue;
+            }
             active.seen += 1;
             let is_hit = match frames {
                 Frames::Rate(ppm) => draw::below(draw::next(&mut active.chance), 1_000_000) < u64::from(ppm),
                 Frames::Nth(nth) => active.seen == nth,
             };
             if is_hit {
-                copies = if matches!(active.condition.effect, LinkEffect::Drop(_)) { 0 } else { copies * 2 };
+                copies = if matches!(active.condition.effect, LinkEffect::Drop(..)) { 0 } else { copies * 2 };
             }
         }
         copies
@@ -387,7 +401,7 @@ impl<P> Net<P> {
             match active.condition.effect {
                 LinkEffect::Cut => spoiled.is_cut |= is_hit,
                 LinkEffect::Delay(by) if is_hit => spoiled.delays.push(by),
-                LinkEffect::Drop(_) | LinkEffect::Duplicate(_) if is_hit => spoiled.filters.push(id),
+                LinkEffect::Drop(..) | LinkEffect::Duplicate(..) if is_hit => spoiled.filters.push(id),
                 _ => {}
             }
         }

@@ -34,6 +34,7 @@ fn plan() -> Plan {
         faults: Vec::new(),
         steps: Vec::new(),
         expectations: Vec::new(),
+        over_seeds: None,
     }
 }
 

@@ -3,8 +3,8 @@
 use super::{ENDINGS, Ending, Host, Hosted, Imposed, Undo};
 use crate::broker::Firing;
 use crate::fact::{Down, Fact, NodeId};
-use crate::scenario::plan::{Config, FaultPlan, Target, Verb, Which};
-use crate::sim::{Condition, Engine, Frames, LinkEffect};
+use crate::scenario::plan::{self, Config, FaultPlan, Target, Verb, Which};
+use crate::sim::{Condition, Engine, Frames, Kind, LinkEffect};
 
 impl<M: Hosted> Host<M> {
     /// A fault acts: on every node it means, as far as its verb can act there.
@@ -65,11 +65,11 @@ impl<M: Hosted> Host<M> {
                 self.impose(target, from.as_ref(), true, LinkEffect::Delay(*by))
             }
             Verb::Drop(frames) => {
-                let effect = LinkEffect::Drop(frames_of(frames.which));
+                let effect = LinkEffect::Drop(frames_of(frames.which), kind_of(frames.of));
                 self.impose(&frames.target, frames.from.as_ref(), true, effect)
             }
             Verb::Duplicate(frames) => {
-                let effect = LinkEffect::Duplicate(frames_of(frames.which));
+                let effect = LinkEffect::Duplicate(frames_of(frames.which), kind_of(frames.of));
                 self.impose(&frames.target, frames.from.as_ref(), true, effect)
             }
             Verb::Thaw(target) => (self.on_each(target, Engine::thaw, Undo::Thaw).0, None),
@@ -214,6 +214,13 @@ impl<M: Hosted> Host<M> {
 fn lose_disk<M: Hosted>(engine: &mut Engine<M>, node: NodeId) -> bool {
     engine.lose_disk(node);
     true
+}
+
+fn kind_of(of: plan::Frames) -> Kind {
+    match of {
+        plan::Frames::All => Kind::All,
+        plan::Frames::Requests => Kind::Requests,
+    }
 }
 
 fn frames_of(which: Which) -> Frames {

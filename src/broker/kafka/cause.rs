@@ -9,7 +9,7 @@ use super::packet::Error;
 use super::story;
 use crate::broker::{Case, Chain, Link, Remedy};
 use crate::fact::{Fact, NodeId, Observation, PlaceId, Rule};
-use crate::scenario::plan::{ConsumerPlan, EntityPlan, ProducerPlan, Verb};
+use crate::scenario::plan::{ConsumerPlan, EntityPlan, ProducerPlan};
 use crate::sim::Time;
 
 mod application;
@@ -385,7 +385,7 @@ impl<'a> Reading<'a> {
                 continue;
             }
             let nodes: Vec<_> = hits.iter().map(|seen| seen.node).collect();
-            let text = format!("{} {} (fault {})", self.names(&nodes), happened(&fault.verb), fault.name);
+            let text = format!("{} {} (fault {})", self.names(&nodes), fault.verb.happened(), fault.name);
             self.link(Some(first.at), &format!("fault {}", fault.name), text);
             self.remedy(Remedy::WithoutFault(index as u16));
         }
@@ -496,29 +496,6 @@ impl<'a> Reading<'a> {
 fn key(name: &str) -> String {
     let is_bare = name.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '-' || letter == '_');
     if is_bare { name.to_owned() } else { format!("\"{name}\"") }
-}
-
-/// What a verb did to a node, in words.
-fn happened(verb: &Verb) -> &'static str {
-    match verb {
-        Verb::Kill(_) => "killed",
-        Verb::PowerOff(_) => "lost power",
-        Verb::Stop(_) => "stopped",
-        Verb::Freeze(_) => "frozen",
-        Verb::Start(_) => "started",
-        Verb::Disconnect(_) => "disconnected",
-        Verb::Cut { .. } => "cut off",
-        Verb::Delay { .. } => "delayed",
-        Verb::SlowDisk { .. } => "given a slow disk",
-        Verb::LoseDisk(_) => "lost its disk",
-        Verb::Drop(_) => "losing frames",
-        Verb::Duplicate(_) => "receiving frames twice",
-        Verb::TearDisk { .. } => "lost the end of a file",
-        Verb::ClockJump { .. } => "given another time",
-        Verb::Thaw(_) => "thawed",
-        Verb::Heal(_) => "healed",
-        Verb::Alter { .. } => "altered",
-    }
 }
 
 /// The copies that a message had, in the order in which they were stored.

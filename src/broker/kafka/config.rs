@@ -194,6 +194,12 @@ impl TopicConfig {
 }
 
 impl ProducerConfig {
+    /// Whether a message of this size goes into a batch that holds so many messages and bytes.
+    #[inline]
+    pub(super) fn has_room(&self, messages: usize, bytes: u32, size: u32) -> bool {
+        (messages as u32) < self.batch_records && bytes.saturating_add(size) <= self.batch_bytes
+    }
+
     pub(super) fn new(plan: &Plan, producer: &ProducerPlan) -> Self {
         let client = client_of(producer.client.as_deref());
         let scope = Scope::Producer(Some(name_of(client)));

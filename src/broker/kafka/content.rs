@@ -143,7 +143,7 @@ impl Content {
     }
 }
 
-/// The size of a batch of `count` records with this much payload each.
+/// The size of a batch of `count` records with this much payload in all.
 pub(super) fn batch_bytes(count: u32, payload: u32) -> u32 {
-    BATCH_BYTES + count * (RECORD_BYTES + payload)
+    BATCH_BYTES + count * RECORD_BYTES + payload
 }

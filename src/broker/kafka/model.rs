@@ -187,6 +187,10 @@ impl Model for KafkaModel {
         packet.fingerprint()
     }
 
+    fn is_request(packet: &Packet) -> bool {
+        packet.is_request()
+    }
+
     #[inline]
     fn timer_id(timer: &Timer) -> u64 {
         match *timer {

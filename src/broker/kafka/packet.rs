@@ -325,6 +325,30 @@ pub(super) enum ControllerResponse {
 }
 
 impl Packet {
+    /// Whether it asks for something, and is no answer.
+    pub(super) fn is_request(&self) -> bool {
+        match self {
+            Self::Produce(_)
+            | Self::Fetch(_)
+            | Self::Metadata
+            | Self::EpochEnds(_)
+            | Self::Ends(_)
+            | Self::Group(_)
+            | Self::ZooKeeper(_)
+            | Self::Controller(_)
+            | Self::Service(Talk::Call { .. }) => true,
+            Self::ProduceResponse(_)
+            | Self::FetchResponse(_)
+            | Self::MetadataResponse(_)
+            | Self::EpochEndsResponse(_)
+            | Self::EndsResponse(_)
+            | Self::GroupResponse(_)
+            | Self::ZooKeeperResponse(_)
+            | Self::ControllerResponse(_)
+            | Self::Service(Talk::Reply { .. }) => false,
+        }
+    }
+
     /// A number for the fingerprint.
     #[inline]
     pub(super) fn fingerprint(&self) -> u64 {

@@ -167,6 +167,29 @@ impl Verb {
             Self::Alter { .. } => None,
         }
     }
+
+    /// What it did to a node, in words: `broker-1 killed`.
+    pub fn happened(&self) -> &'static str {
+        match self {
+            Self::Kill(_) => "killed",
+            Self::PowerOff(_) => "lost power",
+            Self::Stop(_) => "stopped",
+            Self::Freeze(_) => "frozen",
+            Self::Start(_) => "started",
+            Self::Disconnect(_) => "disconnected",
+            Self::Cut { .. } => "cut off",
+            Self::Delay { .. } => "delayed",
+            Self::SlowDisk { .. } => "given a slow disk",
+            Self::LoseDisk(_) => "lost its disk",
+            Self::Drop(_) => "losing frames",
+            Self::Duplicate(_) => "receiving frames twice",
+            Self::TearDisk { .. } => "lost the end of a file",
+            Self::ClockJump { .. } => "given another time",
+            Self::Thaw(_) => "thawed",
+            Self::Heal(_) => "healed",
+            Self::Alter { .. } => "altered",
+        }
+    }
 }
 
 /// What a `drop` or `duplicate` counts.

@@ -78,6 +78,23 @@ impl ProducerPlan {
         self.send_to.strip_prefix("service ")
     }
 
+    /// The number of the message that this number or name means.
+    pub fn number_of(&self, which: &str) -> Option<u32> {
+        if let Ok(number) = which.parse() {
+            return Some(number);
+        }
+        self.named().find(|(name, _)| *name == which).map(|(_, number)| number)
+    }
+
+    /// The messages that have names, with their numbers.
+    pub fn named(&self) -> impl Iterator<Item = (&str, u32)> {
+        let mut last = 0;
+        self.exact.iter().filter_map(move |exact| {
+            last += exact.repeat;
+            exact.name.as_deref().map(|name| (name, last))
+        })
+    }
+
     /// The rate that it begins with; [`Rate::Pause`] if only steps make it send.
     pub fn rate(&self) -> Rate {
         self.phases.first().map_or(Rate::Pause, |phase| phase.rate)

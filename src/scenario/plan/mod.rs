@@ -54,9 +54,17 @@ pub struct Plan {
     pub steps: Vec<StepPlan>,
     /// What is claimed: the file's own claims, then the variant's.
     pub expectations: Vec<super::expect::Expectation>,
+    /// What is claimed of many seeds together.
+    pub over_seeds: Option<super::expect::OverSeeds>,
 }
 
 impl Plan {
+    /// Everything that is claimed of a run: by itself, and together with others.
+    pub fn claims(&self) -> impl Iterator<Item = &super::expect::Expectation> {
+        let shares = self.over_seeds.iter().flat_map(|over| &over.shares);
+        self.expectations.iter().chain(shares.map(|share| &share.condition))
+    }
+
     /// The names of the subscriptions, in the order of their numbers: every consumer; without consumers `audit`, if
     /// anything is sent to a queue; then every service that a producer calls directly.
     pub fn subscriptions(&self) -> Vec<String> {

@@ -16,7 +16,7 @@ fn hectic(lab: &mut Lab, ms: u64) {
         20 => _ = lab.cut(node, random & 8 == 0),
         21..30 => lab.0.lift_all(),
         30 => _ = lab.0.disconnect(node),
-        31 => _ = lab.spoil(LinkEffect::Duplicate(Frames::Rate(200_000))),
+        31 => _ = lab.spoil(LinkEffect::Duplicate(Frames::Rate(200_000), Kind::All)),
         32..70 if lab.0.status(node) == Status::Up => lab.write_and_sync(node, ms),
         70..90 if lab.0.status(node) == Status::Up => _ = lab.connect(node, NodeId((node.0 + 1) % 3)),
         _ if lab.0.status(node) == Status::Up => {

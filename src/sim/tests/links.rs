@@ -121,8 +121,8 @@ fn power_loss_freeze_and_cut_are_silent() {
 #[test]
 fn raw_frames_are_dropped_and_duplicated_by_number() {
     let (mut lab, conn) = Lab::connected();
-    let drop = lab.spoil(LinkEffect::Drop(Frames::Nth(2)));
-    let twice = lab.spoil(LinkEffect::Duplicate(Frames::Nth(3)));
+    let drop = lab.spoil(LinkEffect::Drop(Frames::Nth(2), Kind::All));
+    let twice = lab.spoil(LinkEffect::Duplicate(Frames::Nth(3), Kind::All));
     lab.send(CLIENT, conn, 1..=4);
     lab.until(20);
     lab.0.lift(drop);
@@ -135,8 +135,8 @@ fn raw_frames_are_dropped_and_duplicated_by_number() {
 #[test]
 fn raw_frames_are_dropped_and_duplicated_by_rate() {
     for (effect, expected) in [
-        (LinkEffect::Drop(Frames::Rate(100_000)), 8_800..9_200),
-        (LinkEffect::Duplicate(Frames::Rate(100_000)), 10_800..11_200),
+        (LinkEffect::Drop(Frames::Rate(100_000), Kind::All), 8_800..9_200),
+        (LinkEffect::Duplicate(Frames::Rate(100_000), Kind::All), 10_800..11_200),
     ] {
         let (mut lab, conn) = Lab::connected();
         lab.spoil(effect);

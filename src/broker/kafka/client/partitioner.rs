@@ -4,15 +4,12 @@
 //! Source: `org.apache.kafka.common.utils.Utils.murmur2`, `BuiltInPartitioner`, librdkafka `rdkafka_partitioner.c`.
 //! Not modelled: adaptive partitioning by broker load (KIP-794).
 
+use std::sync::Arc;
+
 use super::super::config::Partitioner;
-use crate::app::Origin;
+use crate::app::{KeyNames, Origin};
 use crate::scenario::plan::Spread;
 use crate::sim::draw::{self, Purpose};
-
-/// The bytes of a key: its number in decimal.
-fn key_bytes(key: u32) -> String {
-    key.to_string()
-}
 
 /// Places messages in one topic, or in several.
 #[derive(Clone, Debug)]
@@ -44,6 +41,15 @@ impl Places {
         Self { one, several }
     }
 
+    /// The same, knowing the keys that have names.
+    pub(super) fn naming(mut self, names: &Arc<KeyNames>) -> Self {
+        let several = self.several.iter_mut().flat_map(|several| &mut several.topics);
+        for placement in several.map(|(_, placement)| placement).chain([&mut self.one]) {
+            placement.names = Arc::clone(names);
+        }
+        self
+    }
+
     /// The number of the partition for a message.
     #[inline]
     pub(super) fn place(&mut self, key: Option<u32>, origin: Origin) -> u32 {
@@ -72,13 +78,15 @@ struct Placement {
     partitions: u32,
     /// By key, plus one; zero: not computed yet.
     of_key: Vec<u32>,
+    /// What the bytes of a key are.
+    names: Arc<KeyNames>,
     round: u32,
     seed: u64,
 }
 
 impl Placement {
     fn new(partitioner: Partitioner, partitions: u32, seed: u64) -> Self {
-        Self { partitioner, partitions, of_key: Vec::new(), round: 0, seed }
+        Self { partitioner, partitions, of_key: Vec::new(), names: Arc::default(), round: 0, seed }
     }
 
     /// The number of the partition for a message. `identity` is the message's own.
@@ -116,7 +124,7 @@ impl Placement {
             self.of_key.resize(at + 1, 0);
         }
         if self.of_key[at] == 0 {
-            let bytes = key_bytes(key);
+            let bytes = self.names.text(key);
             let hash = match self.partitioner {
                 Partitioner::CrcRandom => crc32fast::hash(bytes.as_bytes()),
                 _ => murmur2(bytes.as_bytes()) & 0x7fff_ffff,

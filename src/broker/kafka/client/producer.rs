@@ -30,7 +30,8 @@ use crate::sim::{ConnId, Input, Span, Time};
 pub(in super::super) struct Producer {
     app: Sender,
     config: ProducerConfig,
-    payload: u32,
+    /// The bytes of every message; none: the catalogue knows them one by one.
+    payload: Option<u32>,
     /// The first partition of the first topic; the topics follow one another.
     first: u32,
     places: Places,
@@ -63,6 +64,8 @@ struct Queue {
 #[derive(Clone, Debug)]
 struct Batch {
     messages: SmallVec<[MessageId; 4]>,
+    /// Bytes of their payloads.
+    payload: u32,
     created: Time,
     tries: u32,
     not_before: Time,
@@ -95,9 +98,10 @@ impl Producer {
                 .beginning_at(topology.brokers_named(&wanted.connect_to));
         Self {
             app: Sender::new(wanted, producer, instance, seed, ends),
-            payload: wanted.size_bytes,
+            payload: wanted.exact.is_empty().then_some(wanted.size_bytes),
             first: topics.first().map_or(0, |topic| topic.first),
-            places: Places::new(config.partitioner, &counts, wanted.spread, seed),
+            places: Places::new(config.partitioner, &counts, wanted.spread, seed)
+                .naming(shared.catalogue.key_names()),
             links,
             queues: vec![Queue::default(); count as usize],
             waiting: Waiting::new(count),
@@ -247,17 +251,20 @@ impl Producer {
     fn enqueue(&mut self, message: MessageId, shared: &Shared, ctx: &mut KafkaCtx<'_>) {
         let origin = shared.catalogue.origin(message);
         let number = self.places.place(shared.catalogue.key(message), origin);
-        self.buffered_bytes += u64::from(self.payload);
+        let size = match self.payload {
+            Some(size) => size,
+            None => shared.catalogue.size(message),
+        };
+        self.buffered_bytes += u64::from(size);
         self.buffered_records += 1;
-        let records_max =
-            self.config.batch_records.min((self.config.batch_bytes / self.payload.max(1)).max(1));
         let queue = &mut self.queues[number as usize];
         if let Some(open) = queue.batches.back_mut()
             && open.tries == 0
-            && (open.messages.len() as u32) < records_max
+            && self.config.has_room(open.messages.len(), open.payload, size)
         {
             open.messages.push(message);
-            if open.messages.len() as u32 == records_max {
+            open.payload += size;
+            if !self.config.has_room(open.messages.len(), open.payload, size) {
                 self.places.batch_closed(number);
             }
             return;
@@ -265,7 +272,7 @@ impl Producer {
         let messages = SmallVec::from_slice(&[message]);
         let now = ctx.now();
         self.waiting.insert(number);
-        queue.batches.push_back(Batch { messages, created: now, tries: 0, not_before: now });
+        queue.batches.push_back(Batch { messages, payload: size, created: now, tries: 0, not_before: now });
     }
 
     /// Sends what is ready to whoever leads; arms the alarm for what is not.
@@ -372,9 +379,8 @@ impl Producer {
     }
 
     fn ready_at(&self, batch: &Batch, number: u32, is_pressed: bool) -> Time {
-        let records_max =
-            self.config.batch_records.min((self.config.batch_bytes / self.payload.max(1)).max(1));
-        let is_closed = batch.messages.len() as u32 >= records_max
+        let size = self.payload.unwrap_or(1);
+        let is_closed = !self.config.has_room(batch.messages.len(), batch.payload, size)
             || self.queues[number as usize].batches.len() > 1
             || batch.tries > 0
             || is_pressed;
@@ -408,7 +414,7 @@ impl Producer {
         let mut bytes = 60;
         for (number, batch) in &mut batches {
             batch.tries += 1;
-            let size = batch_bytes(batch.messages.len() as u32, self.payload);
+            let size = batch_bytes(batch.messages.len() as u32, batch.payload);
             bytes += size;
             parts.push(ProducePart {
                 partition: self.first + *number,

@@ -96,9 +96,8 @@ impl Producer {
     }
 
     fn free(&mut self, batch: &Batch) {
-        let records = batch.messages.len() as u64;
-        self.buffered_bytes -= records * u64::from(self.payload);
-        self.buffered_records -= records;
+        self.buffered_bytes -= u64::from(batch.payload);
+        self.buffered_records -= batch.messages.len() as u64;
     }
 
     /// The connection went away: nobody will answer what was under way on it.

@@ -1,0 +1,399 @@
+//! A run as sentences, for pipes and for ears: what happened to the cluster, each at its time, and between two such
+//! sentences how far the messages came.
+//!
+//! What is routine is counted, what goes wrong is told; many of a kind, one soon after another, are told as one. A run
+//! of at most [`FEW`] messages is told message by message.
+
+use std::collections::BTreeMap;
+
+use super::paint::{put, wrap};
+use crate::broker::{Family, Names};
+use crate::fact::{Down, Fact, GivenUp, MessageId, NodeId, Observation, PlaceId, Rule, SubscriptionId};
+use crate::lab::run::Ended;
+use crate::ledger::Layout;
+use crate::scenario::plan::Plan;
+use crate::sim::{Span, Time};
+
+/// Runs of at most so many messages are told message by message.
+pub const FEW: usize = 30;
+/// Two of a kind that are further apart are two sentences.
+const TOGETHER: Span = Span::from_secs(1);
+
+/// Turns observations into sentences, in their order.
+pub struct Narrator<'a> {
+    plan: &'a Plan,
+    family: &'a dyn Family,
+    names: &'a dyn Names,
+    layout: &'a Layout,
+    is_detailed: bool,
+    out: String,
+    routine: Routine,
+    open: BTreeMap<Says, Many>,
+    seen: Vec<Seen>,
+    /// The nodes that a fault hit just now, or that just started: what follows from it at once is not told.
+    hit: (Time, Vec<NodeId>),
+}
+
+/// How many routine steps there were since the last sentence.
+#[derive(Clone, Copy, Default)]
+struct Routine {
+    due: u64,
+    confirmed: u64,
+    effects: u64,
+}
+
+/// What is known of a message so far.
+#[derive(Clone, Default)]
+struct Seen {
+    is_confirmed: bool,
+    /// By subscription, as bits; those beyond are told as if each time were the first.
+    delivered: u64,
+    done: u64,
+}
+
+/// What can be said of several things at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Says {
+    Failed(u16),
+    SentAgain,
+    Removed(NodeId, PlaceId, Rule),
+    Redelivered(SubscriptionId),
+    DoneAgain(SubscriptionId),
+    Stale(SubscriptionId),
+    Recognised(SubscriptionId),
+    GivenUp(SubscriptionId, GivenUp),
+    Leads(NodeId, bool, u32),
+    NoLeader,
+    Family(NodeId, u16),
+}
+
+/// Several things of which the same can be said.
+struct Many {
+    at: Time,
+    until: Time,
+    count: u64,
+    /// Of the messages among them.
+    confirmed: u64,
+    which: Which,
+    /// How far the messages came from the sentence before to the first of these.
+    before: Routine,
+}
+
+/// Of what the same is said.
+enum Which {
+    Messages(MessageId, MessageId),
+    Places(PlaceId, PlaceId),
+    /// The family's sentence for the first.
+    Told(String),
+}
+
+impl<'a> Narrator<'a> {
+    /// Of a run of this plan, which is to be done again; `ended` is how it ended.
+    pub fn new(plan: &'a Plan, family: &'a dyn Family, ended: &'a Ended) -> Self {
+        let messages = ended.ledger.messages();
+        Self {
+            plan,
+            family,
+            names: ended,
+            layout: ended.ledger.layout(),
+            is_detailed: messages <= FEW,
+            out: String::new(),
+            routine: Routine::default(),
+            open: BTreeMap::new(),
+            seen: vec![Seen::default(); messages],
+            hit: (Time::ZERO, Vec::new()),
+        }
+    }
+
+    /// Takes the next slice of observations.
+    pub fn observe(&mut self, observations: &[Observation]) {
+        for observation in observations {
+            self.close(|many| observation.at.since(many.until) > TOGETHER);
+            match observation.fact.message() {
+                Some(message) => self.of_message(message, observation),
+                None => self.of_cluster(observation),
+            }
+        }
+    }
+
+    /// All sentences.
+    pub fn text(mut self) -> String {
+        self.close(|_| true);
+        let routine = self.routine;
+        self.progress(routine);
+        self.out
+    }
+
+    fn of_message(&mut self, message: MessageId, observation: &Observation) {
+        let at = observation.at;
+        if self.is_detailed
+            && let Some(text) = self.detail(message, observation)
+        {
+            self.close(|_| true);
+            return self.say(at, &text);
+        }
+        match observation.fact {
+            Fact::Due { .. } => self.routine.due += 1,
+            Fact::Confirmed { .. } => {
+                let seen = &mut self.seen[message.0 as usize];
+                self.routine.confirmed += u64::from(!seen.is_confirmed);
+                seen.is_confirmed = true;
+            }
+            Fact::Sent { attempt: 2.., .. } => self.add(Says::SentAgain, message, at),
+            Fact::Failed { error, .. } => self.add(Says::Failed(error), message, at),
+            Fact::Removed { place, rule, .. } => {
+                self.add(Says::Removed(observation.node, place, rule), message, at);
+            }
+            Fact::Delivered { subscription, .. } => {
+                if first(&mut self.seen[message.0 as usize].delivered, subscription) {
+                    return;
+                }
+                self.add(Says::Redelivered(subscription), message, at);
+            }
+            Fact::Effect { subscription, stale, .. } => {
+                let is_first = first(&mut self.seen[message.0 as usize].done, subscription);
+                self.routine.effects += u64::from(is_first);
+                if stale {
+                    self.add(Says::Stale(subscription), message, at);
+                } else if !is_first {
+                    self.add(Says::DoneAgain(subscription), message, at);
+                }
+            }
+            Fact::Recognised { subscription, .. } => self.add(Says::Recognised(subscription), message, at),
+            Fact::GivenUp { subscription, how, .. } => {
+                self.add(Says::GivenUp(subscription, how), message, at);
+            }
+            _ => {}
+        }
+    }
+
+    /// Every step of a message, if the messages are few; none: it is told like that of many.
+    fn detail(&self, message: MessageId, observation: &Observation) -> Option<String> {
+        let name = self.names.message(message);
+        let node = || self.names.node(observation.node);
+        let place = |place| self.names.place(place);
+        Some(match observation.fact {
+            Fact::Due { key: Some(key), .. } => format!("{name} falls due, with key {key}"),
+            Fact::Due { .. } => format!("{name} falls due"),
+            Fact::Written { .. } => format!("the application's database has what belongs to {name}"),
+            Fact::Stored { place: of, offset, .. } => {
+                format!("{} has {name} at {offset} of {}", node(), place(of))
+            }
+            Fact::Confirmed { .. } => format!("{name} is confirmed"),
+            Fact::Delivered { .. } => format!("{} gets {name}", node()),
+            Fact::Acknowledged { subscription, .. } => {
+                format!("{} has finished everything up to {name}", self.subscription(subscription))
+            }
+            Fact::Effect { subscription, stale: false, .. }
+                if self.seen[message.0 as usize].done & bit(subscription) == 0 =>
+            {
+                format!("{name} takes effect for {}", self.subscription(subscription))
+            }
+            _ => return None,
+        })
+    }
+
+    fn of_cluster(&mut self, observation: &Observation) {
+        let Observation { at, node, fact, .. } = *observation;
+        let name = self.names.node(node);
+        if self.hit.0 != at {
+            self.hit = (at, Vec::new());
+        }
+        let text = match fact {
+            Fact::LeaderElected { place, leader: Some(leader), epoch, is_clean } => {
+                return self.count(Says::Leads(leader, is_clean, epoch), at, || Which::Places(place, place));
+            }
+            Fact::LeaderElected { place, leader: None, .. } => {
+                return self.count(Says::NoLeader, at, || Which::Places(place, place));
+            }
+            Fact::Family(told) => {
+                let Some(sentence) = self.family.tell(&told, self.names) else { return };
+                return self.count(Says::Family(node, told.kind), at, || Which::Told(sentence));
+            }
+            Fact::FaultEnded { .. } | Fact::NodeDown { .. } | Fact::NodeUp if self.hit.1.contains(&node) => {
+                return;
+            }
+            Fact::DetectedDown => format!("the cluster takes {name} for dead"),
+            Fact::Fault { fault } => {
+                self.hit.1.push(node);
+                let Some(fault) = self.plan.faults.get(fault as usize) else { return };
+                format!("{name} {} (fault {})", fault.verb.happened(), fault.name)
+            }
+            Fact::FaultEnded { fault } => {
+                let Some(fault) = self.plan.faults.get(fault as usize) else { return };
+                format!("the fault {} is over for {name}", fault.name)
+            }
+            Fact::NodeDown { how } => format!("{name} {}", went_down(how)),
+            Fact::NodeUp => {
+                self.hit.1.push(node);
+                format!("{name} is started")
+            }
+            _ => return,
+        };
+        self.close(|_| true);
+        self.say(at, &text);
+    }
+
+    fn subscription(&self, id: SubscriptionId) -> &str {
+        self.layout.subscription_name(id)
+    }
+
+    /// One more message of which this can be said.
+    fn add(&mut self, says: Says, message: MessageId, at: Time) {
+        self.count(says, at, || Which::Messages(message, message));
+        let is_confirmed = self.seen[message.0 as usize].is_confirmed;
+        let Some(many) = self.open.get_mut(&says) else { return };
+        many.confirmed += u64::from(is_confirmed);
+        if let Which::Messages(first, last) = &mut many.which {
+            (*first, *last) = ((*first).min(message), (*last).max(message));
+        }
+    }
+
+    /// One more of which this can be said.
+    fn count(&mut self, says: Says, at: Time, which: impl FnOnce() -> Which) {
+        let which = which();
+        if let Some(many) = self.open.get_mut(&says) {
+            many.count += 1;
+            many.until = at;
+            if let (Which::Places(_, last), Which::Places(place, _)) = (&mut many.which, which) {
+                *last = place;
+            }
+            return;
+        }
+        let before = std::mem::take(&mut self.routine);
+        self.open.insert(says, Many { at, until: at, count: 1, confirmed: 0, which, before });
+    }
+
+    /// Tells of everything of which nothing more is to come.
+    fn close(&mut self, is_over: impl Fn(&Many) -> bool) {
+        if !self.open.values().any(&is_over) {
+            return;
+        }
+        // What began before something that is over is told before it, even if more of it is to come.
+        let latest = self.open.values().filter(|many| is_over(many)).map(|many| many.at).max();
+        let mut over: Vec<_> =
+            self.open.extract_if(.., |_, many| latest.is_some_and(|latest| many.at <= latest)).collect();
+        over.sort_by_key(|(says, many)| (many.at, *says));
+        for (says, many) in over {
+            let text = self.words(says, &many);
+            self.progress(many.before);
+            self.line(many.at, &text);
+        }
+    }
+
+    fn words(&self, says: Says, many: &Many) -> String {
+        let Many { count: n, confirmed, which, .. } = many;
+        let name = |id| self.names.message(id);
+        let place = |id| self.names.place(id);
+        let which = match which {
+            Which::Messages(first, _) if *n == 1 => name(*first),
+            Which::Messages(first, last) => format!("{n} messages ({} to {})", name(*first), name(*last)),
+            Which::Places(first, _) if *n == 1 => place(*first),
+            Which::Places(first, last) => format!("{n} places ({} to {})", place(*first), place(*last)),
+            Which::Told(first) if *n == 1 => first.clone(),
+            Which::Told(first) => format!("{first}; then {} more of the kind until {}", n - 1, many.until),
+        };
+        let by = |id| self.subscription(id);
+        match says {
+            Says::Failed(error) => format!("the send failed, {}: {which}", self.family.error_name(error)),
+            Says::SentAgain => format!("the application sends again: {which}"),
+            Says::Removed(node, of, rule) => {
+                let (node, of) = (self.names.node(node), place(of));
+                let confirmed = match (*confirmed, *n) {
+                    (0, _) => String::new(),
+                    (1, 1) => "; it was confirmed".to_owned(),
+                    (of_them, _) => format!("; {of_them} of them were confirmed"),
+                };
+                match rule {
+                    Rule::Truncated => {
+                        format!("{node} cuts off {of}, to agree with its leader: {which}{confirmed}")
+                    }
+                    Rule::PowerLost => {
+                        format!("{node} had {of} not on its disk yet, and has lost {which}{confirmed}")
+                    }
+                    Rule::DiskLost => format!("{node} lost with its disk, of {of}: {which}{confirmed}"),
+                    Rule::Torn => format!("{node} lost with the end of its log, of {of}: {which}{confirmed}"),
+                }
+            }
+            Says::Redelivered(id) => format!("{} gets again: {which}", by(id)),
+            Says::DoneAgain(id) => format!("takes effect for {} once more: {which}", by(id)),
+            Says::Stale(id) => format!("{} puts an old value over a newer one: {which}", by(id)),
+            Says::Recognised(id) => format!("{} finds that it has done it before: {which}", by(id)),
+            Says::GivenUp(id, GivenUp::Discarded) => format!("{} drops: {which}", by(id)),
+            Says::GivenUp(id, GivenUp::DeadLettered) => format!("{} sets aside: {which}", by(id)),
+            Says::Leads(node, is_clean, epoch) => {
+                let how = if is_clean { "" } else { ", without having been in sync" };
+                format!("{} leads {which} in epoch {epoch}{how}", self.names.node(node))
+            }
+            Says::NoLeader => format!("nobody leads {which}"),
+            Says::Family(..) => which,
+        }
+    }
+
+    fn say(&mut self, at: Time, text: &str) {
+        let routine = std::mem::take(&mut self.routine);
+        self.progress(routine);
+        self.line(at, text);
+    }
+
+    fn line(&mut self, at: Time, text: &str) {
+        wrap(&mut self.out, &format!("  {:>10}  ", at.to_string()), text);
+    }
+
+    /// How far the messages came.
+    fn progress(&mut self, Routine { due, confirmed, effects }: Routine) {
+        if self.is_detailed || due + confirmed + effects == 0 {
+            return;
+        }
+        put!(self.out, "              … {due} sent, {confirmed} confirmed");
+        if !self.plan.consumers.is_empty() {
+            put!(self.out, ", {effects} processed");
+        }
+        self.out.push('\n');
+    }
+}
+
+fn bit(subscription: SubscriptionId) -> u64 {
+    1u64.checked_shl(u32::from(subscription.0)).unwrap_or(0)
+}
+
+/// Marks the subscription; whether it was not marked before.
+fn first(marks: &mut u64, subscription: SubscriptionId) -> bool {
+    let is_first = *marks & bit(subscription) == 0;
+    *marks |= bit(subscription);
+    is_first
+}
+
+fn went_down(how: Down) -> &'static str {
+    match how {
+        Down::Killed => "is killed",
+        Down::PowerLost => "loses its power",
+        Down::Stopped => "has stopped",
+        Down::Overrun => "breaks: more was asked of it than it could take",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::broker::Details;
+    use crate::lab::Source;
+    use crate::lab::fake::{Fake, FakeScenario};
+    use crate::lab::run::Run;
+
+    #[test]
+    fn a_run_is_told_in_sentences() {
+        let plan = FakeScenario::new().plan(Some("acks=1"), &[]).unwrap();
+        let run = Run::new(&Fake, &plan, 42);
+        let ended = run.drive(Details::Off, &mut |_| {});
+        for messages in [ended.ledger.messages(), FEW] {
+            let mut narrator = Narrator::new(&plan, &Fake, &ended);
+            narrator.is_detailed = messages == FEW;
+            run.drive(Details::On, &mut |slice| narrator.observe(slice));
+            let text = narrator.text();
+            assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+            let name = if messages == FEW { "in_detail" } else { "as_counts" };
+            insta::assert_snapshot!(name, text);
+        }
+    }
+}
