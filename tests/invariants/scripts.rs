@@ -7,7 +7,8 @@ use mqlab::scenario::plan::{Plan, Value};
 
 use crate::play::plan;
 
-const BASE: &str = "family = 'kafka'\nversion = '2.8'\nrun_for = '60s'\ndrain_for = '60s'\n[cluster]\nbrokers = 3\n\
+const BASE: &str = "family = 'kafka'\nversion = '2.8'\nrun_for = '60s'\ndrain_for = '60s'\n\
+                    [cluster]\nbrokers = 3\n\
                     [topic.orders]\nconfig = { 'replication.factor' = 3, 'min.insync.replicas' = 1 }\n\
                     [producer.shop]\nsend_to = 'orders'\n";
 const BY_HAND: &str = "[consumer.billing]\nread_from = 'orders'\nby_hand = true\nprocess = '1ms'\n\
@@ -45,13 +46,15 @@ fn fired_at(outcome: &Outcome, fault: &str) -> f64 {
 fn a_consumer_by_hand_does_what_steps_say() {
     let script = "[[step]]\nsend = 10\n\
                   [[step]]\nget = 4\n\
-                  [[step]]\nexpect = { billing.processed = 4, billing.addressed = 10, 'shop#5'.fate = 'backlogged' }\n\
+                  [[step]]\nexpect = { billing.processed = 4, billing.addressed = 10, \
+                  'shop#5'.fate = 'backlogged' }\n\
                   [[step]]\ncommit = true\n\
                   [[step]]\nget = 3\n\
                   [[step]]\nkill = 'billing'\n\
                   [[step]]\nstart = true\nby = 'billing'\n\
                   [[step]]\nget = 'all'\n\
-                  [[step]]\nexpect = { billing.duplicated = 3, 'shop#4'.fate = 'processed', 'shop#5'.fate = 'duplicated' }\n";
+                  [[step]]\nexpect = { billing.duplicated = 3, 'shop#4'.fate = 'processed', \
+                  'shop#5'.fate = 'duplicated' }\n";
     let outcome = well(BY_HAND, script);
     assert_eq!(count(&outcome, "processed"), 7);
     assert_eq!(count(&outcome, "duplicated"), 3, "what was not committed is handed over again");
@@ -63,7 +66,8 @@ fn a_closed_consumer_is_gone_and_others_take_over() {
     let clients = format!("{BY_HAND}[consumer.books]\nread_from = 'orders'\n");
     let script = "[[step]]\nclose = true\nby = 'billing'\n\
                   [[step]]\nsend = 3\n\
-                  [[step]]\nwait = '1s'\nexpect = { books.processed = 3, billing.processed = 0, billing.backlogged = 3 }\n";
+                  [[step]]\nwait = '1s'\nexpect = { books.processed = 3, billing.processed = 0, \
+                  billing.backlogged = 3 }\n";
     well(&clients, script);
 }
 
@@ -96,7 +100,8 @@ fn a_group_that_comes_later_begins_where_its_reset_policy_says() {
 
 #[test]
 fn clients_start_by_step_and_stop_at_their_time() {
-    let clients = "rate = '100/s'\nstarts = 'by step'\nstops = '20s'\n[consumer.billing]\nread_from = 'orders'\n\
+    let clients = "rate = '100/s'\nstarts = 'by step'\nstops = \
+                  '20s'\n[consumer.billing]\nread_from = 'orders'\n\
                    starts = 'by step'\nconfig = { 'auto.offset.reset' = 'earliest' }\n";
     let script = "[[step]]\nat = '5s'\nexpect = { sent = 0 }\n\
                   [[step]]\nstart = true\nby = 'shop'\n\
@@ -111,7 +116,8 @@ fn clients_start_by_step_and_stop_at_their_time() {
 fn faults_wait_for_states() {
     let clients = "rate = '100/s'\n[fault.when-long]\nwhen = { state = { 'orders/0.leo' = '>= 500' } }\n\
                    after = '1s'\nkill = 'leader of orders/0'\nas = 'old leader'\n\
-                   [fault.when-led-by-another]\nwhen = { state = { 'orders/0.leader' = 'broker-2', 'broker-1.up' = false } }\n\
+                   [fault.when-led-by-another]\nwhen = { state = { 'orders/0.leader' = \
+                   'broker-2', 'broker-1.up' = false } }\n\
                    start = 'old leader'\n";
     let outcome = well(clients, "");
     let (long, led) = (fired_at(&outcome, "when-long"), fired_at(&outcome, "when-led-by-another"));
@@ -129,7 +135,8 @@ fn thaw_heal_and_clock_jump_act() {
                   [[step]]\nwait = '1s'\nthaw = 'broker-2'\n\
                   [[step]]\nclock_jump = 'broker-3'\nby = '-1h'\n\
                   [[step]]\nsend = 5\n\
-                  [[step]]\nexpect = { confirmed = 5, latency.confirm.max = '< 2s', 'orders/0.isr' = 'broker-1, broker-2, broker-3' }\n";
+                  [[step]]\nexpect = { confirmed = 5, latency.confirm.max = '< 2s', \
+                  'orders/0.isr' = 'broker-1, broker-2, broker-3' }\n";
     well("", script);
 }
 
@@ -147,7 +154,8 @@ fn a_torn_log_is_cut_at_the_torn_record() {
 #[test]
 fn what_did_not_happen_is_told() {
     let script = "[[step]]\nsend = 1\n\
-                  [[step]]\nname = 'never'\nwait_until = { state = { 'orders/0.leo' = '>= 99' } }\nkill = 'broker-1'\n\
+                  [[step]]\nname = 'never'\nwait_until = { state = { 'orders/0.leo' = '>= 99' } }\n\
+                  kill = 'broker-1'\n\
                   [[step]]\nexpect = { confirmed = 7 }\n";
     let outcome = run(&plan(&format!("{BASE}{script}")));
     assert_eq!(outcome.steps_left, ["never", "step 3"]);
