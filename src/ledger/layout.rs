@@ -13,6 +13,8 @@ pub struct Layout {
     pub producers: Vec<Sender>,
     /// The names of the subscriptions, in the order of their numbers.
     pub subscriptions: Vec<String>,
+    /// By subscription: it exists only from when its first process starts.
+    pub(super) is_later: Vec<bool>,
     /// Nobody consumes: `audit`, the first subscription, reads all that is readable at the end.
     pub is_audit: bool,
     /// To which producer each instance belongs, counted over all producers.
@@ -59,8 +61,13 @@ impl Layout {
             });
             owners.extend(std::iter::repeat_n(number as u16, producer.instances as usize));
         }
+        let is_later = |name: &String| {
+            let mut consumers = plan.consumers.iter();
+            consumers.any(|consumer| consumer.name == *name && family.subscribes_later(plan, consumer))
+        };
         Self {
             producers,
+            is_later: subscriptions.iter().map(is_later).collect(),
             is_audit: subscriptions.first().is_some_and(|name| name == AUDIT),
             subscriptions,
             owners,
