@@ -13,6 +13,8 @@ pub struct Layout {
     pub producers: Vec<Sender>,
     /// The names of the subscriptions, in the order of their numbers.
     pub subscriptions: Vec<String>,
+    /// By subscription: it exists only from when its first process starts.
+    pub(super) is_later: Vec<bool>,
     /// Nobody consumes: `audit`, the first subscription, reads all that is readable at the end.
     pub is_audit: bool,
     /// By subscription: who reads what its application sends on because it could not process it.
@@ -69,9 +71,14 @@ impl Layout {
             };
             plan.consumers.iter().enumerate().filter(reads).map(|(number, _)| number).collect()
         };
+        let is_later = |name: &String| {
+            let mut consumers = plan.consumers.iter();
+            consumers.any(|consumer| consumer.name == *name && family.subscribes_later(plan, consumer))
+        };
         Self {
             sends_on_to: plan.consumers.iter().map(readers).collect(),
             producers,
+            is_later: subscriptions.iter().map(is_later).collect(),
             is_audit: subscriptions.first().is_some_and(|name| name == AUDIT),
             subscriptions,
             owners,
