@@ -2,7 +2,8 @@
 
 use crate::broker::Family;
 use crate::fact::{ProducerId, SubscriptionId};
-use crate::scenario::plan::{AUDIT, Plan};
+use crate::scenario::plan::{AUDIT, ConsumerPlan, Plan, Starts};
+use crate::sim::Time;
 
 pub use crate::fact::NONE;
 
@@ -15,6 +16,8 @@ pub struct Layout {
     pub subscriptions: Vec<String>,
     /// Nobody consumes: `audit`, the first subscription, reads all that is readable at the end.
     pub is_audit: bool,
+    /// When each subscription begins to exist.
+    begins: Vec<Time>,
     /// To which producer each instance belongs, counted over all producers.
     owners: Vec<u16>,
 }
@@ -59,7 +62,12 @@ impl Layout {
             });
             owners.extend(std::iter::repeat_n(number as u16, producer.instances as usize));
         }
+        let begins = |name: &String| match plan.consumers.iter().find(|consumer| consumer.name == *name) {
+            Some(ConsumerPlan { starts: Starts::At(at), .. }) => Time::ZERO + *at,
+            _ => Time::ZERO,
+        };
         Self {
+            begins: subscriptions.iter().map(begins).collect(),
             producers,
             is_audit: subscriptions.first().is_some_and(|name| name == AUDIT),
             subscriptions,
@@ -85,6 +93,11 @@ impl Layout {
     /// Whether the producer's messages are addressed to the subscription.
     pub(super) fn leads(&self, producer: u16, subscription: usize) -> bool {
         self.producers[producer as usize].leads_to[subscription]
+    }
+
+    /// Whether a message that fell due then is addressed to the subscription, which may not have existed yet.
+    pub(super) fn leads_at(&self, producer: u16, subscription: usize, due: Time) -> bool {
+        self.leads(producer, subscription) && due >= self.begins[subscription]
     }
 
     /// The number of the subscription of that name.

@@ -147,7 +147,9 @@ impl Ledger {
         message.confirmed = at;
         let producer = self.layout.producer_of(message.instance);
         for (number, column) in self.subscriptions.iter_mut().enumerate() {
-            if self.layout.leads(producer, number) && !column.receptions[id.0 as usize].is_over() {
+            if self.layout.leads_at(producer, number, message.due)
+                && !column.receptions[id.0 as usize].is_over()
+            {
                 column.waiting += 1;
                 column.waiting_peak = column.waiting_peak.max(column.waiting);
             }
@@ -182,7 +184,11 @@ impl Ledger {
         column.receptions[id.0 as usize].effect(at.since(message.due));
         if was_open
             && message.confirmed != Time::NEVER
-            && self.layout.leads(self.layout.producer_of(message.instance), subscription.0 as usize)
+            && self.layout.leads_at(
+                self.layout.producer_of(message.instance),
+                subscription.0 as usize,
+                message.due,
+            )
         {
             column.waiting -= 1;
         }
@@ -193,7 +199,11 @@ impl Ledger {
         let column = &mut self.subscriptions[subscription.0 as usize];
         if column.receptions[id.0 as usize].give_up(how)
             && message.confirmed != Time::NEVER
-            && self.layout.leads(self.layout.producer_of(message.instance), subscription.0 as usize)
+            && self.layout.leads_at(
+                self.layout.producer_of(message.instance),
+                subscription.0 as usize,
+                message.due,
+            )
         {
             column.waiting -= 1;
         }

@@ -280,7 +280,7 @@ impl Ledger {
     ) -> bool {
         let producer = self.layout.producer_of(message.instance);
         if id != NONE {
-            return reception.was_seen() || self.layout.leads(producer, id.0 as usize);
+            return reception.was_seen() || self.layout.leads_at(producer, id.0 as usize, message.due);
         }
         self.subscriptions.iter().enumerate().all(|(number, column)| {
             !self.layout.leads(producer, number) && !column.receptions[index].was_seen()
