@@ -2,8 +2,7 @@
 
 use crate::broker::Family;
 use crate::fact::{ProducerId, SubscriptionId};
-use crate::scenario::plan::{AUDIT, ConsumerPlan, Plan, Starts};
-use crate::sim::Time;
+use crate::scenario::plan::{AUDIT, Plan};
 
 pub use crate::fact::NONE;
 
@@ -14,10 +13,10 @@ pub struct Layout {
     pub producers: Vec<Sender>,
     /// The names of the subscriptions, in the order of their numbers.
     pub subscriptions: Vec<String>,
+    /// By subscription: it exists only from when its first process starts.
+    pub(super) is_later: Vec<bool>,
     /// Nobody consumes: `audit`, the first subscription, reads all that is readable at the end.
     pub is_audit: bool,
-    /// When each subscription begins to exist.
-    begins: Vec<Time>,
     /// To which producer each instance belongs, counted over all producers.
     owners: Vec<u16>,
 }
@@ -62,13 +61,13 @@ impl Layout {
             });
             owners.extend(std::iter::repeat_n(number as u16, producer.instances as usize));
         }
-        let begins = |name: &String| match plan.consumers.iter().find(|consumer| consumer.name == *name) {
-            Some(ConsumerPlan { starts: Starts::At(at), .. }) => Time::ZERO + *at,
-            _ => Time::ZERO,
+        let is_later = |name: &String| {
+            let mut consumers = plan.consumers.iter();
+            consumers.any(|consumer| consumer.name == *name && family.subscribes_later(plan, consumer))
         };
         Self {
-            begins: subscriptions.iter().map(begins).collect(),
             producers,
+            is_later: subscriptions.iter().map(is_later).collect(),
             is_audit: subscriptions.first().is_some_and(|name| name == AUDIT),
             subscriptions,
             owners,
@@ -93,11 +92,6 @@ impl Layout {
     /// Whether the producer's messages are addressed to the subscription.
     pub(super) fn leads(&self, producer: u16, subscription: usize) -> bool {
         self.producers[producer as usize].leads_to[subscription]
-    }
-
-    /// Whether a message that fell due then is addressed to the subscription, which may not have existed yet.
-    pub(super) fn leads_at(&self, producer: u16, subscription: usize, due: Time) -> bool {
-        self.leads(producer, subscription) && due >= self.begins[subscription]
     }
 
     /// The number of the subscription of that name.

@@ -279,12 +279,16 @@ impl Ledger {
         reception: Reception,
     ) -> bool {
         let producer = self.layout.producer_of(message.instance);
+        let leads = |number: usize| {
+            message.due >= self.subscriptions[number].since && self.layout.leads(producer, number)
+        };
         if id != NONE {
-            return reception.was_seen() || self.layout.leads_at(producer, id.0 as usize, message.due);
+            return reception.was_seen() || leads(id.0 as usize);
         }
-        self.subscriptions.iter().enumerate().all(|(number, column)| {
-            !self.layout.leads(producer, number) && !column.receptions[index].was_seen()
-        })
+        self.subscriptions
+            .iter()
+            .enumerate()
+            .all(|(number, column)| !leads(number) && !column.receptions[index].was_seen())
     }
 
     /// Messages whose first effect came after the first effect of a message that the same instance sent later with the
