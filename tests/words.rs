@@ -232,7 +232,8 @@ fn a_dead_letter_that_is_gone_is_lost() {
 #[test]
 fn steps_send_what_is_written() {
     let text = "[producer.shop]\nsend_to = \"orders\"\nconfig = { \"enable.idempotence\" = false }\n\
-                message = [{ name = \"first\", key = \"a\" }, { name = \"second\", key = \"a\" }, { key = \"b\" }]\n\
+                message = [{ name = \"first\", key = \"a\" }, { name = \"second\", key = \"a\" }, \
+                { key = \"b\" }]\n\
                 [consumer.billing]\nread_from = \"orders\"\nby_hand = true\n\
                 config = { \"auto.offset.reset\" = \"earliest\", \"enable.auto.commit\" = false }\n\
                 [[step]]\nsend = 2\nby = \"shop\"\n\
