@@ -104,8 +104,9 @@ pub(super) fn finish(reader: &mut Reader, file: &Table, plan: &mut Plan) {
         Some(Action::Send { count, .. }) => Some(u64::from(*count)),
         _ => None,
     });
-    let told = plan.producers.iter().map(|one| workload::messages(one, plan.run_for));
-    if let (true, Some(entry)) = (sends.chain(told).sum::<u64>() > MESSAGES_TOTAL_MAX, file.get("step")) {
+    let told: u64 = plan.producers.iter().map(|one| workload::messages(one, plan.run_for)).sum();
+    let is_much = told <= MESSAGES_TOTAL_MAX && told + sends.sum::<u64>() > MESSAGES_TOTAL_MAX;
+    if let (true, Some(entry)) = (is_much, file.get("step")) {
         let label = format!("the limit is {MESSAGES_TOTAL_MAX}");
         reader.report_relation(Diagnostic::at(entry.key, "too many messages in total", label));
     }
