@@ -418,7 +418,8 @@ mod tests {
     use crate::scenario::Scenario;
     use crate::scenario::plan::{Condition, Moment, Trigger, Verb};
 
-    const SCRIPT: &str = "family = 'kafka'\nversion = '2.8'\n[topic.orders]\n[producer.shop]\nsend_to = 'orders'\n\
+    const SCRIPT: &str = "family = 'kafka'\nversion = '2.8'\n[topic.orders]\n[producer.shop]\n\
+                          send_to = 'orders'\n\
                           [consumer.billing]\nread_from = 'orders'\nby_hand = true\n\
                           [fault.later]\nat = '9s'\nkill = 'broker-1'\n\
                           [[step]]\nsend = 10\nwait = false\n\
