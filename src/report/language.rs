@@ -183,6 +183,7 @@ fn shape(shape: Shape) -> String {
         Shape::Named(_) | Shape::Variants => "tables by name".to_owned(),
         Shape::Tables(_) => "a list of tables".to_owned(),
         Shape::Config => "settings".to_owned(),
+        Shape::Entity(keys) => format!("a table: what the family declares, {}", listed(&names(keys))),
         Shape::Family => listed(&FAMILIES.iter().map(|family| family.name()).collect::<Vec<_>>()),
         Shape::Client => "a client library of the family".to_owned(),
         Shape::Claims => "claims by path: `lost = 0`, `billing.lost = \">= 1\"`".to_owned(),

@@ -68,6 +68,7 @@ pub(super) fn jump(reader: &mut Reader, fault: &Fault<'_>) -> Option<i64> {
 /// `alter = "topic orders", to = { partitions = 4 }`.
 pub(super) fn alter(reader: &mut Reader, fault: &Fault<'_>, cast: &Cast<'_>) -> Option<Verb> {
     fault.require(reader, "to");
+    let to = reader.table(fault.table, "to");
     let entry = fault.table.get("alter")?;
     let text = reader.text(fault.table, "alter")?.to_owned();
     let (table, name) = text.split_once(' ').unwrap_or((&text, ""));
@@ -83,14 +84,16 @@ pub(super) fn alter(reader: &mut Reader, fault: &Fault<'_>, cast: &Cast<'_>) -> 
         let message = format!("there is no {} `{}`", kind.table, shown(name));
         reader.report_relation(suggest(Diagnostic::at(entry.at, message, "not declared"), name, names()));
     }
-    let to = reader.table(fault.table, "to")?;
+    let to = to?;
     let known: Vec<&'static str> = kind.fields.iter().map(|field| field.name).collect();
-    reader.check_keys(to, &[&super::keys::ENTITY], &known);
+    reader.check_keys(to, &[&super::keys::ALTERED], &known);
     let mut fields = settings::fields(reader, to, kind.fields);
     fields.extend(settings::config(reader, to, Scope::Entity(kind.table)));
     if fields.is_empty() {
-        let entry = fault.table.get("to")?;
-        reader.report(Diagnostic::at(entry.at, "wrong value for `to`", "changes nothing"));
+        // Else what stands there is wrong, which has been said.
+        if let Some(entry) = fault.table.get("to").filter(|_| to.entries.is_empty()) {
+            reader.report(Diagnostic::at(entry.at, "wrong value for `to`", "changes nothing"));
+        }
         return None;
     }
     Some(Verb::Alter { kind: kind.table, name: name.to_owned(), fields })

@@ -138,6 +138,10 @@ pub static ENTITY: Keys = Keys {
     ],
 };
 
+/// What `alter` changes of such a table.
+pub static ALTERED: Keys =
+    Keys { owner: "`to`", keys: &[built("config", "Settings by the vendor's own names.").is(Shape::Config)] };
+
 /// `[producer.NAME]`.
 pub static PRODUCER: Keys = Keys {
     owner: "a producer",
@@ -364,7 +368,7 @@ pub static VERBS: Keys = Keys {
         built("clock_jump", "Its wall clock jumps.").is(Shape::Texts),
         built("thaw", "A frozen process goes on.").is(Shape::Texts),
         built("heal", "Cuts, delays, drops and duplications end: of a fault, or on nodes.").is(Shape::Texts),
-        not_yet("alter", "An administrator changes a declared table."),
+        built("alter", "An administrator changes a declared table: `topic orders`.").is(Shape::Text),
     ],
 };
 
@@ -400,7 +404,7 @@ pub static FAULT: Keys = Keys {
         built("as", "A name for the node that is hit, for later targets.").is(Shape::Text),
         built("of", "Which file is torn: `orders/0`.").is(Shape::Text),
         built("last", "How much is torn off.").is(Shape::Size),
-        not_yet("to", "What `alter` changes."),
+        built("to", "What `alter` changes: `{ partitions = 4 }`.").is(Shape::Entity(&ALTERED)),
     ],
 };
 

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use crate::broker::{FAMILIES, Family, Field, Kind, Scope, Setting, Status};
+use crate::broker::{EntityKind, FAMILIES, Family, Field, Kind, Scope, Setting, Status};
 
 use super::keys::{DESCRIPTIONS, ENTITY, FILE, Key, Keys, MOMENTS, State};
 use super::measure::MEASURES;
@@ -70,15 +70,20 @@ impl Writer {
         let keys = FILE.keys.iter().filter(described);
         let mut properties = self.properties(keys, extent, None);
         for kind in self.family.entities() {
-            let mut fields = self.properties(ENTITY.keys.iter(), extent, Some(kind.table));
-            fields.extend(kind.fields.iter().map(field));
-            properties.insert(kind.table.to_owned(), tables(closed(&fields), extent));
+            let table = self.entity(&ENTITY, kind, extent);
+            properties.insert(kind.table.to_owned(), tables(table, extent));
         }
         let mut file = closed(&properties);
         if extent == Extent::File {
             file["required"] = json!(["family"]);
         }
         file
+    }
+
+    fn entity(&self, keys: &Keys, kind: &EntityKind, extent: Extent) -> Value {
+        let mut fields = self.properties(keys.keys.iter(), extent, Some(kind.table));
+        fields.extend(kind.fields.iter().map(field));
+        closed(&fields)
     }
 
     fn properties<'k>(
@@ -145,6 +150,9 @@ impl Writer {
             }
             Shape::Config => {
                 reference(&format!("{}-{}-config", self.family.name(), owner.unwrap_or("cluster")))
+            }
+            Shape::Entity(keys) => {
+                any_of(self.family.entities().iter().map(|kind| self.entity(keys, kind, extent)).collect())
             }
             Shape::Family => json!({ "const": self.family.name() }),
             Shape::Client => json!({ "enum": self.family.clients() }),

@@ -38,6 +38,8 @@ pub enum Shape {
     Tables(&'static [&'static Keys]),
     /// The cluster: these keys, and what the family counts and declares.
     Cluster(&'static Keys),
+    /// What may stand in a table of the family's, such as `topic`: these keys and its fields.
+    Entity(&'static Keys),
     /// The vendor's settings for whatever the table describes.
     Config,
     /// A moment that `when` can wait for.

@@ -4,6 +4,7 @@
 //! Every case is a scenario file. A case that fails prints itself as one, shrunk, with its seed: save it and run it.
 //! The draws are fixed, so that every machine tries the same cases; `MQLAB_CASES=20` tries twenty times as many.
 
+mod alter;
 mod case;
 mod consumers;
 mod determinism;

@@ -3,16 +3,17 @@
 //! A chain is read off one message's history and the faults and elections around it; it is a hypothesis until a re-run
 //! with one of its remedies confirms it. Nothing here looks at a world.
 
-use super::config::{Acks, Client, ConsumerConfig, ProducerConfig, TopicConfig};
+use super::config::{Acks, ProducerConfig, TopicConfig};
 use super::describe;
 use super::packet::Error;
 use super::story;
 use crate::broker::{Case, Chain, Link, Remedy};
 use crate::fact::{Fact, NodeId, Observation, PlaceId, Rule};
-use crate::scenario::plan::{ConsumerPlan, EntityPlan, ProducerPlan};
+use crate::scenario::plan::{ConsumerPlan, EntityPlan, ProducerPlan, Verb};
 use crate::sim::Time;
 
 mod application;
+mod outward;
 
 /// The chain of a message.
 pub(super) fn explain(case: &Case<'_>) -> Chain {
@@ -200,58 +201,6 @@ impl<'a> Reading<'a> {
         }
     }
 
-    /// A leader has it, and the group has moved past it.
-    fn lost_on_the_way_out(&mut self) {
-        let Some(consumer) = self.consumer else { return self.waiting() };
-        let config = ConsumerConfig::new(self.case.plan, consumer);
-        let Some(delivered) = self.last(|fact| matches!(fact, Fact::Delivered { .. })) else {
-            self.setting(
-                "auto.offset.reset=latest",
-                "auto.offset.reset=latest: a group without an offset begins at the end",
-            );
-            self.positions_reset();
-            self.remedy_consumer("config.\"auto.offset.reset\"", "\"earliest\"");
-            self.faults_between(self.due, Time::NEVER);
-            return;
-        };
-        if self.recorded_before() {
-            return;
-        }
-        let node = self.case.names.node(delivered.node);
-        self.handed_off();
-        if config.has_auto_commit && config.client == Client::Librdkafka {
-            self.setting(
-                "commits what was handed over",
-                "enable.auto.commit=true in librdkafka: what was handed over is committed, finished or not",
-            );
-        }
-        self.link(Some(delivered.at), "handed over", format!("handed to {node}, which had not finished it"));
-        self.faults_between(delivered.at, Time::NEVER);
-        self.link(None, "not delivered again", "its offset was committed: nobody gets it again");
-        self.remedy_consumer("config.\"enable.auto.commit\"", "false");
-    }
-
-    fn positions_reset(&mut self) {
-        let resets: Vec<_> = self
-            .case
-            .events
-            .iter()
-            .filter_map(|seen| match seen.fact {
-                Fact::Family(told) => Some((seen.at, story::reset_at(&told)?, told.place)),
-                _ => None,
-            })
-            .collect();
-        let Some(copy) = self.copies.first().copied() else { return };
-        for (at, offset, place) in resets {
-            if place == copy.place.0 && offset > copy.offset {
-                let text =
-                    format!("the group begins at offset {offset}, past this message's {}", copy.offset);
-                self.link(Some(at), "began past it", text);
-                return;
-            }
-        }
-    }
-
     /// More than one effect.
     fn duplicated(&mut self) {
         let mut offsets: Vec<_> = self.copies.iter().map(|copy| (copy.place, copy.offset)).collect();
@@ -385,7 +334,10 @@ impl<'a> Reading<'a> {
                 continue;
             }
             let nodes: Vec<_> = hits.iter().map(|seen| seen.node).collect();
-            let text = format!("{} {} (fault {})", self.names(&nodes), fault.verb.happened(), fault.name);
+            let text = match &fault.verb {
+                Verb::Alter { kind, name, .. } => format!("{kind} {name} changed (fault {})", fault.name),
+                verb => format!("{} {} (fault {})", self.names(&nodes), verb.happened(), fault.name),
+            };
             self.link(Some(first.at), &format!("fault {}", fault.name), text);
             self.remedy(Remedy::WithoutFault(index as u16));
         }

@@ -21,7 +21,7 @@ pub(super) struct BrokerConfig {
 }
 
 /// A topic's settings.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct TopicConfig {
     pub(super) replication_factor: u16,
     pub(super) min_insync: u32,

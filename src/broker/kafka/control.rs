@@ -55,16 +55,37 @@ impl ClusterState {
             .iter()
             .map(|partition| PartitionState {
                 leader: partition.replicas.first().copied(),
-                elr: 0,
-                last_leader: None,
-                epoch: 0,
                 isr: partition.replicas.iter().fold(0, |isr, &broker| isr | only(broker)),
-                version: 0,
+                ..PartitionState::default()
             })
+            .zip(&topology.partitions)
+            .map(|(state, partition)| if partition.is_initial { state } else { PartitionState::default() })
             .collect();
         let live = (0..topology.brokers).fold(0, |live, broker| live | only(broker));
         let incarnations = vec![1; topology.brokers as usize];
         Self { controller_epoch: 0, controller: None, version: 0, live, incarnations, partitions }
+    }
+
+    /// New partitions: the live replicas are in sync, the first of them leads. Whether there is any.
+    pub(super) fn create(
+        &mut self,
+        partitions: std::ops::Range<u32>,
+        topology: &Topology,
+        ctx: &mut KafkaCtx<'_>,
+    ) -> bool {
+        let mut is_any = false;
+        for partition in partitions {
+            let able = |&broker: &u16| self.live & only(broker) != 0;
+            let replicas = topology.partitions[partition as usize].replicas.iter().copied().filter(able);
+            let isr = replicas.clone().fold(0, |isr, broker| isr | only(broker));
+            let state = &mut self.partitions[partition as usize];
+            let Some(leader) = replicas.clone().next().filter(|_| !state.exists()) else { continue };
+            let next = PartitionState { leader: Some(leader), isr, version: 1, ..*state };
+            announce(partition, &PartitionState { isr, ..*state }, &next, ctx);
+            *state = next;
+            is_any = true;
+        }
+        is_any
     }
 
     /// What a broker knows before anybody told it anything.
@@ -80,6 +101,17 @@ impl ClusterState {
         }
     }
 
+    /// This state, and of the partitions that it says nothing of what was known before.
+    pub(super) fn over(&self, before: &Self) -> Self {
+        let mut whole = self.clone();
+        for (next, known) in whole.partitions.iter_mut().zip(&before.partitions) {
+            if !next.exists() {
+                *next = *known;
+            }
+        }
+        whole
+    }
+
     /// The process that a broker is registered with; none: nobody has told yet.
     pub(super) fn incarnation(&self, broker: u16) -> Option<u32> {
         self.incarnations.get(broker as usize).copied()
@@ -89,6 +121,13 @@ impl ClusterState {
     #[inline]
     pub(super) fn leader(&self, partition: u32) -> Option<u16> {
         self.partitions[partition as usize].leader
+    }
+}
+
+impl PartitionState {
+    /// Whether there is such a partition yet.
+    pub(super) fn exists(&self) -> bool {
+        self.isr != 0 || self.version > 0
     }
 }
 
@@ -112,6 +151,9 @@ pub(super) fn reassess(
     live: Brokers,
     stopping: Brokers,
 ) -> Option<PartitionState> {
+    if !state.exists() {
+        return None;
+    }
     let able = live & !stopping;
     let mut next = *state;
     for &broker in rules.replicas {

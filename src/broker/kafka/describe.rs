@@ -8,6 +8,7 @@
 //! the newer group protocol. Java producers of 3.0.1 and later are idempotent
 //! by default: a scenario says `"enable.idempotence" = false` there, or is refused.
 
+use super::alter::{self, partitions_max};
 use super::settings;
 use crate::broker::{EntityKind, Field, Finding, Kind, NodeRole, Scope};
 use crate::scenario::plan::{Action, ConsumerPlan, EntityPlan, Plan, ProducerPlan, Then, Value, Version};
@@ -93,6 +94,7 @@ pub fn check(plan: &Plan) -> Vec<Finding> {
         check_producer(plan, producer, &mut findings);
     }
     check_reach(plan, &mut findings);
+    alter::check(plan, &mut findings);
     for consumer in &plan.consumers {
         check_consumer(consumer, &mut findings);
         if plan
@@ -108,7 +110,7 @@ pub fn check(plan: &Plan) -> Vec<Finding> {
     findings
 }
 
-fn finding(path: &[&str], message: impl Into<String>, help: &str) -> Finding {
+pub(super) fn finding(path: &[&str], message: impl Into<String>, help: &str) -> Finding {
     let help = (!help.is_empty()).then(|| help.to_owned());
     Finding { path: path.iter().map(|part| (*part).to_owned()).collect(), message: message.into(), help }
 }
@@ -174,7 +176,7 @@ fn check_reach(plan: &Plan, findings: &mut Vec<Finding>) {
             }
         }
     }
-    let total: i64 = plan.entities.iter().map(partitions).sum();
+    let total: i64 = plan.entities.iter().map(|topic| partitions_max(plan, topic)).sum();
     if total > PARTITIONS_MAX {
         let message = format!("{total} partitions are too many");
         findings.push(finding(
@@ -342,12 +344,12 @@ fn topic_of<'p>(plan: &'p Plan, name: &str) -> Result<&'p EntityPlan, String> {
 pub fn check_partition(plan: &Plan, text: &str) -> Result<(), String> {
     let Some((name, number)) = text.rsplit_once('/') else {
         let topic = topic_of(plan, text)?;
-        return match partitions(topic) {
+        return match partitions_max(plan, topic) {
             1 => Ok(()),
             count => Err(format!("`{text}` has {count} partitions: say which, such as `{text}/0`")),
         };
     };
-    let count = partitions(topic_of(plan, name)?);
+    let count = partitions_max(plan, topic_of(plan, name)?);
     let plain =
         number.bytes().all(|byte| byte.is_ascii_digit()) && (number == "0" || !number.starts_with('0'));
     match number.parse::<i64>() {

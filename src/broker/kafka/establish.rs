@@ -27,13 +27,14 @@ pub(super) fn groups(model: &mut KafkaModel, plan: &Plan) {
         let topology = std::sync::Arc::clone(&model.shared.topology);
         let Some(group) = topology.group(&group_id(consumer)) else { continue };
         let topics: Vec<_> =
-            topology.topics(&consumer.read_from).iter().map(|one| (one.first, one.count)).collect();
+            topology.topics(&consumer.read_from).iter().map(|one| (one.first, one.initial)).collect();
         let config = ConsumerConfig::new(plan, consumer);
         let ids: Vec<u64> = (1..=u64::from(consumer.instances)).collect();
         let assignment = range(&ids, &topics);
         for (id, index) in ids.iter().zip(nodes) {
             if let Node::Consumer(member) = &mut model.nodes[index] {
-                member.establish(*id, assignment.get(id).cloned().unwrap_or_default());
+                let leads = ids.first() == Some(id);
+                member.establish(*id, assignment.get(id).cloned().unwrap_or_default(), leads);
             }
         }
         let member = |(id, assignment)| {

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use super::control::{Brokers, ClusterState, announce, only, reassess};
 use super::model::{KafkaCtx, Shared, Timer};
 use super::packet::{ControllerRequest as Request, ControllerResponse as Response, Packet};
+use super::topology::Topology;
 use crate::fact::{Fact, NodeId};
 use crate::sim::{ConnId, Input, Span, Time};
 
@@ -75,6 +76,20 @@ impl Controller {
             registration.conn = None;
         }
         self.arm(ctx);
+    }
+
+    /// An administrator adds partitions.
+    pub(super) fn add(
+        &mut self,
+        partitions: std::ops::Range<u32>,
+        topology: &Topology,
+        ctx: &mut KafkaCtx<'_>,
+    ) -> bool {
+        let is_done = self.state.create(partitions, topology, ctx);
+        if is_done {
+            self.publish(ctx);
+        }
+        is_done
     }
 
     fn request(&mut self, conn: ConnId, request: &Request, shared: &mut Shared, ctx: &mut KafkaCtx<'_>) {

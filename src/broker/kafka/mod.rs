@@ -1,5 +1,6 @@
 //! Apache Kafka.
 
+mod alter;
 mod broker;
 mod cause;
 mod client;

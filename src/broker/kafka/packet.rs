@@ -320,6 +320,8 @@ pub(super) enum ControllerResponse {
     Shutdown {
         remaining: u32,
     },
+    /// An update arrived: asked for only where a lost one would not be noticed otherwise (before KIP-380).
+    Updated,
     /// KRaft: the metadata log moved on.
     Metadata(Arc<ClusterState>),
 }

@@ -2,12 +2,13 @@
 
 use smallvec::SmallVec;
 
+use super::alter::partitions_max;
 use super::config::{BrokerConfig, TopicConfig};
-use super::control::Electoral;
+use super::control::{ClusterState, Electoral};
 use super::describe;
 pub(super) use super::describe::Metadata;
 use crate::fact::NodeId;
-use crate::scenario::plan::{Plan, Value, Version};
+use crate::scenario::plan::{Plan, Version};
 
 /// The group coordinator's topic.
 const OFFSETS_TOPIC: &str = "__consumer_offsets";
@@ -25,6 +26,8 @@ pub(super) struct Topology {
     pub(super) topics: Vec<Topic>,
     pub(super) partitions: Vec<Partition>,
     pub(super) groups: Vec<Group>,
+    /// Whether partitions are added while it runs.
+    pub(super) grows: bool,
 }
 
 /// A topic.
@@ -32,7 +35,10 @@ pub(super) struct Topology {
 pub(super) struct Topic {
     pub(super) name: String,
     pub(super) first: u32,
+    /// With the partitions that are added while it runs.
     pub(super) count: u32,
+    /// How many it has from the beginning.
+    pub(super) initial: u32,
 }
 
 /// A partition.
@@ -40,6 +46,8 @@ pub(super) struct Topic {
 pub(super) struct Partition {
     pub(super) topic: u16,
     pub(super) number: u32,
+    /// It is there from the beginning; else an administrator adds it.
+    pub(super) is_initial: bool,
     pub(super) replicas: SmallVec<[u16; 4]>,
     pub(super) config: TopicConfig,
 }
@@ -79,6 +87,9 @@ pub(super) struct Rules {
     pub(super) isr_change_blocks: bool,
     /// A follower is admitted to the ISR only as the incarnation that the controller knows (KAFKA-15221, 3.7).
     pub(super) checks_broker_epoch: bool,
+    /// Requests between controller and brokers name the broker's process, and a controller sees that a live broker is
+    /// another process than before (KIP-380, 2.2; every release of `KRaft`).
+    pub(super) has_broker_epochs: bool,
     /// Eligible leader replicas (KIP-966): on by default in new clusters from 4.1.
     pub(super) has_elr: bool,
 }
@@ -98,6 +109,7 @@ impl Rules {
             gates_watermark: version >= Version(3, 7, 0),
             isr_change_blocks: metadata == Metadata::ZooKeeper && version < Version(2, 7, 0),
             checks_broker_epoch: version >= Version(3, 7, 0),
+            has_broker_epochs: version >= Version(2, 2, 0),
             has_elr: metadata == Metadata::Kraft && version >= Version(4, 1, 0),
         }
     }
@@ -117,14 +129,14 @@ impl Topology {
             topics: Vec::new(),
             partitions: Vec::new(),
             groups: Vec::new(),
+            grows: false,
         };
         for entity in &plan.entities {
-            let count = match entity.fields.get("partitions") {
-                Some(&Value::Int(count)) => count as u32,
-                _ => 1,
-            };
+            let (initial, count) = (describe::partitions(entity), partitions_max(plan, entity));
             let config = TopicConfig::new(plan, Some(entity));
-            topology.add_topic(&entity.name, &config, (0..count).collect::<Vec<_>>().as_slice());
+            let numbers: Vec<_> = (0..count as u32).collect();
+            topology.add_topic(&entity.name, &config, &numbers, initial as u32);
+            topology.grows |= count > initial;
         }
         topology.add_groups(plan);
         topology
@@ -162,6 +174,16 @@ impl Topology {
         format!("{}/{}", self.topics[partition.topic as usize].name, partition.number)
     }
 
+    /// The partitions of each of these topics that a view of the cluster knows: the first and how many.
+    pub(super) fn known(&self, address: &str, view: &ClusterState) -> Vec<(u32, u32)> {
+        let exists = |topic: &Topic, number: u32| view.partitions[(topic.first + number) as usize].exists();
+        let count = |topic: &Topic| {
+            let added = (topic.initial..topic.count).take_while(|&number| exists(topic, number)).count();
+            topic.initial + added as u32
+        };
+        self.topics(address).iter().map(|topic| (topic.first, count(topic))).collect()
+    }
+
     /// The brokers of these names, in this order.
     pub(super) fn brokers_named(&self, names: &[String]) -> Vec<u16> {
         let number = |name: &String| name.strip_prefix("broker-")?.parse::<u16>().ok()?.checked_sub(1);
@@ -191,16 +213,17 @@ impl Topology {
     }
 
     /// Spreads replicas over brokers: each topic starts one broker further on, each partition too.
-    fn add_topic(&mut self, name: &str, config: &TopicConfig, numbers: &[u32]) {
+    fn add_topic(&mut self, name: &str, config: &TopicConfig, numbers: &[u32], initial: u32) {
         let topic = self.topics.len() as u16;
         let first = self.partitions.len() as u32;
-        self.topics.push(Topic { name: name.to_owned(), first, count: numbers.len() as u32 });
+        self.topics.push(Topic { name: name.to_owned(), first, count: numbers.len() as u32, initial });
         let brokers = u32::from(self.brokers);
-        for &number in numbers {
+        for (at, &number) in (0..).zip(numbers) {
             let factor = u32::from(config.replication_factor).min(brokers);
             let replicas =
                 (0..factor).map(|replica| ((u32::from(topic) + number + replica) % brokers) as u16).collect();
-            self.partitions.push(Partition { topic, number, replicas, config: config.clone() });
+            let (is_initial, config) = (at < initial, config.clone());
+            self.partitions.push(Partition { topic, number, is_initial, replicas, config });
         }
     }
 
@@ -214,7 +237,7 @@ impl Topology {
             return;
         }
         let config = TopicConfig::offsets(plan, self.brokers);
-        self.add_topic(OFFSETS_TOPIC, &config, &numbers);
+        self.add_topic(OFFSETS_TOPIC, &config, &numbers, numbers.len() as u32);
         for name in names {
             let home = self
                 .partition(&format!("{OFFSETS_TOPIC}/{}", number_of(&name)))

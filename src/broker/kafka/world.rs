@@ -8,7 +8,7 @@ use super::model::{KafkaModel, Node};
 use super::promises;
 use crate::broker::host::{ClientCommand, Hosted};
 use crate::fact::{MessageId, NONE, NodeId, PlaceId, SubscriptionId};
-use crate::scenario::plan::Value;
+use crate::scenario::plan::{Config, Value};
 use crate::sim::{Engine, FileId, Status};
 
 type World = Engine<KafkaModel>;
@@ -82,7 +82,8 @@ impl Hosted for KafkaModel {
 
     fn is_replicated(engine: &World) -> bool {
         let topology = &engine.model.shared.topology;
-        (0..topology.partitions.len() as u32).all(|partition| {
+        let exists = |&it: &u32| engine.model.cluster().partitions[it as usize].exists();
+        (0..topology.partitions.len() as u32).filter(exists).all(|partition| {
             let replicas = &topology.partitions[partition as usize].replicas;
             let Some(leading) = leading(engine, partition) else { return false };
             let all = replicas.iter().fold(0, |all, &broker| all | only(broker));
@@ -123,6 +124,10 @@ impl Hosted for KafkaModel {
     fn file(engine: &World, node: NodeId, of: &str) -> Option<FileId> {
         let partition = engine.model.shared.topology.partition(of)?;
         replica(engine, node.0, partition).map(|_| FileId(partition))
+    }
+
+    fn alter(engine: &mut World, _kind: &str, name: &str, fields: &Config) -> bool {
+        super::alter::alter(engine, name, fields)
     }
 
     fn command(engine: &mut World, node: NodeId, command: &ClientCommand<'_>) -> bool {

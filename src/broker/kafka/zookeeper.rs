@@ -11,6 +11,7 @@ use std::sync::Arc;
 use super::control::{Brokers, ClusterState, PartitionState, announce, only};
 use super::model::{KafkaCtx, Timer};
 use super::packet::{Packet, ZooKeeperRequest as Request, ZooKeeperResponse as Response};
+use super::topology::Topology;
 use crate::fact::{Fact, NodeId};
 use crate::sim::{ConnId, Input, Span, Time};
 
@@ -85,6 +86,21 @@ impl ZooKeeper {
             session.ends = ctx.now() + self.session_timeout;
         }
         self.arm(ctx);
+    }
+
+    /// An administrator adds partitions; the controller is told.
+    pub(super) fn add(
+        &mut self,
+        partitions: std::ops::Range<u32>,
+        topology: &Topology,
+        ctx: &mut KafkaCtx<'_>,
+    ) -> bool {
+        let is_done = self.state.create(partitions, topology, ctx);
+        if is_done {
+            self.state.version += 1;
+            self.tell_controller(Response::BrokersChanged, ctx);
+        }
+        is_done
     }
 
     fn request(&mut self, conn: ConnId, request: Request, ctx: &mut KafkaCtx<'_>) {

@@ -224,6 +224,7 @@ impl Broker {
                     self.proposal_answered((partition, number), None, shared, ctx);
                 }
             }
+            ControllerResponse::Updated => self.office_answered(conn),
             ControllerResponse::Shutdown { remaining } => self.shutdown_answered(remaining, ctx),
             ControllerResponse::Metadata(state) => self.adopt_if_newer(&state, shared, ctx),
         }

@@ -29,7 +29,7 @@ pub(super) use self::replica::{Replica, Role};
 use self::shutdown::Shutdown;
 use super::control::ClusterState;
 use super::model::{KafkaCtx, Shared, Timer};
-use super::packet::{ControllerRequest, Packet};
+use super::packet::{ControllerRequest, ControllerResponse, Packet};
 use crate::fact::{Fact, PlaceId, Rule};
 use crate::sim::{ByConn, ConnId, FileId, Input, Loss, Time};
 
@@ -198,20 +198,35 @@ impl Broker {
             Packet::Ends(asked) => self.ends(conn, &asked, ctx),
             Packet::Group(request) => self.group_request(conn, *request, shared, ctx),
             Packet::Controller(request) => match *request {
-                ControllerRequest::Update(state) => {
-                    self.done(conn);
-                    // A controller that does not know yet that the process before this one died talks to that one:
-                    // KIP-380.
-                    if state.incarnation(self.id) == Some(self.incarnation) {
-                        self.adopt_if_newer(&state, shared, ctx);
-                    }
-                }
+                ControllerRequest::Update(state) => self.update(conn, &state, shared, ctx),
                 ControllerRequest::Shutdown { broker, incarnation } => {
-                    self.shutdown_asked(conn, broker, incarnation, ctx);
+                    self.shutdown_asked(conn, broker, incarnation, shared, ctx);
                 }
                 _ => self.done(conn),
             },
             _ => self.done(conn),
+        }
+    }
+
+    /// A controller says how things are.
+    fn update(
+        &mut self,
+        conn: ConnId,
+        state: &Arc<ClusterState>,
+        shared: &mut Shared,
+        ctx: &mut KafkaCtx<'_>,
+    ) {
+        if !shared.topology.rules.has_broker_epochs {
+            let answer = Packet::ControllerResponse(Box::new(ControllerResponse::Updated));
+            self.respond(conn, answer, 60, ctx);
+            let whole = Arc::new(state.over(&self.view));
+            self.adopt_if_newer(&whole, shared, ctx);
+            return;
+        }
+        self.done(conn);
+        // A controller that does not know yet that the process before this one died talks to that one.
+        if state.incarnation(self.id) == Some(self.incarnation) {
+            self.adopt_if_newer(state, shared, ctx);
         }
     }
 
@@ -319,6 +334,9 @@ impl Broker {
         for partition in 0..self.replicas.len() as u32 {
             let Some(replica) = &mut self.replicas[partition as usize] else { continue };
             let next = state.partitions[partition as usize];
+            if !next.exists() {
+                continue;
+            }
             let is_settled = replica.is_assigned && next.epoch == replica.state.epoch;
             if replica.is_assigned && next.epoch < replica.state.epoch {
                 continue;

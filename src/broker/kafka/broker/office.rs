@@ -3,11 +3,13 @@
 //! It reads the cluster's state, reassesses every partition, writes the changes back if nobody else wrote in between,
 //! and sends the outcome to every live broker until that broker has it or a newer one.
 //!
-//! Source: `KafkaController`, `ControllerChannelManager`.
+//! Source: `KafkaController`, `ControllerChannelManager`; KIP-380 for the processes of brokers, KAFKA-1120 for what
+//! happens without.
 //! Not modelled: how long the work takes per partition; `AlterIsr` through the controller (2.7 to 3.9 in ZooKeeper
-//! mode): leaders write to ZooKeeper themselves, without blocking.
+//! mode): leaders write to ZooKeeper themselves, without blocking; before KIP-380, that a change which a leader made
+//! itself (of the ISR) tells a process that has taken the place of another one nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use super::super::control::{Brokers, ClusterState, PartitionState, only, reassess};
@@ -29,13 +31,24 @@ pub(super) struct Office {
     /// Something changed while it was at work.
     is_stale: bool,
     latest: Option<Arc<ClusterState>>,
+    /// Its requests name the process that they are for (KIP-380).
+    names_processes: bool,
     /// The processes of the brokers that it has dealt with. Another process of a live broker means that the broker
-    /// died in between, unnoticed (KIP-380).
+    /// died in between, unnoticed.
     processes: Vec<u32>,
+    /// Before KIP-380: what each broker was told.
+    told: BTreeMap<u16, Told>,
     links: BTreeMap<u16, (ConnId, bool)>,
     pub(super) stopping: Brokers,
     /// Who waits for the leaderships of a stopping broker to be moved.
     asked_to_stop: Vec<(ConnId, u16)>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Told {
+    answered: Option<Arc<ClusterState>>,
+    /// Sent and not answered, oldest first.
+    sent: VecDeque<Arc<ClusterState>>,
 }
 
 #[derive(Clone, Debug)]
@@ -64,7 +77,9 @@ impl Broker {
             work: Work::None,
             is_stale: false,
             latest: None,
+            names_processes: true,
             processes,
+            told: BTreeMap::new(),
             links: BTreeMap::new(),
             stopping: 0,
             asked_to_stop: Vec::new(),
@@ -104,7 +119,8 @@ impl Broker {
             self.office = None;
             return;
         }
-        let bounced = bounced(&office.processes, state, self.id);
+        let has_epochs = shared.topology.rules.has_broker_epochs;
+        let bounced = if has_epochs { bounced(&office.processes, state, self.id) } else { 0 };
         let live = state.live & !bounced;
         let mut next = ClusterState::clone(state);
         let mut changes: Vec<(u32, PartitionState)> = Vec::new();
@@ -115,6 +131,7 @@ impl Broker {
                 next.partitions[partition] = after;
             }
         }
+        office.told.retain(|&broker, _| live & only(broker) != 0);
         // Those are to be found alive next.
         office.is_stale |= bounced != 0;
         office.stopping &= live;
@@ -166,13 +183,14 @@ impl Broker {
     /// Tells every live broker, itself first.
     fn publish(&mut self, state: &Arc<ClusterState>, shared: &mut Shared, ctx: &mut KafkaCtx<'_>) {
         self.adopt_if_newer(state, shared, ctx);
-        let id = self.id;
+        let (id, names_processes) = (self.id, shared.topology.rules.has_broker_epochs);
         let Some(office) = &mut self.office else { return };
+        office.names_processes = names_processes;
         office.latest = Some(Arc::clone(state));
         office.stopping &= state.live;
         for broker in (0..128).filter(|&broker| broker != id && state.live & only(broker) != 0) {
             match office.links.get(&broker) {
-                Some(&(conn, true)) => send_update(conn, state, ctx),
+                Some(&(conn, true)) => office.tell(broker, conn, state, ctx),
                 Some(_) => {}
                 None => {
                     office.links.insert(broker, (ctx.connect(NodeId(broker)), false));
@@ -184,19 +202,33 @@ impl Broker {
     /// Whether the connection is one of the controller's.
     pub(super) fn office_connected(&mut self, conn: ConnId, ctx: &mut KafkaCtx<'_>) -> bool {
         let Some(office) = &mut self.office else { return false };
-        let Some(link) = office.links.values_mut().find(|(known, _)| *known == conn) else { return false };
+        let found = office.links.iter_mut().find(|(_, (known, _))| *known == conn);
+        let Some((&broker, link)) = found else { return false };
         link.1 = true;
-        if let Some(state) = &office.latest {
-            send_update(conn, state, ctx);
+        if let Some(state) = office.latest.clone() {
+            office.tell(broker, conn, &state, ctx);
         }
         true
     }
 
+    /// A broker answered the oldest of the updates that it was sent.
+    pub(super) fn office_answered(&mut self, conn: ConnId) {
+        let Some(office) = &mut self.office else { return };
+        let found = office.links.iter().find(|(_, (known, _))| *known == conn);
+        if let Some(told) = found.and_then(|(broker, _)| office.told.get_mut(broker)) {
+            told.answered = told.sent.pop_front().or(told.answered.take());
+        }
+    }
+
     pub(super) fn office_closed(&mut self, conn: ConnId, ctx: &mut KafkaCtx<'_>) {
         let Some(office) = &mut self.office else { return };
-        let before = office.links.len();
-        office.links.retain(|_, (known, _)| *known != conn);
-        if office.links.len() < before {
+        let found = office.links.iter().find(|(_, (known, _))| *known == conn);
+        if let Some((&broker, _)) = found {
+            office.links.remove(&broker);
+            // What was not answered is sent again.
+            if let Some(told) = office.told.get_mut(&broker) {
+                told.sent.clear();
+            }
             ctx.timer(RETRY, Timer::Office);
         }
     }
@@ -217,6 +249,7 @@ impl Broker {
         conn: ConnId,
         broker: u16,
         incarnation: u32,
+        shared: &Shared,
         ctx: &mut KafkaCtx<'_>,
     ) {
         let Some(office) = &mut self.office else {
@@ -225,7 +258,8 @@ impl Broker {
             ctx.close(conn);
             return;
         };
-        if office.processes.get(broker as usize).is_some_and(|&known| known > incarnation) {
+        let is_old = office.processes.get(broker as usize).is_some_and(|&known| known > incarnation);
+        if is_old && shared.topology.rules.has_broker_epochs {
             // The wish of a process that has ended since, held up on its way (KIP-380).
             self.done(conn);
             return;
@@ -234,6 +268,32 @@ impl Broker {
         office.asked_to_stop.push((conn, broker));
         self.office_reads(ctx);
     }
+}
+
+impl Office {
+    /// Tells a broker how things are. Before KIP-380 a request says only what has changed since the last one: a process
+    /// that has taken the place of another one, unnoticed, is not told what that one knew (KAFKA-1120).
+    fn tell(&mut self, broker: u16, conn: ConnId, state: &Arc<ClusterState>, ctx: &mut KafkaCtx<'_>) {
+        if self.names_processes {
+            return send_update(conn, Arc::clone(state), ctx);
+        }
+        let told = self.told.entry(broker).or_default();
+        let known = told.sent.back().or(told.answered.as_ref());
+        send_update(conn, changed(known.map(Arc::as_ref), state), ctx);
+        told.sent.push_back(Arc::clone(state));
+    }
+}
+
+/// A state without the partitions that nobody has changed since.
+fn changed(known: Option<&ClusterState>, state: &Arc<ClusterState>) -> Arc<ClusterState> {
+    let Some(known) = known else { return Arc::clone(state) };
+    let mut told = ClusterState::clone(state);
+    for (next, before) in told.partitions.iter_mut().zip(&known.partitions) {
+        if next == before {
+            *next = PartitionState::default();
+        }
+    }
+    Arc::new(told)
 }
 
 /// The live brokers whose process is not the one that was dealt with. A controller that has just started itself and
@@ -246,7 +306,7 @@ fn bounced(dealt_with: &[u32], state: &ClusterState, own: u16) -> Brokers {
     others.fold(0, |bounced, (broker, _)| bounced | only(broker as u16)) & state.live
 }
 
-fn send_update(conn: ConnId, state: &Arc<ClusterState>, ctx: &mut KafkaCtx<'_>) {
-    let request = ControllerRequest::Update(Arc::clone(state));
+fn send_update(conn: ConnId, state: Arc<ClusterState>, ctx: &mut KafkaCtx<'_>) {
+    let request = ControllerRequest::Update(state);
     ctx.send(conn, Packet::Controller(Box::new(request)), 300);
 }

@@ -32,8 +32,15 @@ pub(in super::super) struct Consumer {
     pub(in super::super) config: ConsumerConfig,
     pub(super) links: Links,
     pub(super) membership: Membership,
-    /// The partitions of each topic: the first and how many. The topics follow one another.
+    read_from: String,
+    /// Every partition that it may ever read: the first and how many. Its topics follow one another.
+    reach: (u32, u32),
+    /// The partitions of each topic that it knows of: the first and how many.
     pub(super) topics: Vec<(u32, u32)>,
+    /// What the group's leader handed out last; none: it does not lead.
+    pub(super) handed_out: Option<Vec<(u32, u32)>>,
+    /// The group's leader knows of partitions that it has not handed out.
+    pub(super) is_outgrown: bool,
     pub(in super::super) assigned: Vec<Assigned>,
     /// By broker: when the fetch under way was sent.
     fetching: Vec<Option<Time>>,
@@ -61,8 +68,12 @@ impl Consumer {
         let wanted = &plan.consumers[subscription.0 as usize];
         let config = ConsumerConfig::new(plan, wanted);
         let topology = &shared.topology;
-        let topics =
-            topology.topics(&wanted.read_from).iter().map(|topic| (topic.first, topic.count)).collect();
+        let reached = topology.topics(&wanted.read_from);
+        let reach = reached.first().map_or((0, 0), |topic| {
+            let count = reached.iter().map(|topic| topic.count).sum();
+            (topic.first, count)
+        });
+        let topics = reached.iter().map(|topic| (topic.first, topic.initial)).collect();
         let group = topology.group(&super::super::config::group_id(wanted)).unwrap_or_default();
         let home = topology.groups.get(group as usize).map_or(0, |group| group.home);
         Self {
@@ -75,7 +86,11 @@ impl Consumer {
             )
             .beginning_at(topology.brokers_named(&wanted.connect_to)),
             membership: Membership::new(group, home),
+            read_from: wanted.read_from.clone(),
+            reach,
             topics,
+            handed_out: None,
+            is_outgrown: false,
             assigned: Vec::new(),
             fetching: vec![None; topology.brokers as usize],
             polled_at: Time::ZERO,
@@ -102,8 +117,9 @@ impl Consumer {
     }
 
     /// Its first process is this member of a stable group.
-    pub(in super::super) fn establish(&mut self, member: u64, partitions: Vec<u32>) {
+    pub(in super::super) fn establish(&mut self, member: u64, partitions: Vec<u32>, leads: bool) {
         self.initial = Some((member, partitions));
+        self.handed_out = leads.then(|| self.topics.clone());
     }
 
     /// The group it belongs to.
@@ -113,7 +129,8 @@ impl Consumer {
 
     /// Whether it subscribes to this partition's topic.
     pub(in super::super) fn reads(&self, partition: u32) -> bool {
-        self.topics.iter().any(|&(first, count)| (first..first + count).contains(&partition))
+        let (first, count) = self.reach;
+        (first..first + count).contains(&partition)
     }
 
     /// Whether the thread that polls is not busy, or waiting for room before its pool.
@@ -186,7 +203,10 @@ impl Consumer {
                     return ctx.exit();
                 }
             }
-            Input::Packet(_, Packet::MetadataResponse(view)) => self.links.answered(view, ctx.now()),
+            Input::Packet(_, Packet::MetadataResponse(view)) => {
+                self.links.answered(view, ctx.now());
+                self.learn_partitions(shared);
+            }
             Input::Packet(_, Packet::GroupResponse(response)) => self.group_said(*response, ctx),
             Input::Packet(_, Packet::EndsResponse(ends)) => self.ends_answered(&ends, ctx),
             Input::Timer(Timer::Heartbeat) => self.heartbeat(ctx),
@@ -245,6 +265,10 @@ impl Consumer {
         self.assigned.clear();
         self.fetching.fill(None);
         self.membership.restart();
+        self.is_outgrown = false;
+        if self.initial.is_none() {
+            self.handed_out = None;
+        }
         if let Some((member, partitions)) = self.initial.take() {
             self.membership.resume(member);
             self.assigned.extend(partitions.into_iter().map(Assigned::new));
@@ -259,6 +283,16 @@ impl Consumer {
         ctx.timer(self.config.heartbeat_interval, Timer::Heartbeat);
         if self.config.has_auto_commit {
             ctx.timer(self.config.auto_commit_interval, Timer::AutoCommit);
+        }
+    }
+
+    /// New partitions: the group's leader sees them first in its metadata, and has everybody join again.
+    fn learn_partitions(&mut self, shared: &Shared) {
+        if shared.topology.grows
+            && let Some(view) = &self.links.view
+        {
+            self.topics = shared.topology.known(&self.read_from, view);
+            self.is_outgrown = self.handed_out.as_ref().is_some_and(|known| *known != self.topics);
         }
     }
 

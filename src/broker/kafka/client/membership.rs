@@ -189,7 +189,8 @@ impl Consumer {
 
     /// Between two polls, if a rebalance is on: commit, give everything up, join.
     pub(super) fn rejoin_if_asked(&mut self, ctx: &mut KafkaCtx<'_>) -> bool {
-        let is_asked = self.membership.is_rejoin_asked && self.membership.phase == Phase::Stable;
+        let is_asked =
+            (self.membership.is_rejoin_asked || self.is_outgrown) && self.membership.phase == Phase::Stable;
         if is_asked && self.membership.is_open {
             if self.config.has_auto_commit && !self.membership.is_committing() {
                 self.commit(ctx);
@@ -254,6 +255,8 @@ impl Consumer {
                 self.membership.member = member;
                 self.membership.generation = generation;
                 self.membership.phase = Phase::Syncing;
+                self.handed_out = members.is_some().then(|| self.topics.clone());
+                self.is_outgrown = false;
                 let assignment = members.map(|members| range(&members, &self.topics));
                 self.membership.ask(GroupAsk::Sync(assignment), ctx);
             }

@@ -28,17 +28,28 @@ struct Several {
 }
 
 impl Places {
-    /// Topics with these many partitions each, one after another.
-    pub(super) fn new(partitioner: Partitioner, counts: &[u32], spread: Spread, seed: u64) -> Self {
+    /// Topics one after another, each with room for so many partitions, of which it has so many.
+    pub(super) fn new(partitioner: Partitioner, counts: &[(u32, u32)], spread: Spread, seed: u64) -> Self {
         let mut first = 0;
-        let mut placement = |&count: &u32| {
-            first += count;
-            (first - count, Placement::new(partitioner, count, seed))
+        let mut placement = |&(room, count): &(u32, u32)| {
+            first += room;
+            (first - room, Placement::new(partitioner, count, seed))
         };
         let topics: Vec<_> = counts.iter().map(&mut placement).collect();
         let one = topics.first().map_or_else(|| Placement::new(partitioner, 1, seed), |(_, one)| one.clone());
         let several = (topics.len() > 1).then(|| Box::new(Several { spread, topics }));
         Self { one, several }
+    }
+
+    /// The topics have so many partitions now: keys are placed anew.
+    pub(super) fn learn(&mut self, counts: impl Iterator<Item = u32>) {
+        let Some(several) = &mut self.several else {
+            counts.take(1).for_each(|count| self.one.learn(count));
+            return;
+        };
+        for ((_, placement), count) in several.topics.iter_mut().zip(counts) {
+            placement.learn(count);
+        }
     }
 
     /// The same, knowing the keys that have names.
@@ -111,6 +122,13 @@ impl Placement {
         }
     }
 
+    fn learn(&mut self, partitions: u32) {
+        if partitions != self.partitions {
+            self.partitions = partitions;
+            self.of_key.clear();
+        }
+    }
+
     /// A batch is full or gone: the sticky partitioner moves on.
     fn batch_closed(&mut self) {
         if self.partitioner == Partitioner::MurmurSticky {
@@ -180,12 +198,13 @@ mod tests {
     #[test]
     fn a_key_keeps_its_topic_and_numbers_take_turns() {
         let origin = |number| Origin { producer: ProducerId(0), number };
-        let mut by_key = Places::new(Partitioner::MurmurSticky, &[1, 2, 1], Spread::ByKey, 1);
+        let mut by_key = Places::new(Partitioner::MurmurSticky, &[(1, 1), (2, 2), (1, 1)], Spread::ByKey, 1);
         let once: Vec<_> = (0..6).map(|key| by_key.place(Some(key), origin(key + 1))).collect();
         let again: Vec<_> = (0..6).map(|key| by_key.place(Some(key), origin(key + 100))).collect();
         assert_eq!(once, again);
         assert!(once.contains(&0) && once.contains(&3));
-        let mut in_turn = Places::new(Partitioner::MurmurSticky, &[1, 1, 1], Spread::RoundRobin, 1);
+        let mut in_turn =
+            Places::new(Partitioner::MurmurSticky, &[(1, 1), (1, 1), (1, 1)], Spread::RoundRobin, 1);
         let turns: Vec<_> = (1..=4).map(|number| in_turn.place(None, origin(number))).collect();
         assert_eq!(turns, [0, 1, 2, 0]);
     }

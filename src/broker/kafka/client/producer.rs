@@ -30,6 +30,7 @@ use crate::sim::{ConnId, Input, Span, Time};
 pub(in super::super) struct Producer {
     app: Sender,
     config: ProducerConfig,
+    send_to: String,
     /// The bytes of every message; none: the catalogue knows them one by one.
     payload: Option<u32>,
     /// The first partition of the first topic; the topics follow one another.
@@ -91,13 +92,14 @@ impl Producer {
         let config = ProducerConfig::new(plan, wanted);
         let topology = &shared.topology;
         let topics = topology.topics(&wanted.send_to);
-        let counts: Vec<_> = topics.iter().map(|topic| topic.count).collect();
-        let count = counts.iter().sum::<u32>().max(1);
+        let counts: Vec<_> = topics.iter().map(|topic| (topic.count, topic.initial)).collect();
+        let count = counts.iter().map(|&(count, _)| count).sum::<u32>().max(1);
         let links =
             Links::new(topology.brokers, config.client, config.request_timeout, config.metadata_max_age)
                 .beginning_at(topology.brokers_named(&wanted.connect_to));
         Self {
             app: Sender::new(wanted, producer, instance, seed, ends),
+            send_to: wanted.send_to.clone(),
             payload: wanted.exact.is_empty().then_some(wanted.size_bytes),
             first: topics.first().map_or(0, |topic| topic.first),
             places: Places::new(config.partitioner, &counts, wanted.spread, seed)
@@ -141,7 +143,10 @@ impl Producer {
             Input::Packet(conn, Packet::ProduceResponse(response)) => {
                 self.answered(conn, &response, ctx);
             }
-            Input::Packet(_, Packet::MetadataResponse(view)) => self.links.answered(view, ctx.now()),
+            Input::Packet(_, Packet::MetadataResponse(view)) => {
+                self.links.answered(view, ctx.now());
+                self.learn_partitions(shared);
+            }
             Input::Timer(Timer::Wake) => self.wake(ctx),
             Input::Timer(Timer::Again { message, attempt }) => {
                 self.again -= 1;
@@ -163,6 +168,16 @@ impl Producer {
             _ => {}
         }
         self.pump(shared, ctx);
+    }
+
+    /// New partitions: from now on keys are placed over all of them.
+    fn learn_partitions(&mut self, shared: &Shared) {
+        if shared.topology.grows
+            && let Some(view) = &self.links.view
+        {
+            let known = shared.topology.known(&self.send_to, view);
+            self.places.learn(known.into_iter().map(|(_, count)| count));
+        }
     }
 
     fn start(&mut self, shared: &Shared, ctx: &mut KafkaCtx<'_>) {
