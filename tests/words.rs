@@ -14,12 +14,15 @@ use mqlab::scenario::plan::Plan;
 const BASE: &str = "family = \"kafka\"\nversion = \"2.8\"\nrun_for = \"5s\"\ndrain_for = \"60s\"\n\
                     [cluster]\nbrokers = 1\n[topic.orders]\npartitions = 4\n\
                     config = { \"replication.factor\" = 1 }\n";
+/// A file with this remark is about a release whose producers wait for all replicas unless told otherwise.
+const NEWER: &str = "# 3.7\n";
 /// Who sends one by one, in batches of one.
 const SHOP: &str = "[producer.shop]\nsend_to = \"orders\"\nconfig = { acks = \"all\", \
                     \"enable.idempotence\" = false }\n";
 
 fn scenario(text: &str) -> Scenario {
-    let text = format!("{BASE}{text}");
+    let base = if text.contains(NEWER) { BASE.replace("2.8", "3.7") } else { BASE.to_owned() };
+    let text = base + text;
     Scenario::read("words", "words.toml", text.as_bytes()).unwrap_or_else(|mistakes| panic!("{mistakes:?}"))
 }
 
@@ -181,4 +184,46 @@ fn every_other_key_does_what_it_says() {
     let broken: Vec<_> = claims(&outcome, &[]).into_iter().filter(|checked| !checked.holds).collect();
     assert_eq!(broken, []);
     assert_eq!(outcome.never_fired(), [""; 0]);
+}
+
+/// An application that cannot process message 3 and sends it to the topic `dead`, made with this setting.
+fn dead_letters(setting: &str, more: &str) -> (Outcome, Vec<String>) {
+    play(&format!(
+        "{SHOP}rate = \"100/s\"\nmessages = 9\n\
+         [topic.dead]\npartitions = 2\nconfig = {{ \"replication.factor\" = 1{setting} }}\n\
+         [consumer.billing]\nread_from = \"orders\"\npoison = [3]\n\
+         if_fails = {{ retries = 1, every = \"10ms\", then = \"send to dead\" }}\n\
+         config = {{ \"auto.offset.reset\" = \"earliest\", \"enable.auto.commit\" = false }}\n{more}"
+    ))
+}
+
+#[test]
+fn what_cannot_be_processed_is_sent_on() {
+    let claims = "[expect]\nbilling.processed = 8\nbilling.dead_lettered = 1\n\
+                  \"shop#3.fate\" = \"dead_lettered\"\n";
+    assert_eq!(dead_letters("", claims).1, [""; 0], "nobody reads it there");
+    let repair = "[consumer.repair]\nread_from = \"dead\"\n\
+                  config = { \"auto.offset.reset\" = \"earliest\" }\n\
+                  [expect]\nbilling.dead_lettered = 1\nrepair.addressed = 1\nrepair.order = \"3\"\n";
+    assert_eq!(dead_letters("", repair).1, [""; 0], "whoever reads it gets the same message");
+}
+
+/// Without a confirm it does not go on: the message, and all behind it, wait.
+#[test]
+fn a_message_that_cannot_be_sent_on_is_held() {
+    let claims = "# 3.7\n[expect]\nlost = 0\nbilling.dead_lettered = 0\n\"shop#3.fate\" = \"backlogged\"\n";
+    let (outcome, broken) = dead_letters(", \"min.insync.replicas\" = 2", claims);
+    assert_eq!(broken, [""; 0]);
+    assert!(outcome.bound.is_none() && outcome.events < 100_000, "{} events", outcome.events);
+}
+
+/// A dead letter is one only while it is there.
+#[test]
+fn a_dead_letter_that_is_gone_is_lost() {
+    let fault = "[fault.dark]\nat = \"3s\"\npower_off = \"broker-1\"\nrestart_after = \"1s\"\n";
+    let (outcome, broken) = dead_letters("", &format!("{fault}[expect]\n\"shop#3.fate\" = \"lost\"\n"));
+    assert_eq!((processed(&outcome), broken), (8, Vec::new()));
+    let flushed = ", \"flush.messages\" = 1";
+    let claims = format!("{fault}[expect]\n\"shop#3.fate\" = \"dead_lettered\"\n");
+    assert_eq!(dead_letters(flushed, &claims).1, [""; 0]);
 }

@@ -60,6 +60,8 @@ enum Stage {
     Resting,
     /// The effect is in the store; the record of it is being written.
     Recording,
+    /// It could not be processed and is being sent somewhere else.
+    SendingOn,
 }
 
 /// Which processings fail, and what happens then.
@@ -182,6 +184,7 @@ impl Worker {
                 store.record(item);
                 None
             }
+            Stage::SendingOn => return None,
             Stage::Working { is_known }
                 if !is_known
                     && (std::mem::take(&mut self.is_refused) || self.fails(item, store, catalogue)) =>
@@ -193,7 +196,12 @@ impl Worker {
                             let (message, how) = (item.message, GivenUp::Discarded);
                             observe(Fact::GivenUp { message, subscription, how });
                         }
-                        self.clear(thread);
+                        if matches!(then, Then::SendTo(_)) {
+                            self.threads[thread as usize] =
+                                Some(Task { item, failures, stage: Stage::SendingOn });
+                        } else {
+                            self.clear(thread);
+                        }
                         return Some(Turn::Failed(item, then));
                     }
                     trouble => {
@@ -226,6 +234,15 @@ impl Worker {
     pub fn thread_of(&self, message: MessageId) -> Option<u16> {
         let is_it = |thread: &u16| self.working(*thread) == Some(message);
         (0..self.threads.len() as u16).find(is_it)
+    }
+
+    /// The message is where it was sent to: the thread that waited for that is done with this item.
+    pub fn sent_on(&mut self, message: MessageId) -> Option<Item> {
+        let is_it = |task: &Task| task.stage == Stage::SendingOn && task.item.message == message;
+        let thread = self.threads.iter().position(|task| task.as_ref().is_some_and(is_it))?;
+        let item = self.threads[thread].map(|task| task.item);
+        self.clear(thread as u16);
+        item
     }
 
     /// The service did not do its part: the next turn fails.

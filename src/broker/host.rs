@@ -79,6 +79,8 @@ pub(super) struct Host<M: Hosted> {
     open_ends: usize,
     fired: Vec<Firing>,
     known_as: BTreeMap<String, Vec<NodeId>>,
+    /// Consumers that are not there from the beginning, until the first process of each has started.
+    late: Vec<(NodeId, SubscriptionId)>,
     /// Nodes that were asked to stop and have not yet; whether they are to start again when they have.
     stopping: Vec<(NodeId, bool)>,
     /// How many observations the watches have seen.
@@ -176,6 +178,7 @@ impl<M: Hosted> Host<M> {
             open_ends: 0,
             fired: Vec::new(),
             known_as: BTreeMap::new(),
+            late: Vec::new(),
             stopping: Vec::new(),
             seen: 0,
             window_ends: Time::ZERO + plan.run_for,
@@ -184,6 +187,7 @@ impl<M: Hosted> Host<M> {
             host.add(fault.clone());
         }
         host.arrange_clients(plan);
+        host.note_late(plan);
         host.engine.start_all();
         host.react();
         host
@@ -206,6 +210,16 @@ impl<M: Hosted> Host<M> {
                     self.to_come += 1;
                     self.engine.schedule(Time::ZERO + at, STOPS + u32::from(node.0));
                 }
+            }
+        }
+    }
+
+    /// Which consumers are not there from the beginning.
+    fn note_late(&mut self, plan: &Plan) {
+        for (number, consumer) in plan.consumers.iter().enumerate() {
+            if consumer.starts != Starts::AtOnce {
+                let nodes = self.names.of(&consumer.name).into_iter().flatten();
+                self.late.extend(nodes.map(|&node| (node, SubscriptionId(number as u16))));
             }
         }
     }
@@ -366,6 +380,16 @@ impl<M: Hosted> Host<M> {
     fn observe(&mut self, node: NodeId, fact: Fact) {
         let at = self.engine.now();
         self.engine.observations().push(Observation { at, node, fact });
+        if fact == Fact::NodeUp
+            && let Some(&(_, subscription)) = self.late.iter().find(|(late, _)| *late == node)
+        {
+            self.late.retain(|&(_, other)| other != subscription);
+            self.engine.observations().push(Observation {
+                at,
+                node,
+                fact: Fact::Subscribed { subscription },
+            });
+        }
     }
 
     fn named(&self, name: &str) -> Vec<NodeId> {

@@ -74,6 +74,12 @@ pub trait Family: Sync {
         producer.send_to == consumer.read_from
     }
 
+    /// Whether the consumer's subscription begins to exist when its first process starts, so that it gets nothing that
+    /// was sent before.
+    fn subscribes_later(&self, _plan: &Plan, _consumer: &ConsumerPlan) -> bool {
+        false
+    }
+
     /// Whether the producer's API says, after the call returned, that a send succeeded: not for `acks=0`.
     fn confirms(&self, _plan: &Plan, _producer: &ProducerPlan) -> bool {
         true

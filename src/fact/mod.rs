@@ -166,6 +166,11 @@ pub enum Fact {
     },
     /// The node's process started.
     NodeUp,
+    /// The first process of a consumer that was not there from the beginning started: its subscription exists.
+    Subscribed {
+        /// Whose.
+        subscription: SubscriptionId,
+    },
     /// A family's own fact, read and worded by its folder alone.
     Family(FamilyFact),
 }
@@ -192,6 +197,7 @@ impl Fact {
             | Self::FaultEnded { .. }
             | Self::NodeDown { .. }
             | Self::NodeUp
+            | Self::Subscribed { .. }
             | Self::Family(_) => None,
         }
     }

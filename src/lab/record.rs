@@ -310,7 +310,8 @@ impl Branch {
                 | Fact::LeaderElected { .. }
                 | Fact::DetectedDown
                 | Fact::NodeDown { .. }
-                | Fact::NodeUp => true,
+                | Fact::NodeUp
+                | Fact::Subscribed { .. } => true,
                 Fact::Effect { message, subscription, stale } => {
                     stale || self.head.ledger.effects(message, subscription) > 1
                 }

@@ -2,7 +2,7 @@
 
 use crate::broker::Family;
 use crate::fact::{ProducerId, SubscriptionId};
-use crate::scenario::plan::{AUDIT, Plan};
+use crate::scenario::plan::{AUDIT, ConsumerPlan, Plan, ProducerPlan, Then};
 
 pub use crate::fact::NONE;
 
@@ -13,8 +13,12 @@ pub struct Layout {
     pub producers: Vec<Sender>,
     /// The names of the subscriptions, in the order of their numbers.
     pub subscriptions: Vec<String>,
+    /// By subscription: it exists only from when its first process starts.
+    pub(super) is_later: Vec<bool>,
     /// Nobody consumes: `audit`, the first subscription, reads all that is readable at the end.
     pub is_audit: bool,
+    /// By subscription: who reads what its application sends on because it could not process it.
+    pub(super) sends_on_to: Vec<Vec<usize>>,
     /// To which producer each instance belongs, counted over all producers.
     owners: Vec<u16>,
 }
@@ -59,8 +63,22 @@ impl Layout {
             });
             owners.extend(std::iter::repeat_n(number as u16, producer.instances as usize));
         }
+        let readers = |consumer: &ConsumerPlan| {
+            let Then::SendTo(to) = &consumer.if_fails.then else { return Vec::new() };
+            let sender = ProducerPlan::new(&consumer.name, to);
+            let reads = |(_, other): &(usize, &ConsumerPlan)| {
+                other.name != consumer.name && family.routes(plan, &sender, other)
+            };
+            plan.consumers.iter().enumerate().filter(reads).map(|(number, _)| number).collect()
+        };
+        let is_later = |name: &String| {
+            let mut consumers = plan.consumers.iter();
+            consumers.any(|consumer| consumer.name == *name && family.subscribes_later(plan, consumer))
+        };
         Self {
+            sends_on_to: plan.consumers.iter().map(readers).collect(),
             producers,
+            is_later: subscriptions.iter().map(is_later).collect(),
             is_audit: subscriptions.first().is_some_and(|name| name == AUDIT),
             subscriptions,
             owners,

@@ -50,6 +50,8 @@ struct Column {
     /// Confirmed messages addressed here that have no effect yet.
     waiting: u64,
     waiting_peak: u64,
+    /// It exists from then on: nothing that was sent before is addressed to it.
+    since: Time,
 }
 
 impl Ledger {
@@ -57,7 +59,14 @@ impl Ledger {
     pub fn new(layout: Arc<Layout>) -> Self {
         Self {
             messages: Chunked::new(),
-            subscriptions: vec![Column::default(); layout.subscriptions.len()],
+            subscriptions: layout
+                .is_later
+                .iter()
+                .map(|&later| Column {
+                    since: if later { Time::NEVER } else { Time::ZERO },
+                    ..Column::default()
+                })
+                .collect(),
             instances: vec![Availability::default(); layout.instances()],
             order: None,
             layout,
@@ -87,6 +96,10 @@ impl Ledger {
                     self.effect(at, message, subscription, stale);
                 }
                 Fact::GivenUp { message, subscription, how } => self.given_up(message, subscription, how),
+                Fact::Subscribed { subscription } => {
+                    let column = &mut self.subscriptions[subscription.0 as usize];
+                    column.since = column.since.min(at);
+                }
                 Fact::Written { message } => self.messages[message.0 as usize].is_written = true,
                 Fact::Stored { .. }
                 | Fact::Removed { .. }
@@ -147,7 +160,8 @@ impl Ledger {
         message.confirmed = at;
         let producer = self.layout.producer_of(message.instance);
         for (number, column) in self.subscriptions.iter_mut().enumerate() {
-            if self.layout.leads(producer, number) && !column.receptions[id.0 as usize].is_over() {
+            let is_addressed = message.due >= column.since && self.layout.leads(producer, number);
+            if is_addressed && !column.receptions[id.0 as usize].is_over() {
                 column.waiting += 1;
                 column.waiting_peak = column.waiting_peak.max(column.waiting);
             }
@@ -182,6 +196,7 @@ impl Ledger {
         column.receptions[id.0 as usize].effect(at.since(message.due));
         if was_open
             && message.confirmed != Time::NEVER
+            && message.due >= column.since
             && self.layout.leads(self.layout.producer_of(message.instance), subscription.0 as usize)
         {
             column.waiting -= 1;
@@ -193,6 +208,7 @@ impl Ledger {
         let column = &mut self.subscriptions[subscription.0 as usize];
         if column.receptions[id.0 as usize].give_up(how)
             && message.confirmed != Time::NEVER
+            && message.due >= column.since
             && self.layout.leads(self.layout.producer_of(message.instance), subscription.0 as usize)
         {
             column.waiting -= 1;

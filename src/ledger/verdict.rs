@@ -1,6 +1,6 @@
 //! The verdict: all fates, counts and measures of a run, at its end or at an instant before.
 
-use super::fate::{Answer, Evidence, Fate, Tally};
+use super::fate::{Answer, Evidence, Fate, Removal, Tally};
 use super::message::{Message, Reception};
 use super::{Column, Latency, Ledger, NONE};
 use crate::fact::{MessageId, SubscriptionId};
@@ -215,6 +215,7 @@ impl Ledger {
         let waiting = self.copies(&end.waiting[list]);
         let healed = self.copies(&end.healed[list]);
         let is_audit = self.layout.is_audit && id.0 == 0;
+        let mut elsewhere = None;
         let mut judged = SubscriptionVerdict::of(self.layout.subscription_name(id), column);
         let mut drained = Time::ZERO;
         let mut delays = Vec::new();
@@ -226,13 +227,20 @@ impl Ledger {
             }
             let copies = u64::from(waiting[index]);
             let (effects, waits) = if is_audit { (copies, false) } else { (reception.effects(), copies > 0) };
-            let evidence = Evidence {
+            let mut evidence = Evidence {
                 answer: message.answer(),
                 effects,
                 waits,
                 removal: reception.removal(),
                 waits_when_healed: healed[index] > 0,
             };
+            if evidence.removal == Some(Removal::DeadLettered) {
+                let places = elsewhere.get_or_insert_with(|| self.elsewhere(list, end));
+                if !places[index].0 {
+                    evidence.removal = None;
+                    evidence.waits_when_healed |= places[index].1;
+                }
+            }
             judged.count(&evidence);
             if let Some(delay) = reception.delay() {
                 delays.push(delay.0);
@@ -260,6 +268,24 @@ impl Ledger {
         judged
     }
 
+    /// Which messages are where this subscription's application sends what it cannot process, or were until somebody
+    /// took them from there; and which would be there in the healed world.
+    fn elsewhere(&self, list: usize, end: &End) -> Vec<(bool, bool)> {
+        let mut found = vec![(false, false); self.messages.len()];
+        let readers = self.layout.sends_on_to.get(list).map_or(&[][..], Vec::as_slice);
+        for &reader in readers {
+            for (found, reception) in found.iter_mut().zip(self.subscriptions[reader].receptions.iter()) {
+                found.0 |= reception.was_seen();
+            }
+        }
+        let nobody = self.subscriptions.len();
+        for list in readers.iter().copied().chain([nobody]) {
+            end.waiting[list].iter().for_each(|message| found[message.0 as usize].0 = true);
+            end.healed[list].iter().for_each(|message| found[message.0 as usize].1 = true);
+        }
+        found
+    }
+
     /// How many copies each message has.
     fn copies(&self, list: &[MessageId]) -> Vec<u8> {
         let mut copies = vec![0u8; self.messages.len()];
@@ -279,12 +305,16 @@ impl Ledger {
         reception: Reception,
     ) -> bool {
         let producer = self.layout.producer_of(message.instance);
+        let leads = |number: usize| {
+            message.due >= self.subscriptions[number].since && self.layout.leads(producer, number)
+        };
         if id != NONE {
-            return reception.was_seen() || self.layout.leads(producer, id.0 as usize);
+            return reception.was_seen() || leads(id.0 as usize);
         }
-        self.subscriptions.iter().enumerate().all(|(number, column)| {
-            !self.layout.leads(producer, number) && !column.receptions[index].was_seen()
-        })
+        self.subscriptions
+            .iter()
+            .enumerate()
+            .all(|(number, column)| !leads(number) && !column.receptions[index].was_seen())
     }
 
     /// Messages whose first effect came after the first effect of a message that the same instance sent later with the

@@ -42,6 +42,7 @@ enum What<'a> {
     FaultEnded { fault: &'a str },
     NodeDown { how: &'a str },
     NodeUp,
+    Subscribed { subscription: &'a str },
     Family { text: Option<String> },
 }
 
@@ -117,6 +118,9 @@ impl Tracer<'_> {
             Fact::FaultEnded { fault } => What::FaultEnded { fault: self.fault(fault) },
             Fact::NodeDown { how } => What::NodeDown { how: how_down(how) },
             Fact::NodeUp => What::NodeUp,
+            Fact::Subscribed { subscription } => {
+                What::Subscribed { subscription: self.subscription(subscription) }
+            }
             Fact::Family(told) => What::Family { text: self.family.tell(&told, self.names) },
         }
     }

@@ -74,10 +74,12 @@ fn producer(reader: &mut Reader, file: &Table, one: Named<'_>, plan: &Plan) -> P
 
 pub(super) fn consumers(reader: &mut Reader, file: &Table, plan: &Plan) -> Vec<ConsumerPlan> {
     let tables = limited(reader, file, "consumer");
-    tables.into_iter().map(|(name, entry, table)| consumer(reader, name, entry, table, plan)).collect()
+    let sent_on = working::sent_on(file);
+    tables.into_iter().map(|one| consumer(reader, one, plan, &sent_on)).collect()
 }
 
-fn consumer(reader: &mut Reader, name: &str, entry: &Entry, table: &Table, plan: &Plan) -> ConsumerPlan {
+fn consumer(reader: &mut Reader, one: Named<'_>, plan: &Plan, sent_on: &[String]) -> ConsumerPlan {
+    let (name, entry, table) = one;
     names::check(reader, "consumer", name, entry);
     reader.check_keys(table, &[&CONSUMER], &[]);
     let client = client(reader, table);
@@ -98,7 +100,7 @@ fn consumer(reader: &mut Reader, name: &str, entry: &Entry, table: &Table, plan:
         client: client.map(str::to_owned),
         ..ConsumerPlan::new(name, &read_from)
     };
-    working::read(reader, table, plan, &mut consumer);
+    working::read(reader, table, plan, &mut consumer, sent_on);
     consumer
 }
 

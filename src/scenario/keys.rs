@@ -276,7 +276,8 @@ pub static IF_FAILS: Keys = Keys {
         built("every", "After how long each time.").is(Shape::Form(Form::Time)),
         built(
             "then",
-            "What it does when that did not help: `skip`, `stop`, `requeue`, `reject` or `send to X`.",
+            "What it does when that did not help: `skip`, `stop`, `requeue`, `reject`, or `send to X`: it \
+             goes on when that is confirmed.",
         ),
     ],
 };

@@ -350,10 +350,7 @@ fn settings_are_the_vendors() {
             "consumer.billing = { poison = [7], if_fails = { then = 'requeue' } }",
             "Kafka's consumers cannot give a single message back: there are only positions",
         ),
-        (
-            "consumer.billing = { fails = '2%', if_fails = { then = 'send to dead' } }",
-            "sending on to `dead` what cannot be processed is not modelled yet",
-        ),
+        ("consumer.billing = { fails = '2%', if_fails = { then = 'send to dead' } }", "`dead` leads nowhere"),
         ("consumer.billing.poison = [10_001]", "`checkout#10001` never comes to this consumer"),
         ("consumer.billing.order = 'by key'", "`order` without `workers`"),
         ("consumer.billing.id = 'position'", "`id = \"position\"` changes nothing here"),

@@ -1,6 +1,8 @@
 //! How a consuming application works: its protection against repetition, its pool, and what fails.
 
-use crate::scenario::plan::{ConsumerPlan, IdOf, Idempotency, IfFails, Plan, Poison, PoolOrder, Then};
+use crate::scenario::plan::{
+    ConsumerPlan, IdOf, Idempotency, IfFails, Plan, Poison, PoolOrder, ProducerPlan, Then,
+};
 use crate::sim::Span;
 
 use super::diagnostic::{Diagnostic, Spot};
@@ -16,18 +18,25 @@ const WORKERS_MAX: i64 = 1_000;
 const RETRIES_MAX: i64 = 1_000_000;
 
 /// Fills in what the table of a consumer says about how it works.
-pub(super) fn read(reader: &mut Reader, table: &Table, plan: &Plan, consumer: &mut ConsumerPlan) {
+/// `sent_on` says where consumers of the file send what they cannot process.
+pub(super) fn read(
+    reader: &mut Reader,
+    table: &Table,
+    plan: &Plan,
+    consumer: &mut ConsumerPlan,
+    sent_on: &[String],
+) {
     consumer.idempotency = idempotency(reader, table);
     consumer.id = id(reader, table, consumer.idempotency);
     consumer.workers = reader.int(table, "workers", 1, WORKERS_MAX).map(|count| count as u16);
     consumer.order = order(reader, table);
-    consumer.poison = poison(reader, table, plan, consumer);
+    consumer.poison = poison(reader, table, plan, consumer, sent_on);
     let share = reader.parsed(table, "fails", |node| match node {
         Node::Text(text) => value::share(text),
         _ => value::share(""),
     });
     consumer.fails_ppm = share.unwrap_or(0);
-    if let Some(if_fails) = if_fails(reader, table) {
+    if let Some(if_fails) = if_fails(reader, table, plan) {
         consumer.if_fails = if_fails;
     }
 }
@@ -81,13 +90,20 @@ fn order(reader: &mut Reader, table: &Table) -> PoolOrder {
 }
 
 /// `[17]` or `["checkout#17"]`.
-fn poison(reader: &mut Reader, table: &Table, plan: &Plan, consumer: &ConsumerPlan) -> Vec<Poison> {
+fn poison(
+    reader: &mut Reader,
+    table: &Table,
+    plan: &Plan,
+    consumer: &ConsumerPlan,
+    sent_on: &[String],
+) -> Vec<Poison> {
     let Some(entry) = table.get("poison") else { return Vec::new() };
     let Node::List(list) = &entry.node else {
         reader.wrong(entry, "poison", "expected a list such as `[17]` or `[\"checkout#17\"]`");
         return Vec::new();
     };
-    list.iter().filter_map(|(spot, node)| poisonous(reader, *spot, node, plan, consumer)).collect()
+    let mut one = |(spot, node): &(Spot, Node)| poisonous(reader, *spot, node, plan, consumer, sent_on);
+    list.iter().filter_map(&mut one).collect()
 }
 
 fn poisonous(
@@ -96,6 +112,7 @@ fn poisonous(
     node: &Node,
     plan: &Plan,
     consumer: &ConsumerPlan,
+    sent_on: &[String],
 ) -> Option<Poison> {
     let text = match node {
         Node::Int(number) => number.to_string(),
@@ -131,15 +148,31 @@ fn poisonous(
             return None;
         }
     };
-    if !reader.family.routes(plan, producer, consumer) {
+    let sender = |to: &String| ProducerPlan::new("", to);
+    let is_sent_on = sent_on.iter().any(|to| reader.family.routes(plan, &sender(to), consumer));
+    if !is_sent_on && !reader.family.routes(plan, producer, consumer) {
         let message = format!("`{}#{number}` never comes to this consumer", shown(&producer.name));
         reader.report_relation(Diagnostic::at(spot, message, "it is sent somewhere else"));
     }
     Some(Poison { producer: producer.name.clone(), number })
 }
 
+/// Where the consumers of a file send what they cannot process.
+pub(super) fn sent_on(file: &Table) -> Vec<String> {
+    let tables = file.table("consumer").into_iter().flat_map(|all| all.entries.values());
+    let then = tables.filter_map(|entry| match &entry.node {
+        Node::Table(table) => Some(table.table("if_fails")?.get("then")?),
+        _ => None,
+    });
+    let to = then.filter_map(|then| match &then.node {
+        Node::Text(text) => text.trim().strip_prefix("send to "),
+        _ => None,
+    });
+    to.map(|to| to.trim().to_owned()).collect()
+}
+
 /// `{ retries = 3, every = "100ms", then = "skip" }`.
-fn if_fails(reader: &mut Reader, table: &Table) -> Option<IfFails> {
+fn if_fails(reader: &mut Reader, table: &Table, plan: &Plan) -> Option<IfFails> {
     let inner = reader.table(table, "if_fails")?;
     reader.check_keys(inner, &[&IF_FAILS], &[]);
     if let (None, None, Some(entry)) = (table.get("poison"), table.get("fails"), table.get("if_fails")) {
@@ -160,6 +193,13 @@ fn if_fails(reader: &mut Reader, table: &Table) -> Option<IfFails> {
             },
         }
     });
+    if let (Some(Then::SendTo(to)), Some(entry)) = (&then, inner.get("then"))
+        && let Err(why) = reader.family.check_address(plan, to)
+    {
+        let message = format!("`{}` leads nowhere", shown(to));
+        let known = plan.entities.iter().map(|entity| entity.name.as_str());
+        reader.report_relation(suggest(Diagnostic::at(entry.at, message, why), to, known));
+    }
     let retries = reader.int(inner, "retries", 0, RETRIES_MAX).unwrap_or(0) as u32;
     let every = reader.duration(inner, "every");
     if let (Some(Span::ZERO), true, Some(entry)) = (every, retries > 0, inner.get("every")) {

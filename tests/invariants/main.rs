@@ -12,4 +12,5 @@ mod last_replica;
 mod old_versions;
 mod play;
 mod safety;
+mod scripts;
 mod stories;

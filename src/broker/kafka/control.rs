@@ -140,6 +140,8 @@ pub(super) struct Electoral<'a> {
     pub(super) may_be_unclean: bool,
     /// With eligible leader replicas: the effective `min.insync.replicas`.
     pub(super) elr_below: Option<u32>,
+    /// ZooKeeper mode: taking members out of the ISR begins an epoch, too (`LeaderAndIsr.newLeaderAndIsr`).
+    pub(super) is_shrinking_new: bool,
 }
 
 /// What should become of a partition, given who is alive; none: it may stay as it is.
@@ -168,7 +170,7 @@ pub(super) fn reassess(
     }
     next.keep_eligible(state, rules);
     next.elect(rules, live, able);
-    if next.leader != state.leader {
+    if next.leader != state.leader || rules.is_shrinking_new && next.isr != state.isr {
         next.epoch += 1;
     }
     if next == *state {
@@ -241,7 +243,8 @@ mod tests {
         brokers.iter().fold(0, |set, &broker| set | only(broker))
     }
 
-    const RULES: Electoral<'_> = Electoral { replicas: &[0, 1, 2], may_be_unclean: false, elr_below: None };
+    const RULES: Electoral<'_> =
+        Electoral { replicas: &[0, 1, 2], may_be_unclean: false, elr_below: None, is_shrinking_new: false };
 
     fn after(
         state: PartitionState,
@@ -252,6 +255,18 @@ mod tests {
         let rules = Electoral { may_be_unclean: unclean, ..RULES };
         let next = reassess(&state, rules, set(live), set(stopping)).unwrap_or(state);
         (next.leader, next.isr, next.epoch)
+    }
+
+    /// ZooKeeper mode: the leader stays, and followers that come back find the end of the epoch in which they left.
+    #[test]
+    fn taking_a_dead_follower_out_begins_an_epoch() {
+        let rules = Electoral { is_shrinking_new: true, ..RULES };
+        let before = state(Some(0), &[0, 1, 2]);
+        let after = reassess(&before, rules, set(&[0, 1]), 0).expect("one is dead");
+        assert_eq!((after.leader, after.isr, after.epoch), (Some(0), set(&[0, 1]), before.epoch + 1));
+        assert_eq!(reassess(&after, rules, set(&[0, 1]), 0), None);
+        let kraft = reassess(&before, RULES, set(&[0, 1]), 0).expect("one is dead");
+        assert_eq!(kraft.epoch, before.epoch);
     }
 
     /// F43: who leaves a small ISR stays eligible, and leads before anybody else does.

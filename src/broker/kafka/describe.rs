@@ -268,15 +268,11 @@ fn check_producer(plan: &Plan, producer: &ProducerPlan, findings: &mut Vec<Findi
 fn check_consumer(consumer: &ConsumerPlan, findings: &mut Vec<Finding>) {
     let then = &["consumer", consumer.name.as_str(), "if_fails", "then"];
     match &consumer.if_fails.then {
-        Then::Skip | Then::Stop => {}
+        Then::Skip | Then::Stop | Then::SendTo(_) => {}
         Then::Requeue | Then::Reject => {
             let message = "Kafka's consumers cannot give a single message back: there are only positions";
             let help = "use `skip` to go on without it, or `stop`, after which it is read again";
             findings.push(finding(then, message, help));
-        }
-        Then::SendTo(topic) => {
-            let message = format!("sending on to `{topic}` what cannot be processed is not modelled yet");
-            findings.push(finding(then, message, "use `skip` or `stop`, which are modelled"));
         }
     }
     let refused = [

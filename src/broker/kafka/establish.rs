@@ -5,13 +5,21 @@
 use std::collections::BTreeMap;
 
 use super::client::range;
-use super::config::{ConsumerConfig, group_id};
+use super::config::{ConsumerConfig, Reset, group_id};
 use super::content::{Committed, GroupRecord, MemberRecord};
 use super::model::{KafkaModel, Node};
-use crate::scenario::plan::{Plan, Starts};
+use crate::scenario::plan::{ConsumerPlan, Plan, Starts};
 
 /// The generation of the groups that a run begins with.
 pub(super) const GENERATION: u32 = 1;
+
+/// Whether nothing that was sent before the group's first member came is for it: it is not there from the beginning,
+/// and begins at the ends of its partitions.
+pub(super) fn subscribes_later(plan: &Plan, consumer: &ConsumerPlan) -> bool {
+    let is_there =
+        |other: &ConsumerPlan| other.starts == Starts::AtOnce && group_id(other) == group_id(consumer);
+    !plan.consumers.iter().any(is_there) && ConsumerConfig::new(plan, consumer).reset != Reset::Earliest
+}
 
 /// Writes every group into its home's log and tells its members.
 pub(super) fn groups(model: &mut KafkaModel, plan: &Plan) {

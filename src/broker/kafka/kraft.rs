@@ -5,7 +5,8 @@
 //!
 //! Source: `ClusterControlManager`, `BrokerHeartbeatManager`, `ReplicationControlManager`.
 //! Not modelled: a quorum of several controllers (one node, whose writes are durable at once); the metadata log itself
-//! (brokers get its outcome, in order, as fast as the network brings it).
+//! (brokers get its outcome, in order, as fast as the network brings it); that before 3.6 each removal from the ISR
+//! begins an epoch (KAFKA-15021).
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

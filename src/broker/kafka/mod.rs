@@ -73,6 +73,9 @@ impl Family for Kafka {
     fn check_state(&self, plan: &Plan, path: &str) -> Result<(), String> {
         describe::check_state(plan, path)
     }
+    fn subscribes_later(&self, plan: &Plan, consumer: &ConsumerPlan) -> bool {
+        establish::subscribes_later(plan, consumer)
+    }
     fn check_file(&self, plan: &Plan, of: &str) -> Result<(), String> {
         describe::check_partition(plan, of)
     }

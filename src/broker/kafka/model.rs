@@ -85,6 +85,10 @@ pub(super) enum Timer {
     Written(MessageId),
     /// Client: something of the library's falls due.
     Wake,
+    /// Consumer: the same, of the client that sends on what could not be processed.
+    SendingOn,
+    /// Consumer: a message is sent on once more.
+    SendOnAgain(MessageId),
     /// Consumer: a thread of the application worked for as long as it said.
     Processed(u16),
     Heartbeat,
@@ -214,6 +218,8 @@ impl Model for KafkaModel {
             Timer::Commit(id) => id.rotate_left(8) ^ 18,
             Timer::Written(message) => u64::from(message.0) << 8 | 20,
             Timer::Service(alarm) => alarm.fingerprint() << 8 | 19,
+            Timer::SendingOn => 21,
+            Timer::SendOnAgain(message) => u64::from(message.0) << 8 | 22,
         }
     }
 }

@@ -209,6 +209,7 @@ impl Topology {
             replicas: &known.replicas,
             may_be_unclean: known.config.may_be_unclean,
             elr_below: self.rules.has_elr.then_some(minimum),
+            is_shrinking_new: self.rules.metadata == Metadata::ZooKeeper,
         }
     }
 

@@ -272,8 +272,9 @@ impl ZooKeeper {
         if self.controller == Some(id) {
             self.controller = None;
             self.state.controller = None;
-            let conns: Vec<_> = self.conns.keys().copied().collect();
-            for conn in conns {
+            // A broker watches the controller's node once it has registered: `KafkaServer.startup`.
+            let watches = |id: &u64| self.registered.values().any(|owner| owner == id);
+            for (&conn, _) in self.conns.iter().filter(|(_, id)| watches(id)) {
                 reply(conn, Response::ControllerGone, ctx);
             }
         } else {

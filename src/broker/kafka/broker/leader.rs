@@ -305,6 +305,20 @@ impl Broker {
         self.advance_watermark(partition, shared, ctx);
     }
 
+    /// Goes on to lead in the next epoch: the controller took others out of the ISR. Nobody who waits is disturbed
+    /// (`Partition.makeLeader`).
+    pub(super) fn lead_on(&mut self, partition: u32, shared: &mut Shared, ctx: &mut KafkaCtx<'_>) {
+        let Some(replica) = self.leading(partition) else { return };
+        let (end, epoch) = (replica.log.end(), replica.state.epoch);
+        replica.log.begin_epoch(epoch);
+        let Some(leading) = replica.leading() else { return };
+        leading.epoch_start = end;
+        leading.proposed = None;
+        leading.is_locked = false;
+        self.append_waiting(partition, shared, ctx);
+        self.advance_watermark(partition, shared, ctx);
+    }
+
     /// Is a leader no longer, if it was one: nobody who waits will be answered well.
     pub(super) fn resign(&mut self, partition: u32, shared: &mut Shared, ctx: &mut KafkaCtx<'_>) {
         let Some(replica) = self.leading(partition) else { return };

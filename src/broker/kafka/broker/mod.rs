@@ -347,9 +347,14 @@ impl Broker {
                 }
                 continue;
             }
+            let leads_on = replica.is_leader()
+                && next.leader == Some(self.id)
+                && replica.state.leader == Some(self.id)
+                && next.epoch == replica.state.epoch + 1;
             replica.is_assigned = true;
             replica.state = next;
             match next.leader {
+                Some(_) if leads_on => self.lead_on(partition, shared, ctx),
                 Some(leader) if leader == self.id => self.lead(partition, shared, ctx),
                 Some(leader) => self.follow(partition, leader, shared, ctx),
                 None => self.rest(partition, shared, ctx),

@@ -120,7 +120,7 @@ impl Broker {
             return;
         }
         let has_epochs = shared.topology.rules.has_broker_epochs;
-        let bounced = if has_epochs { bounced(&office.processes, state, self.id) } else { 0 };
+        let bounced = if has_epochs { bounced(&office.processes, state) } else { 0 };
         let live = state.live & !bounced;
         let mut next = ClusterState::clone(state);
         let mut changes: Vec<(u32, PartitionState)> = Vec::new();
@@ -296,12 +296,9 @@ fn changed(known: Option<&ClusterState>, state: &Arc<ClusterState>) -> Arc<Clust
     Arc::new(told)
 }
 
-/// The live brokers whose process is not the one that was dealt with. A controller that has just started itself and
-/// was told nothing yet knows that only of itself.
-fn bounced(dealt_with: &[u32], state: &ClusterState, own: u16) -> Brokers {
-    if dealt_with.is_empty() {
-        return state.live & only(own);
-    }
+/// The live brokers whose process is not the one that was dealt with. A controller that has just started itself was
+/// told nothing yet: whoever is registered is alive, and leads on what it led.
+fn bounced(dealt_with: &[u32], state: &ClusterState) -> Brokers {
     let others = dealt_with.iter().zip(&state.incarnations).enumerate().filter(|(_, (old, new))| old != new);
     others.fold(0, |bounced, (broker, _)| bounced | only(broker as u16)) & state.live
 }

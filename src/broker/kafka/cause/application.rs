@@ -85,11 +85,13 @@ impl Reading<'_> {
                 self.remedy_consumer("idempotency", "\"unique_key\"");
             }
             _ => {
-                let text = format!(
-                    "{node} failed to process it, {} times again at most, and went on without it",
-                    consumer.if_fails.retries
-                );
-                self.link(Some(given_up.at), "given up", text);
+                let retries = consumer.if_fails.retries;
+                let (kind, then) = match &consumer.if_fails.then {
+                    Then::SendTo(to) => ("sent on", format!("sent it to {to}, and went on")),
+                    _ => ("given up", "went on without it".to_owned()),
+                };
+                let text = format!("{node} failed to process it, {retries} times again at most, and {then}");
+                self.link(Some(given_up.at), kind, text);
                 if self.is_poison() {
                     self.remedy_consumer("poison", "[]");
                 } else {

@@ -20,10 +20,13 @@ use super::super::story::{self, Kind};
 use super::assigned::{Assigned, Progress};
 use super::links::Links;
 use super::membership::Membership;
+use super::sending_on::SendingOn;
 use crate::app::{Item, Line, Turn, Worker};
 use crate::fact::{Fact, MessageId, SubscriptionId};
 use crate::scenario::plan::{Plan, Then};
 use crate::sim::{ConnId, Input, Time};
+
+mod calls;
 
 /// One instance of a consuming application, with its client library.
 #[derive(Clone, Debug)]
@@ -53,6 +56,8 @@ pub(in super::super) struct Consumer {
     has_committed: bool,
     /// To the service that it calls for each message.
     service: Option<Box<Line>>,
+    /// For what it cannot process.
+    pub(super) sending_on: Option<Box<SendingOn>>,
     /// The member that its first process is, and what it owns.
     initial: Option<(u64, Vec<u32>)>,
 }
@@ -104,6 +109,7 @@ impl Consumer {
                 .and_then(|name| shared.service(name))
                 .map(Line::new)
                 .map(Box::new),
+            sending_on: SendingOn::of(plan, wanted, seed, shared).map(Box::new),
             initial: None,
             config,
         }
@@ -188,6 +194,14 @@ impl Consumer {
         ctx: &mut KafkaCtx<'_>,
     ) {
         let mut is_processed = matches!(input, Input::Timer(Timer::Processed(_)));
+        let input = if self.sending_on.is_some() {
+            match self.take_for_sending_on(input, shared, ctx) {
+                Some(input) => input,
+                None => return self.go_on(true, shared, ctx),
+            }
+        } else {
+            input
+        };
         if self.service.is_some() {
             match self.service_said(&input, shared, ctx) {
                 Some(true) => return ctx.exit(),
@@ -225,35 +239,6 @@ impl Consumer {
             _ => {}
         }
         self.go_on(is_processed, shared, ctx);
-    }
-
-    /// The last part of processing: the service does its part. Whether there is one that was asked.
-    #[inline]
-    fn call(&mut self, thread: u16, ctx: &mut KafkaCtx<'_>) -> bool {
-        let Some(line) = &mut self.service else { return false };
-        let Some(message) = self.worker.working(thread) else { return false };
-        line.call(message, None, ctx);
-        true
-    }
-
-    /// What the service answered, if it did: whether the process ends because of it.
-    fn service_said(
-        &mut self,
-        input: &Input<Packet, Timer>,
-        shared: &mut Shared,
-        ctx: &mut KafkaCtx<'_>,
-    ) -> Option<bool> {
-        let answers = self.service.as_mut()?.on(input, ctx);
-        let mut said = None;
-        for called in answers {
-            let Some(thread) = self.worker.thread_of(called.message) else { continue };
-            if called.error.is_some() {
-                self.worker.refuse();
-            }
-            let is_over = self.processed(thread, shared, ctx);
-            said = Some(is_over || said == Some(true));
-        }
-        said
     }
 
     fn start(&mut self, ctx: &mut KafkaCtx<'_>) {
@@ -418,13 +403,22 @@ impl Consumer {
             }
             // The process ends as if it crashed: nothing is committed, and nobody leaves the group.
             Some(Turn::Failed(_, Then::Stop)) => return true,
+            Some(Turn::Failed(item, Then::SendTo(_))) => {
+                self.send_on(item.message, shared, ctx);
+                return false;
+            }
             Some(Turn::Done(item) | Turn::Failed(item, _)) => item,
         };
+        self.finish(item);
+        false
+    }
+
+    /// The application is done with this message.
+    pub(super) fn finish(&mut self, item: Item) {
         let is_pool = self.worker.is_pool();
         if let Some(assigned) = self.assigned.iter_mut().find(|assigned| assigned.partition == item.place) {
             assigned.finish(item.offset, item.message, is_pool);
         }
-        false
     }
 
     /// What a commit would say now: what is finished; with automatic commits of librdkafka, or with a pool, what was

@@ -6,6 +6,7 @@ mod links;
 mod membership;
 mod partitioner;
 mod producer;
+mod sending_on;
 mod waiting;
 
 pub(super) use consumer::Consumer;

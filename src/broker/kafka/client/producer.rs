@@ -22,7 +22,7 @@ use super::partitioner::Places;
 use super::waiting::Waiting;
 use crate::app::{OWN_WRITE, Origin, Sender, Written};
 use crate::fact::{Fact, MessageId, ProducerId};
-use crate::scenario::plan::Plan;
+use crate::scenario::plan::{ConsumerPlan, Plan, ProducerPlan};
 use crate::sim::{ConnId, Input, Span, Time};
 
 /// One instance of a producing application, with its client library.
@@ -54,6 +54,9 @@ pub(in super::super) struct Producer {
     again: u32,
     wake_at: Time,
     is_due_armed: bool,
+    /// It belongs to a consuming application, which is told what became of the messages that it sends on: these, and
+    /// whether they are confirmed.
+    outcomes: Option<Vec<(MessageId, bool)>>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -89,6 +92,30 @@ impl Producer {
         shared: &Shared,
     ) -> Self {
         let wanted = &plan.producers[producer.0 as usize];
+        let app = Sender::new(wanted, producer, instance, seed, ends);
+        Self::of(plan, wanted, app, seed, shared)
+    }
+
+    /// The producing client of a consuming application, with the library's defaults, for what it sends on.
+    pub(super) fn sending_on(
+        plan: &Plan,
+        consumer: &ConsumerPlan,
+        to: &str,
+        seed: u64,
+        shared: &Shared,
+    ) -> Self {
+        let wanted = ProducerPlan {
+            phases: Vec::new(),
+            client: consumer.client.clone(),
+            connect_to: consumer.connect_to.clone(),
+            ..ProducerPlan::new(&consumer.name, to)
+        };
+        let app = Sender::new(&wanted, ProducerId(0), 0, seed, Time::ZERO);
+        let own = Self::of(plan, &wanted, app, seed, shared);
+        Self { payload: None, outcomes: Some(Vec::new()), ..own }
+    }
+
+    fn of(plan: &Plan, wanted: &ProducerPlan, app: Sender, seed: u64, shared: &Shared) -> Self {
         let config = ProducerConfig::new(plan, wanted);
         let topology = &shared.topology;
         let topics = topology.topics(&wanted.send_to);
@@ -98,7 +125,7 @@ impl Producer {
             Links::new(topology.brokers, config.client, config.request_timeout, config.metadata_max_age)
                 .beginning_at(topology.brokers_named(&wanted.connect_to));
         Self {
-            app: Sender::new(wanted, producer, instance, seed, ends),
+            app,
             send_to: wanted.send_to.clone(),
             payload: wanted.exact.is_empty().then_some(wanted.size_bytes),
             first: topics.first().map_or(0, |topic| topic.first),
@@ -116,8 +143,31 @@ impl Producer {
             again: 0,
             wake_at: Time::NEVER,
             is_due_armed: false,
+            outcomes: None,
             config,
         }
+    }
+
+    /// Whether this connection is its own.
+    pub(super) fn owns(&self, conn: ConnId) -> bool {
+        self.links.broker_of(conn).is_some()
+    }
+
+    /// Another application calls send.
+    pub(super) fn hand_over(&mut self, message: MessageId, shared: &mut Shared, ctx: &mut KafkaCtx<'_>) {
+        self.accept(message, shared, ctx);
+        self.pump(shared, ctx);
+    }
+
+    /// What became of those messages since it was asked last.
+    pub(super) fn outcomes(&mut self) -> Vec<(MessageId, bool)> {
+        self.outcomes.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    /// What it reminds itself with.
+    #[inline]
+    fn alarm(&self) -> Timer {
+        if self.outcomes.is_none() { Timer::Wake } else { Timer::SendingOn }
     }
 
     /// Whether it has nothing more to send and nothing to wait for.
@@ -324,7 +374,7 @@ impl Producer {
         }
         if look_at < self.wake_at {
             self.wake_at = look_at;
-            ctx.timer_at(look_at, Timer::Wake);
+            ctx.timer_at(look_at, self.alarm());
         }
     }
 
@@ -455,7 +505,7 @@ impl Producer {
         let alarm = now + self.config.request_timeout;
         if alarm < self.wake_at {
             self.wake_at = alarm;
-            ctx.timer_at(alarm, Timer::Wake);
+            ctx.timer_at(alarm, self.alarm());
         }
     }
 }

@@ -32,6 +32,9 @@ impl Producer {
 
     pub(super) fn confirm(&mut self, batch: &Batch, ctx: &mut KafkaCtx<'_>) {
         self.free(batch);
+        if let Some(outcomes) = &mut self.outcomes {
+            return outcomes.extend(batch.messages.iter().map(|&message| (message, true)));
+        }
         for &message in &batch.messages {
             let attempt = self.attempt(message);
             ctx.observe(Fact::Confirmed { message, attempt });
@@ -74,6 +77,9 @@ impl Producer {
     }
 
     fn tell_failure(&mut self, message: MessageId, error: Error, was_sent: bool, ctx: &mut KafkaCtx<'_>) {
+        if let Some(outcomes) = &mut self.outcomes {
+            return outcomes.push((message, false));
+        }
         let attempt = self.attempt(message);
         ctx.observe(Fact::Failed { message, attempt, error: error as u16 });
         let is_refused = matches!(error, Error::NotLeader | Error::NotEnoughReplicas | Error::BufferFull);
@@ -140,7 +146,7 @@ impl Producer {
         let alarms = sent.map(|sent| sent + self.config.request_timeout).chain(blocked);
         if let Some(at) = alarms.min() {
             self.wake_at = at;
-            ctx.timer_at(at, Timer::Wake);
+            ctx.timer_at(at, self.alarm());
         }
     }
 
