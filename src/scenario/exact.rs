@@ -40,7 +40,7 @@ pub(super) fn messages(reader: &mut Reader, table: &Table) -> Option<(Vec<Exact>
     }
     let count: u64 = all.iter().map(|one| u64::from(one.repeat)).sum();
     if count > u64::from(MESSAGES_MAX) {
-        let label = format!("the limit is {}", MESSAGES_MAX);
+        let label = format!("the limit is {MESSAGES_MAX}");
         reader.report(Diagnostic::at(entry.at, "too many messages", label));
         return None;
     }
