@@ -138,10 +138,10 @@ impl<'a> Run<'a> {
                 Seen::Asked(world) => checked.append(&mut self.judge_step(world, &ledger)),
             }
             // A producer without pace and count sends as fast as it can, for as long as the run lasts.
-            match ledger.messages() > MESSAGES_MAX as usize {
-                true => ControlFlow::Break(format!("{MESSAGES_MAX} messages")),
-                false => ControlFlow::Continue(()),
+            if ledger.messages() > MESSAGES_MAX as usize {
+                return ControlFlow::Break(format!("{MESSAGES_MAX} messages"));
             }
+            ControlFlow::Continue(())
         });
         Ended { world, ledger, bound, checked }
     }

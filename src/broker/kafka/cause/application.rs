@@ -53,8 +53,7 @@ impl Reading<'_> {
                 &format!("service.{name}.breaks: being overrun takes it down, and all that it held fails"),
             );
             let is_overrun = |seen: &&Observation| matches!(seen.fact, Fact::NodeDown { how: Down::Overrun });
-            let fell =
-                self.case.events.iter().filter(is_overrun).filter(|seen| seen.at <= until).last().copied();
+            let fell = self.case.events.iter().filter(is_overrun).rfind(|seen| seen.at <= until).copied();
             if let Some(fell) = fell {
                 self.link(
                     Some(fell.at),
