@@ -227,3 +227,26 @@ fn a_dead_letter_that_is_gone_is_lost() {
     let claims = format!("{fault}[expect]\n\"shop#3.fate\" = \"dead_lettered\"\n");
     assert_eq!(dead_letters(flushed, &claims).1, [""; 0]);
 }
+
+/// Steps take the messages in the order in which they are written, each with its own key, and may ask for the order.
+#[test]
+fn steps_send_what_is_written() {
+    let text = "[producer.shop]\nsend_to = \"orders\"\nconfig = { \"enable.idempotence\" = false }\n\
+                message = [{ name = \"first\", key = \"a\" }, { name = \"second\", key = \"a\" }, \
+                { key = \"b\" }]\n\
+                [consumer.billing]\nread_from = \"orders\"\nby_hand = true\n\
+                config = { \"auto.offset.reset\" = \"earliest\", \"enable.auto.commit\" = false }\n\
+                [[step]]\nsend = 2\nby = \"shop\"\n\
+                [[step]]\nget = \"all\"\nby = \"billing\"\n\
+                [[step]]\nexpect = { \"billing.order\" = \"first second\", sent = 2 }\n\
+                [[step]]\nsend = 1\nby = \"shop\"\n\
+                [[step]]\nget = 1\nby = \"billing\"\n\
+                [expect]\nsent = 3\nprocessed = 3\nbilling.order = \"1..=3\"\n";
+    let (outcome, broken) = play(text);
+    assert_eq!(broken, [""; 0]);
+    assert_eq!(outcome.steps_left, [""; 0]);
+    assert_eq!(outcome.checked.len(), 2);
+    let wrong = play(&text.replace("\"first second\"", "\"second first\"")).1;
+    assert_eq!(wrong.len(), 1);
+    assert!(wrong[0].ends_with("billing.order = second first: 1..=2"), "{wrong:?}");
+}

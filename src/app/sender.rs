@@ -117,6 +117,11 @@ impl Sender {
         self.unanswered > 0 || self.books.as_ref().is_some_and(|books| books.is_busy())
     }
 
+    /// Whether a write to the own database is under way.
+    pub fn is_writing(&self) -> bool {
+        self.books.as_ref().is_some_and(|books| books.is_busy())
+    }
+
     /// Whether a message that fell due is first written to the own database: sent when [`Sender::written`] says so.
     #[inline]
     pub fn writes_first(&mut self) -> bool {

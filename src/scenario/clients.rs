@@ -14,7 +14,7 @@ use super::{exact, names, reach, settings, steps, value, working, workload};
 /// Messages of one producer at most.
 pub(super) const MESSAGES_MAX: u32 = 20_000_000;
 /// Messages of all producers at most: at about 100 bytes each, the ledger of a run stays below 2 GB.
-const MESSAGES_TOTAL_MAX: u64 = 20_000_000;
+pub(super) const MESSAGES_TOTAL_MAX: u64 = 20_000_000;
 /// Instances of one client at most.
 const INSTANCES_MAX: i64 = 1_000;
 /// Instances of all clients at most.

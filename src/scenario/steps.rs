@@ -4,13 +4,14 @@ use crate::scenario::expect::{Operand, Test};
 use crate::scenario::plan::{Action, FaultPlan, Plan, ProducerPlan, StepPlan, WhichMessages};
 use crate::sim::Span;
 
+use super::clients::MESSAGES_TOTAL_MAX;
 use super::diagnostic::{Diagnostic, Spot};
 use super::keys::{FAULT, STEP, VERBS};
 use super::overlay::leaves;
 use super::reader::{Reader, listed, shown, suggest};
 use super::target::Cast;
 use super::tree::{Entry, Node, Table};
-use super::{claims, faults, moments, names};
+use super::{claims, faults, moments, names, workload};
 
 /// Steps at most.
 const STEPS_MAX: usize = 1_000;
@@ -99,6 +100,16 @@ pub(super) fn finish(reader: &mut Reader, file: &Table, plan: &mut Plan) {
         plan.steps[at].action = Some(Action::Expect(all));
     }
     check_exact(reader, file, plan);
+    let sends = plan.steps.iter().filter_map(|step| match &step.action {
+        Some(Action::Send { count, .. }) => Some(u64::from(*count)),
+        _ => None,
+    });
+    let told: u64 = plan.producers.iter().map(|one| workload::messages(one, plan.run_for)).sum();
+    let is_much = told <= MESSAGES_TOTAL_MAX && told + sends.sum::<u64>() > MESSAGES_TOTAL_MAX;
+    if let (true, Some(entry)) = (is_much, file.get("step")) {
+        let label = format!("the limit is {MESSAGES_TOTAL_MAX}");
+        reader.report_relation(Diagnostic::at(entry.key, "too many messages in total", label));
+    }
     for producer in plan.producers.iter().filter(|producer| producer.phases.is_empty()) {
         let is_used = plan.steps.iter().any(|step| match &step.action {
             Some(Action::Send { by, .. }) => is_of(by, &producer.name),
@@ -398,5 +409,61 @@ impl Step<'_> {
         let diagnostic = if is_there { diagnostic } else { suggest(diagnostic, &name, able.iter().copied()) };
         reader.report_relation(diagnostic);
         None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::Scenario;
+    use crate::scenario::plan::{Condition, Moment, Trigger, Verb};
+
+    const SCRIPT: &str = "family = 'kafka'\nversion = '2.8'\n[topic.orders]\n[producer.shop]\n\
+                          send_to = 'orders'\n\
+                          [consumer.billing]\nread_from = 'orders'\nby_hand = true\n\
+                          [fault.later]\nat = '9s'\nkill = 'broker-1'\n\
+                          [[step]]\nsend = 10\nwait = false\n\
+                          [[step]]\nname = 'take'\nat = '5s'\nwait = '1s'\nget = 'all'\n\
+                          [[step]]\nname = 'kill'\nwait_until = { observed = 'confirmed', nth = 3 }\n\
+                          kill = 'leader of orders/0'\nrestart_after = '2s'\n\
+                          [[step]]\nexpect = { confirmed = 10 }\n\
+                          [variant.as-it-is]\n\
+                          [variant.none-taken]\nstep.take = false\n\
+                          [variant.stopped]\nstep.kill = { kill = 'controller' }\n\
+                          [variant.another]\nstep = [{ send = 1 }]\n";
+
+    fn plan(variant: &str) -> Plan {
+        let scenario = Scenario::read("shop", "shop.toml", SCRIPT.as_bytes()).expect("no mistakes");
+        scenario.plan(Some(variant), &[]).expect("no mistakes")
+    }
+
+    fn names(plan: &Plan) -> Vec<&str> {
+        plan.steps.iter().map(|step| step.name.as_str()).collect()
+    }
+
+    #[test]
+    fn steps_become_a_plan() {
+        let plan = plan("as-it-is");
+        assert_eq!(names(&plan), ["step 1", "take", "kill", "step 4"]);
+        let (shop, billing) = ("shop".to_owned(), "billing".to_owned());
+        assert_eq!(plan.steps[0].action, Some(Action::Send { count: 10, by: shop, is_awaited: false }));
+        assert_eq!(plan.steps[1].action, Some(Action::Get { count: None, by: billing }));
+        assert_eq!((plan.steps[1].at, plan.steps[1].wait), (Some(Span::from_secs(5)), Span::from_secs(1)));
+        let moment = Condition::Observed { moment: Moment::Confirmed, by: None, nth: 3 };
+        assert_eq!(plan.steps[2].wait_until, Some(moment));
+        assert_eq!(plan.steps[2].action, Some(Action::Fault(1)), "after the faults of the file");
+        let fault = &plan.faults[1];
+        assert_eq!((fault.name.as_str(), &fault.trigger), ("kill", &Trigger::Step));
+        assert!(matches!(fault.verb, Verb::Kill(_)) && fault.ends_after == Some(Span::from_secs(2)));
+        assert!(matches!(&plan.steps[3].action, Some(Action::Expect(claims)) if claims.len() == 1));
+    }
+
+    #[test]
+    fn variants_change_named_steps_or_the_whole_script() {
+        assert_eq!(names(&plan("none-taken")), ["step 1", "kill", "step 4"]);
+        assert_eq!(names(&plan("another")), ["step 1"]);
+        let stopped = plan("stopped");
+        assert_eq!(names(&stopped), ["step 1", "take", "kill", "step 4"], "at its place");
+        assert_eq!(stopped.faults[1].ends_after, Some(Span::from_secs(2)), "the rest stays");
     }
 }

@@ -72,6 +72,17 @@ fn a_closed_consumer_is_gone_and_others_take_over() {
 }
 
 #[test]
+fn a_closed_producer_sends_what_it_has() {
+    let script = "[[step]]\nat = '2s'\nclose = true\nby = 'shop'\n\
+                  [[step]]\nexpect = { sent = '1990..=2010', unknown = 0, failed = 0 }\n\
+                  [[step]]\nwait = '1s'\nexpect = { sent = '< 2010', store.actual = '>= 1990' }\n\
+                  [[step]]\nstart = 'shop'\n\
+                  [[step]]\nwait = '1s'\nkill = 'shop'\n\
+                  [[step]]\nexpect = { sent = '>= 2900', unknown = '>= 1' }\n";
+    well("rate = '1000/s'\nconfig = { 'linger.ms' = 500 }\n", script);
+}
+
+#[test]
 fn a_send_that_is_not_awaited_goes_on_at_once() {
     let script = "[[step]]\nfreeze = 'leader of orders/0'\nas = 'it'\nfor = '2s'\n\
                   [[step]]\nsend = 5\nwait = false\n\

@@ -3,6 +3,9 @@
 //! A batch is the unit of sending, of retrying and of loss. With several requests in flight and retries on, a batch
 //! that failed is sent again after later ones have landed.
 //!
+//! Whoever asks it to stop lets the application close it: what is buffered is sent, and answered or given up, before
+//! the process ends.
+//!
 //! Source: `KafkaProducer`, `RecordAccumulator`, `Sender`; librdkafka `INTRODUCTION.md`, `CONFIGURATION.md`.
 //! Not modelled: idempotence, transactions, compression.
 
@@ -54,6 +57,8 @@ pub(in super::super) struct Producer {
     again: u32,
     wake_at: Time,
     is_due_armed: bool,
+    /// The application closes it: nothing new is sent, and it ends when everything is answered.
+    is_closing: bool,
     /// It belongs to a consuming application, which is told what became of the messages that it sends on: these, and
     /// whether they are confirmed.
     outcomes: Option<Vec<(MessageId, bool)>>,
@@ -143,6 +148,7 @@ impl Producer {
             again: 0,
             wake_at: Time::NEVER,
             is_due_armed: false,
+            is_closing: false,
             outcomes: None,
             config,
         }
@@ -172,7 +178,7 @@ impl Producer {
 
     /// Whether it has nothing more to send and nothing to wait for.
     pub(in super::super) fn is_done(&self) -> bool {
-        !self.app.has_more() && !self.app.is_waiting() && self.again == 0
+        (self.is_closing || !self.app.has_more()) && !self.app.is_waiting() && self.again == 0
     }
 
     /// A step tells the application to send.
@@ -198,6 +204,7 @@ impl Producer {
                 self.learn_partitions(shared);
             }
             Input::Timer(Timer::Wake) => self.wake(ctx),
+            Input::Timer(Timer::Again { .. }) if self.is_closing => self.again -= 1,
             Input::Timer(Timer::Again { message, attempt }) => {
                 self.again -= 1;
                 self.attempts.insert(message, attempt);
@@ -206,7 +213,7 @@ impl Producer {
             }
             Input::Timer(Timer::Written(message)) => self.written(message, shared, ctx),
             Input::Start => self.start(shared, ctx),
-            Input::Stop => ctx.exit(),
+            Input::Stop => self.is_closing = true,
             Input::Connected(conn) => {
                 self.links.connected(conn);
             }
@@ -218,6 +225,14 @@ impl Producer {
             _ => {}
         }
         self.pump(shared, ctx);
+        if self.is_closing && self.is_flushed() {
+            ctx.exit();
+        }
+    }
+
+    /// Whether closing has nothing left to wait for: `KafkaProducer.close`, librdkafka's `flush`.
+    fn is_flushed(&self) -> bool {
+        self.buffered_records == 0 && self.blocked.is_empty() && !self.app.is_writing()
     }
 
     /// New partitions: from now on keys are placed over all of them.
@@ -242,6 +257,7 @@ impl Producer {
         self.buffered_records = 0;
         self.wake_at = Time::NEVER;
         self.is_due_armed = false;
+        self.is_closing = false;
         let outbox = self.app.restart(ctx.now());
         self.links.restart(ctx);
         for (message, attempt) in outbox {
@@ -254,6 +270,7 @@ impl Producer {
 
     fn arm_due(&mut self, ctx: &mut KafkaCtx<'_>) {
         if !self.is_due_armed
+            && !self.is_closing
             && let Some(at) = self.app.due()
         {
             self.is_due_armed = true;
@@ -263,7 +280,7 @@ impl Producer {
 
     fn due(&mut self, shared: &mut Shared, ctx: &mut KafkaCtx<'_>) {
         self.is_due_armed = false;
-        if self.app.is_greedy() && !self.has_room() {
+        if self.is_closing || self.app.is_greedy() && !self.has_room() {
             // Goes on when there is room again.
             return;
         }
@@ -349,7 +366,7 @@ impl Producer {
         }
         let now = ctx.now();
         let mut look_at = self.links.tick(ctx);
-        let is_pressed = !self.blocked.is_empty();
+        let is_pressed = !self.blocked.is_empty() || self.is_closing;
         let leaders = self.leaders_waited_for(now, &mut look_at);
         for broker in (0..self.requests.len() as u16).filter(|&broker| leaders & only(broker) != 0) {
             while !self.waiting.is_empty() {
