@@ -5,6 +5,7 @@
 //! bounds. A file that panics or takes too long is written to `target/mutate` and named; the end is then 1.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
 use std::{env, fs, panic, process, thread};
@@ -20,7 +21,7 @@ use rand::{RngExt, SeedableRng};
 /// One file is read, and run, in this time.
 const LIMIT: Duration = Duration::from_secs(20);
 /// One in so many files that read well is run.
-const RUN_EVERY: usize = 8;
+const RUN_EVERY: u64 = 8;
 /// Events of one run at most.
 const EVENTS_MAX: u64 = 100_000;
 
@@ -34,61 +35,112 @@ fn main() {
     let seconds = words.get(2).copied().unwrap_or(3_600);
     panic::set_hook(Box::new(|_| {}));
     let corpus = corpus();
-    let current: Current = Arc::new(Mutex::new(None));
+    let hunt = Arc::new(Hunt {
+        corpus,
+        files,
+        seed,
+        seconds: Duration::from_secs(seconds),
+        next: AtomicU64::new(0),
+    });
     let (done, finished) = mpsc::channel();
-    let worker = {
-        let current = Arc::clone(&current);
-        thread::spawn(move || {
-            let found = work(&corpus, files, seed, Duration::from_secs(seconds), &current);
-            // The other side waits for this as long as it lives.
-            let _ = done.send(());
-            found
+    let workers: Vec<_> = (0..thread::available_parallelism().map_or(1, usize::from))
+        .map(|_| {
+            let (hunt, done, current) = (Arc::clone(&hunt), done.clone(), Current::default());
+            let shown = Arc::clone(&current);
+            let worker = thread::spawn(move || {
+                let found = hunt.work(&current);
+                // The other side waits for this as long as it lives.
+                let _ = done.send(());
+                found
+            });
+            (worker, shown)
         })
-    };
-    while finished.recv_timeout(Duration::from_millis(200)) == Err(mpsc::RecvTimeoutError::Timeout) {
-        let held = current.lock().ok();
-        if let Some((number, text, since)) = held.as_deref().and_then(Option::as_ref)
-            && since.elapsed() > LIMIT
-        {
-            report(*number, text, "takes too long");
-            process::exit(1);
+        .collect();
+    drop(done);
+    let started = now();
+    while finished.recv_timeout(Duration::from_millis(200)) != Err(mpsc::RecvTimeoutError::Disconnected) {
+        for (_, current) in &workers {
+            let held = current.lock().ok();
+            if let Some((number, text, since)) = held.as_deref().and_then(Option::as_ref)
+                && since.elapsed() > LIMIT
+            {
+                report(*number, text, "takes too long");
+                process::exit(1);
+            }
         }
     }
-    let found = worker.join().unwrap_or(1);
-    process::exit(i32::from(found > 0));
+    let mut all = Found::default();
+    for (worker, _) in workers {
+        let found = worker.join().unwrap_or(Found { bad: 1, ..Found::default() });
+        all = Found {
+            made: all.made + found.made,
+            well: all.well + found.well,
+            runs: all.runs + found.runs,
+            bad: all.bad + found.bad,
+        };
+    }
+    let Found { made, well, runs, bad } = all;
+    println!("{made} files, {well} read well, {runs} runs, {bad} panics, {} s", started.elapsed().as_secs());
+    process::exit(i32::from(bad > 0));
 }
 
-/// Reads and runs; how many files panicked.
-#[expect(clippy::disallowed_methods, reason = "a hang is measured by the machine's clock")]
-fn work(corpus: &[Vec<u8>], files: u64, seed: u64, time: Duration, current: &Current) -> u64 {
-    let started = Instant::now();
-    let (mut made, mut well, mut runs, mut bad) = (0, 0, 0, 0);
-    while made < files && started.elapsed() < time {
-        // Each file has a seed of its own, so that it can be made again without the ones before.
-        let mut random = Xoshiro256PlusPlus::seed_from_u64(seed.wrapping_mul(1 << 32).wrapping_add(made));
-        let text = mutated(corpus, &mut random);
-        if let Ok(mut slot) = current.lock() {
-            *slot = Some((made, text.clone(), Instant::now()));
-        }
-        let is_run = well % RUN_EVERY == 0;
-        match panic::catch_unwind(|| try_one(&text, is_run)) {
-            Ok(Some(ran)) => {
-                well += 1;
-                runs += usize::from(ran);
+/// What all workers share.
+struct Hunt {
+    corpus: Vec<Vec<u8>>,
+    files: u64,
+    seed: u64,
+    seconds: Duration,
+    /// The number of the next file.
+    next: AtomicU64,
+}
+
+/// What a worker did.
+#[derive(Clone, Copy, Default)]
+struct Found {
+    made: u64,
+    well: u64,
+    runs: u64,
+    bad: u64,
+}
+
+impl Hunt {
+    /// Reads and runs files until there are enough or the time is over.
+    fn work(&self, current: &Current) -> Found {
+        let started = now();
+        let mut found = Found::default();
+        while started.elapsed() < self.seconds {
+            let number = self.next.fetch_add(1, Ordering::Relaxed);
+            if number >= self.files {
+                break;
             }
-            Ok(None) => {}
-            Err(what) => {
-                let what = what.downcast_ref::<String>().cloned();
-                let what = what.or_else(|| Some("panics".to_owned()));
-                report(made, &text, &what.unwrap_or_default());
-                bad += 1;
+            // Each file has a seed of its own, so that it can be made again without the ones before.
+            let seed = self.seed.wrapping_mul(1 << 32).wrapping_add(number);
+            let text = mutated(&self.corpus, &mut Xoshiro256PlusPlus::seed_from_u64(seed));
+            if let Ok(mut slot) = current.lock() {
+                *slot = Some((number, text.clone(), now()));
             }
+            let is_run = found.well % RUN_EVERY == 0;
+            match panic::catch_unwind(|| try_one(&text, is_run)) {
+                Ok(Some(ran)) => {
+                    found.well += 1;
+                    found.runs += u64::from(ran);
+                }
+                Ok(None) => {}
+                Err(what) => {
+                    let what = what.downcast_ref::<String>().cloned();
+                    report(number, &text, &what.unwrap_or_else(|| "panics".to_owned()));
+                    found.bad += 1;
+                }
+            }
+            found.made += 1;
         }
-        made += 1;
+        found
     }
-    let took = started.elapsed().as_secs();
-    println!("{made} files, {well} read well, {runs} runs, {bad} panics, {took} s");
-    bad
+}
+
+#[expect(clippy::disallowed_methods, reason = "a hang is measured by the machine's clock")]
+fn now() -> Instant {
+    Instant::now()
 }
 
 /// Whether it reads well, and then whether it was run. What is too large for a quick run is only read.

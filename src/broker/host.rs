@@ -267,6 +267,9 @@ impl<M: Hosted> Host<M> {
 
     /// Lets everybody who waits see what happened, and the script go on.
     fn react(&mut self) {
+        if self.script.is_none() && self.states.is_empty() {
+            return self.watch();
+        }
         loop {
             self.watch();
             self.look_at_states();

@@ -4,6 +4,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use crate::broker::{Details, Family, Firing, Names, Progress, World};
@@ -12,7 +13,7 @@ use crate::ledger::expectation::{self, Checked};
 use crate::ledger::measure::Measured;
 use crate::ledger::{End, Layout, Ledger, NONE, Verdict};
 use crate::scenario::expect::Expectation;
-use crate::scenario::plan::{Action, Plan, StepPlan, Value};
+use crate::scenario::plan::{Action, MESSAGES_MAX, Plan, StepPlan, Value};
 use crate::sim::{Span, Time};
 
 /// A run may dispatch so many events.
@@ -128,12 +129,19 @@ impl<'a> Run<'a> {
         }
         let end = Time::ZERO + self.plan.run_for + self.plan.drain_for;
         let mut checked = Vec::new();
-        let bound = advance(world.as_mut(), end, self.events_max, Goal::Quiet, &mut |seen| match seen {
-            Seen::Slice(slice) => {
-                ledger.observe(slice);
-                fold(slice);
+        let bound = advance(world.as_mut(), end, self.events_max, Goal::Quiet, &mut |seen| {
+            match seen {
+                Seen::Slice(slice) => {
+                    ledger.observe(slice);
+                    fold(slice);
+                }
+                Seen::Asked(world) => checked.append(&mut self.judge_step(world, &ledger)),
             }
-            Seen::Asked(world) => checked.append(&mut self.judge_step(world, &ledger)),
+            // A producer without pace and count sends as fast as it can, for as long as the run lasts.
+            match ledger.messages() > MESSAGES_MAX as usize {
+                true => ControlFlow::Break(format!("{MESSAGES_MAX} messages")),
+                false => ControlFlow::Continue(()),
+            }
         });
         Ended { world, ledger, bound, checked }
     }
@@ -244,18 +252,24 @@ fn advance(
     end: Time,
     events_max: u64,
     goal: Goal,
-    show: &mut dyn FnMut(Seen<'_>),
+    show: &mut dyn FnMut(Seen<'_>) -> ControlFlow<String>,
 ) -> Option<String> {
     let mut observations = Vec::new();
     while world.now() < end {
         let until = (world.now() + QUIET_EVERY).min(end);
         loop {
             let progress = world.advance(until, &mut observations);
-            show(Seen::Slice(&observations));
+            if let ControlFlow::Break(bound) = show(Seen::Slice(&observations)) {
+                return Some(bound);
+            }
             observations.clear();
             match progress {
                 Progress::Reached => break,
-                Progress::Asked => show(Seen::Asked(world)),
+                Progress::Asked => {
+                    if let ControlFlow::Break(bound) = show(Seen::Asked(world)) {
+                        return Some(bound);
+                    }
+                }
                 Progress::Ended => return None,
                 Progress::Bound(bound) => return Some(bound.to_owned()),
                 Progress::Pause if world.events() >= events_max => {
@@ -291,7 +305,7 @@ pub fn judge(world: &dyn World, ledger: &Ledger) -> Verdict {
     healed.want_details(Details::Off);
     healed.heal();
     let (deadline, events_max) = (healed.now() + HEAL_FOR, healed.events() + HEAL_EVENTS_MAX);
-    advance(healed.as_mut(), deadline, events_max, Goal::Replicated, &mut |_| {});
+    advance(healed.as_mut(), deadline, events_max, Goal::Replicated, &mut |_| ControlFlow::Continue(()));
     end.healed = copies(healed.as_ref(), ledger);
     ledger.verdict(&end)
 }

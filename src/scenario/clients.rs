@@ -1,7 +1,7 @@
 //! `[producer.NAME]` and `[consumer.NAME]`: the applications at both ends.
 
 use crate::broker::Scope;
-use crate::scenario::plan::{ConsumerPlan, OwnWrite, Plan, ProducerPlan, Reaction, Starts};
+use crate::scenario::plan::{ConsumerPlan, MESSAGES_MAX, OwnWrite, Plan, ProducerPlan, Reaction, Starts};
 use crate::sim::{Dist, Span};
 
 use super::compile::limited;
@@ -11,10 +11,6 @@ use super::reader::{Reader, shown, suggest};
 use super::tree::{Entry, Node, Table};
 use super::{exact, names, reach, settings, steps, value, working, workload};
 
-/// Messages of one producer at most.
-pub(super) const MESSAGES_MAX: u32 = 20_000_000;
-/// Messages of all producers at most: at about 100 bytes each, the ledger of a run stays below 2 GB.
-pub(super) const MESSAGES_TOTAL_MAX: u64 = 20_000_000;
 /// Instances of one client at most.
 const INSTANCES_MAX: i64 = 1_000;
 /// Instances of all clients at most.
@@ -207,7 +203,7 @@ pub(super) fn check(reader: &mut Reader, file: &Table, plan: &Plan) {
         limit(reader, kind, "too many instances of clients in total", CLIENTS_MAX);
     }
     let messages = plan.producers.iter().map(|one| workload::messages(one, plan.run_for));
-    if messages.sum::<u64>() > MESSAGES_TOTAL_MAX {
-        limit(reader, "producer", "too many messages in total", MESSAGES_TOTAL_MAX);
+    if messages.sum::<u64>() > u64::from(MESSAGES_MAX) {
+        limit(reader, "producer", "too many messages in total", u64::from(MESSAGES_MAX));
     }
 }

@@ -1,6 +1,6 @@
 //! `message = [{ name = "long", key = "a" }, { repeat = 50 }]`: messages that are written one by one.
 
-use crate::scenario::plan::{Config, Exact, Plan, ProducerPlan};
+use crate::scenario::plan::{Config, Exact, MESSAGES_MAX, Plan, ProducerPlan};
 
 use super::diagnostic::{Diagnostic, Spot};
 use super::keys::MESSAGE;
@@ -39,8 +39,8 @@ pub(super) fn messages(reader: &mut Reader, table: &Table) -> Option<(Vec<Exact>
         all.push(one);
     }
     let count: u64 = all.iter().map(|one| u64::from(one.repeat)).sum();
-    if count > u64::from(clients::MESSAGES_MAX) {
-        let label = format!("the limit is {}", clients::MESSAGES_MAX);
+    if count > u64::from(MESSAGES_MAX) {
+        let label = format!("the limit is {MESSAGES_MAX}");
         reader.report(Diagnostic::at(entry.at, "too many messages", label));
         return None;
     }
@@ -49,7 +49,7 @@ pub(super) fn messages(reader: &mut Reader, table: &Table) -> Option<(Vec<Exact>
 
 fn message(reader: &mut Reader, spot: Spot, table: &Table) -> Exact {
     reader.check_keys(table, &[&MESSAGE], &[]);
-    let repeat = reader.int(table, "repeat", 1, i64::from(clients::MESSAGES_MAX)).unwrap_or(1) as u32;
+    let repeat = reader.int(table, "repeat", 1, i64::from(MESSAGES_MAX)).unwrap_or(1) as u32;
     let mut text = |key| {
         let text = reader.text(table, key)?.to_owned();
         if text.is_empty() || text.chars().count() > LETTERS_MAX || text.contains(char::is_control) {

@@ -7,7 +7,7 @@ use crate::sim::{Dist, Span};
 
 use super::diagnostic::{Diagnostic, Spot, nearest};
 use super::keys::{Keys, State};
-use super::tree::{Entry, Node, Table};
+use super::tree::{self, Entry, Node, Table};
 use super::value;
 
 /// What a reading pass knows, and what it found wrong.
@@ -229,10 +229,9 @@ pub(super) fn listed(all: &[String]) -> String {
     }
 }
 
-/// A name of the author's for a message: short and without control characters.
+/// A name of the author's for a message: short, and all of it shows.
 pub(super) fn shown(name: &str) -> String {
-    let visible = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
-    let mut text: String = name.chars().take(60).map(visible).collect();
+    let mut text = tree::visible(&name.chars().take(60).collect::<String>());
     if name.chars().count() > 60 {
         text.push('…');
     }

@@ -1,10 +1,9 @@
 //! `[[step]]`: a script, one thing after another; and the overlay's view of it, a table by the steps' names.
 
 use crate::scenario::expect::{Operand, Test};
-use crate::scenario::plan::{Action, FaultPlan, Plan, ProducerPlan, StepPlan, WhichMessages};
+use crate::scenario::plan::{Action, FaultPlan, MESSAGES_MAX, Plan, ProducerPlan, StepPlan, WhichMessages};
 use crate::sim::Span;
 
-use super::clients::MESSAGES_TOTAL_MAX;
 use super::diagnostic::{Diagnostic, Spot};
 use super::keys::{FAULT, STEP, VERBS};
 use super::overlay::leaves;
@@ -105,9 +104,9 @@ pub(super) fn finish(reader: &mut Reader, file: &Table, plan: &mut Plan) {
         _ => None,
     });
     let told: u64 = plan.producers.iter().map(|one| workload::messages(one, plan.run_for)).sum();
-    let is_much = told <= MESSAGES_TOTAL_MAX && told + sends.sum::<u64>() > MESSAGES_TOTAL_MAX;
+    let is_much = told <= u64::from(MESSAGES_MAX) && told + sends.sum::<u64>() > u64::from(MESSAGES_MAX);
     if let (true, Some(entry)) = (is_much, file.get("step")) {
-        let label = format!("the limit is {MESSAGES_TOTAL_MAX}");
+        let label = format!("the limit is {MESSAGES_MAX}");
         reader.report_relation(Diagnostic::at(entry.key, "too many messages in total", label));
     }
     for producer in plan.producers.iter().filter(|producer| producer.phases.is_empty()) {

@@ -114,7 +114,7 @@ pub fn read(source: &Source, index: usize) -> (Table, Vec<Diagnostic>) {
         return (Table::default(), vec![Diagnostic::at(spot, message, "")]);
     }
     let (table, errors) = DeTable::parse_recoverable(&source.text);
-    let diagnostics = errors
+    let mut diagnostics: Vec<_> = errors
         .iter()
         .map(|error| {
             let end = source.text.len();
@@ -122,14 +122,49 @@ pub fn read(source: &Source, index: usize) -> (Table, Vec<Diagnostic>) {
             Diagnostic::at(spot, format!("not TOML: {}", visible(error.message())), "")
         })
         .collect();
-    (convert_table(table.get_ref(), index), diagnostics)
+    let table = convert_table(table.get_ref(), index);
+    hidden_in_table(&table, &mut diagnostics);
+    (table, diagnostics)
 }
 
-/// The parser quotes the input: control characters become visible.
-fn visible(text: &str) -> String {
+/// Whether a terminal would obey the character, or show what follows it in another order.
+pub(super) fn is_hidden(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{61c}')
+}
+
+/// With characters that do not show written out: the parser quotes its input.
+pub(super) fn visible(text: &str) -> String {
     text.chars()
-        .flat_map(|c| if c.is_control() { c.escape_default().collect::<Vec<_>>() } else { vec![c] })
+        .flat_map(|c| if is_hidden(c) { c.escape_default().collect::<Vec<_>>() } else { vec![c] })
         .collect()
+}
+
+/// Reports names and texts that would do something to a terminal instead of standing there. Texts may have lines.
+fn hidden_in_table(table: &Table, diagnostics: &mut Vec<Diagnostic>) {
+    for (name, entry) in &table.entries {
+        if let Some(c) = name.chars().find(|&c| is_hidden(c)) {
+            diagnostics.push(hidden(entry.key, c));
+        }
+        hidden_in(entry.at, &entry.node, diagnostics);
+    }
+}
+
+fn hidden_in(at: Spot, node: &Node, diagnostics: &mut Vec<Diagnostic>) {
+    match node {
+        Node::Text(text) => {
+            let c = text.chars().find(|&c| is_hidden(c) && !matches!(c, '\n' | '\r' | '\t'));
+            diagnostics.extend(c.map(|c| hidden(at, c)));
+        }
+        Node::List(all) => all.iter().for_each(|(at, node)| hidden_in(*at, node, diagnostics)),
+        Node::Table(table) => hidden_in_table(table, diagnostics),
+        Node::Bool(_) | Node::Int(_) | Node::Float(_) | Node::Other(_) => {}
+    }
+}
+
+fn hidden(at: Spot, c: char) -> Diagnostic {
+    let message = format!("the character U+{:04X} does not show", u32::from(c));
+    Diagnostic::at(at, message, "a terminal would obey it; leave it out")
 }
 
 fn convert_table(table: &DeTable<'_>, index: usize) -> Table {

@@ -273,6 +273,8 @@ impl<'a> Reading<'a> {
     fn unconfirmed(&mut self) {
         let answer = self.last(|fact| matches!(fact, Fact::Failed { .. }));
         let until = answer.map_or(Time::NEVER, |seen| seen.at);
+        self.user_was_told();
+        self.overrun(until);
         self.faults_between(self.due, until);
         self.refusals(until);
         if let Some(copy) = self.copies.iter().min_by_key(|copy| copy.stored).copied() {

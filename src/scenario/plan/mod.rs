@@ -19,6 +19,9 @@ pub use client::{
     Rate, Reaction, ServicePlan, Spread, Starts, Then,
 };
 
+/// Messages of a run at most: at about 100 bytes each, its ledger stays near 2 GB.
+pub const MESSAGES_MAX: u32 = 20_000_000;
+
 /// One run, but for its seed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan {

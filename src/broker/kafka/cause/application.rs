@@ -1,8 +1,10 @@
 //! The consuming application's own part in a fate: what it recognises, what it gives up, what it hands off.
 
-use super::Reading;
-use crate::fact::Fact;
-use crate::scenario::plan::{IdOf, Idempotency, PoolOrder, Then};
+use super::{Reading, key};
+use crate::broker::Remedy;
+use crate::fact::{Down, Fact, Observation};
+use crate::scenario::plan::{IdOf, Idempotency, OwnWrite, PoolOrder, Then};
+use crate::sim::Time;
 
 impl Reading<'_> {
     /// Why a repeated delivery, or a second copy, was an effect again.
@@ -29,6 +31,50 @@ impl Reading<'_> {
         self.setting(kind, text);
         if consumer.id == IdOf::Position {
             self.remedy_consumer("id", "\"business\"");
+        }
+    }
+
+    /// What a service that is called directly did before this call failed.
+    pub(super) fn overrun(&mut self, until: Time) {
+        let Some(name) = self.producer.and_then(|producer| producer.send_to.strip_prefix("service ")) else {
+            return;
+        };
+        let Some(service) = self.case.plan.services.iter().find(|service| service.name == name) else {
+            return;
+        };
+        let queue = service.queue;
+        self.setting(
+            "holds so many",
+            &format!("service.{name}: at most {queue} calls wait for it, one more is too many"),
+        );
+        if service.breaks.is_some() {
+            self.setting(
+                "breaks",
+                &format!("service.{name}.breaks: being overrun takes it down, and all that it held fails"),
+            );
+            let is_overrun = |seen: &&Observation| matches!(seen.fact, Fact::NodeDown { how: Down::Overrun });
+            let fell =
+                self.case.events.iter().filter(is_overrun).filter(|seen| seen.at <= until).last().copied();
+            if let Some(fell) = fell {
+                self.link(
+                    Some(fell.at),
+                    "overrun",
+                    format!("{} overrun: it is down", self.case.names.node(fell.node)),
+                );
+            }
+        }
+        // Room for everything: what nobody refuses, nobody has to send again. It is late instead.
+        self.remedy(Remedy::Set(format!("service.{name}.queue = 1000000")));
+    }
+
+    /// The user heard "done" before the message was safe.
+    pub(super) fn user_was_told(&mut self) {
+        let Some(producer) = self.producer.filter(|producer| producer.own_write.is_some()) else { return };
+        let Some(written) = self.first(|fact| matches!(fact, Fact::Written { .. })) else { return };
+        let text = "the application's own database had it, and the user was told that it is done";
+        self.link(Some(written.at), "user told", text);
+        if producer.own_write != Some(OwnWrite::Outbox) {
+            self.remedy(Remedy::Set(format!("producer.{}.own_write = \"outbox\"", key(&producer.name))));
         }
     }
 
