@@ -128,7 +128,7 @@ impl Hosted for KafkaModel {
         replica(engine, node.0, partition).map(|_| FileId(partition))
     }
 
-    /// Before KIP-380 a broker that its controller overlooked waits for ever: an operator has the controller begin anew.
+    /// Before KIP-380 a broker that its controller overlooked waits for ever: an operator makes that one begin anew.
     fn heal(engine: &mut World) {
         if engine.model.shared.topology.rules.has_broker_epochs {
             return;
