@@ -42,6 +42,8 @@ pub(super) trait Hosted: Model<Fact = Fact> + Sized {
     fn file(_engine: &Engine<Self>, _node: NodeId, _of: &str) -> Option<FileId> {
         None
     }
+    /// Every fault is lifted and every node runs: what an operator would do besides.
+    fn heal(_engine: &mut Engine<Self>) {}
     /// An administrator changes a declared table; whether that did anything.
     fn alter(_engine: &mut Engine<Self>, _kind: &str, _name: &str, _fields: &Config) -> bool {
         false
@@ -545,6 +547,7 @@ where
         self.script = None;
         self.imposed.clear();
         self.stopping.clear();
+        M::heal(&mut self.engine);
     }
 
     fn is_replicated(&self) -> bool {

@@ -49,7 +49,7 @@
 //! Invariant: what is accepted is carried out. What belongs to the language or to the real system and is not modelled
 //! is refused by name.
 //!
-//! Not modelled: alterations by an administrator, and every family but Kafka.
+//! Not modelled: every family but Kafka.
 
 pub mod catalog;
 mod claims;

@@ -129,8 +129,9 @@ pub fn read(source: &Source, index: usize) -> (Table, Vec<Diagnostic>) {
 
 /// Whether a terminal would obey the character, or show what follows it in another order.
 pub(super) fn is_hidden(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{61c}')
+    let is_turning =
+        matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{61c}');
+    c.is_control() || is_turning
 }
 
 /// With characters that do not show written out: the parser quotes its input.

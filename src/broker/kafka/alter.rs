@@ -8,7 +8,9 @@
 //! Source: `TopicCommand`, `KafkaController.PartitionModifications`, `ReplicationControlManager.createPartitions`,
 //! `ConfigHandler`.
 //! Not modelled: how long a changed setting takes to reach the brokers (none here); `unclean.leader.election.enable`
-//! and everything else that brokers do not read with each append; settings of brokers.
+//! and everything else that brokers do not read with each append; settings of brokers; that in ZooKeeper mode it is the
+//! controller who chooses leaders of new partitions (here they have them at once, and nobody knows while there is no
+//! controller); partitions none of whose replicas is alive, which are not added at all.
 
 use std::sync::Arc;
 

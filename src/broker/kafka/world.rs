@@ -1,5 +1,7 @@
 //! A Kafka world as everybody outside sees it: roles, waiting copies, states, promises.
 
+use std::sync::Arc;
+
 use super::broker::{Broker, Replica};
 use super::client::Consumer;
 use super::config::Reset;
@@ -124,6 +126,27 @@ impl Hosted for KafkaModel {
     fn file(engine: &World, node: NodeId, of: &str) -> Option<FileId> {
         let partition = engine.model.shared.topology.partition(of)?;
         replica(engine, node.0, partition).map(|_| FileId(partition))
+    }
+
+    /// Before KIP-380 a broker that its controller overlooked waits for ever: an operator makes that one begin anew.
+    fn heal(engine: &mut World) {
+        if engine.model.shared.topology.rules.has_broker_epochs {
+            return;
+        }
+        Arc::make_mut(&mut engine.model.shared.topology).rules.has_broker_epochs = true;
+        let (brokers, keeper) = (engine.model.shared.topology.brokers, engine.model.shared.topology.keeper);
+        if let Node::ZooKeeper(zookeeper) = &mut engine.model.nodes[keeper.0 as usize] {
+            zookeeper.touch();
+        }
+        for node in
+            (0..brokers).map(NodeId).filter(|&node| engine.status(node) == Status::Up).collect::<Vec<_>>()
+        {
+            engine.act(node, |model, ctx| {
+                if let Node::Broker(broker) = &mut model.nodes[node.0 as usize] {
+                    broker.tell_again(ctx);
+                }
+            });
+        }
     }
 
     fn alter(engine: &mut World, _kind: &str, name: &str, fields: &Config) -> bool {

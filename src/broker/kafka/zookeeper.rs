@@ -88,6 +88,11 @@ impl ZooKeeper {
         self.arm(ctx);
     }
 
+    /// What the controller reads next is news to everybody.
+    pub(super) fn touch(&mut self) {
+        self.state.version += 1;
+    }
+
     /// An administrator adds partitions; the controller is told.
     pub(super) fn add(
         &mut self,

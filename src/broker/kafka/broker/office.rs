@@ -108,6 +108,14 @@ impl Broker {
         }
     }
 
+    /// The controller, if it is this broker, takes nobody for stopping, looks and tells everybody.
+    pub(in super::super) fn tell_again(&mut self, ctx: &mut KafkaCtx<'_>) {
+        if let Some(office) = &mut self.office {
+            office.stopping = 0;
+            self.office_reads(ctx);
+        }
+    }
+
     pub(super) fn office_read(
         &mut self,
         state: &Arc<ClusterState>,

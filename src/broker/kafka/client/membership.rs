@@ -3,7 +3,10 @@
 //! Eager rebalancing: a member that is told to join again finishes what it was handed, gives everything up, and waits
 //! at the barrier.
 //!
+//! New partitions are noticed by the group's leader, in its metadata; it joins again, and so does everybody.
+//!
 //! Source: `AbstractCoordinator`, `ConsumerCoordinator`, `RangeAssignor`.
+//! Not modelled: that before 0.10, and in librdkafka, every member that notices new partitions joins again.
 
 use std::collections::BTreeMap;
 
