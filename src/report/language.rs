@@ -24,15 +24,15 @@ const NAMES: &str = "\
   fault with `every` and `times` starts. Roles, such as `leader of orders/0`, are looked up when the fault
   starts. `as = \"old leader\"` names the node that was hit, for targets after it.
 - **Messages**: `checkout#17`, or `17` when there is one producer; `checkout#long` if it was given a name.
-- **Copies**: `[topic.load] copies = 100` makes `load-1` to `load-100`; `send_to = \"load-*\"` leads to all of them.
+- **Copies**: `[topic.load] copies = 100` makes `load-1` to `load-100`; `send_to = \"load-*\"` leads to all.
 - **Variants and `--set`** are laid over the file: tables key by key, values and lists whole.
   `fault.NAME = false` and `step.NAME = false` take a table away. Without `--variant` the first variant runs.
 
 ## Comparisons
 
 What stands on the right side of a claim, or of a state that is waited for: a number, a name, `true` or
-`false`; `\">= 1\"`, `\"> 1\"`, `\"<= 1\"`, `\"< 1\"`, `\"!= 1\"`; a range, `\"3..=5\"`, `\"3..5\"`, `\"..5\"`; with `%`, of
-the messages that could be meant; with a unit of time, `\"< 50ms\"`; or another path, also of another
+`false`; `\">= 1\"`, `\"> 1\"`, `\"<= 1\"`, `\"< 1\"`, `\"!= 1\"`; a range, `\"3..=5\"`, `\"3..5\"`, `\"..5\"`;
+with `%`, of the messages that could be meant; with a unit of time, `\"< 50ms\"`; or another path, also of another
 variant: `\"> 10 * variant.kill.lost\"`. A comparison that is true of every value is an error.
 
 ";
@@ -168,7 +168,8 @@ fn measures(out: &mut String) {
     put!(out, "## Measures\n\nWhat `[expect]` compares, besides state paths and `fault.NAME.fired`.\n\n");
     put!(
         out,
-        "- `\"checkout#17\".fate = \"lost\"`: what became of one message; with several consumers, at one of them: \
+        "- `\"checkout#17\".fate = \"lost\"`: what became of one message; with several consumers, at \
+         one of them: \
          `billing.\"checkout#17\".fate`.\n\
          - `billing.order = \"6..=10 3R\"`: every delivery to a consumer in its order; `R` marks a message \
          that it had\n  been handed before. With several producers each piece names its own: \
