@@ -30,10 +30,14 @@ const NAMES: &str = "\
 
 ## Comparisons
 
-What stands on the right side of a claim, or of a state that is waited for: a number, a name, `true` or
-`false`; `\">= 1\"`, `\"> 1\"`, `\"<= 1\"`, `\"< 1\"`, `\"!= 1\"`; a range, `\"3..=5\"`, `\"3..5\"`, `\"..5\"`;
-with `%`, of the messages that could be meant; with a unit of time, `\"< 50ms\"`; or another path, also of another
-variant: `\"> 10 * variant.kill.lost\"`. A comparison that is true of every value is an error.
+What stands on the right side of a claim, or of a state that is waited for:
+
+- a number, a name, `true` or `false`;
+- `\">= 1\"`, `\"> 1\"`, `\"<= 1\"`, `\"< 1\"`, `\"!= 1\"`, or a range: `\"3..=5\"`, `\"3..5\"`, `\"..5\"`;
+- with `%`: of the messages that could be meant; with a unit of time: `\"< 50ms\"`;
+- another path, also of another variant: `\"> 10 * variant.kill.lost\"`.
+
+A comparison that is true of every value is an error.
 
 ";
 
