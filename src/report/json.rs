@@ -29,6 +29,8 @@ struct Run<'a> {
     measures: Measures,
     expectations: Vec<Claim<'a>>,
     faults: Vec<Fault<'a>>,
+    /// Why it establishes nothing; empty: it does.
+    void: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -123,6 +125,7 @@ pub fn run(outcome: &Outcome, checked: &[Checked]) -> String {
             .iter()
             .map(|fired| Fault { fault: &fired.fault, node: &fired.node, fired_at_s: fired.at.as_secs() })
             .collect(),
+        void: outcome.shortfalls(),
     };
     line(&run)
 }
