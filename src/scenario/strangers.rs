@@ -97,7 +97,7 @@ fn is_used(plan: &Plan, stranger: &Stranger<'_>) -> bool {
 }
 
 fn unused(reader: &mut Reader, stranger: &Stranger<'_>) {
-    let Stranger { kind, name, key, near } = stranger;
+    let Stranger { kind, name, key, near, .. } = stranger;
     let message = format!("{kind} `{}` is new here, and nobody uses it", shown(name));
     let help = match near {
         Some(near) => format!("did you mean `{}`?", shown(near)),
