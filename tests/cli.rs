@@ -151,6 +151,18 @@ fn without_a_command_it_gives_the_first_lesson() {
 }
 
 #[test]
+fn the_readme_shows_what_the_first_lesson_says() {
+    let readme = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).expect("it is there");
+    let shown = readme.split("```text\n").nth(1).and_then(|rest| rest.split("```").next()).expect("a report");
+    let said = mqlab(&[]).out;
+    assert!(said.contains(shown.trim_end()), "README.md is stale; the lesson says\n{said}");
+    let asked =
+        readme.split("`--message ").nth(1).and_then(|rest| rest.split('`').next()).expect("a message");
+    let about = mqlab(&["explain", "kafka/acks-one", "--message", asked]);
+    assert!(about.out.contains("1 message lost at billing"), "{}", about.out);
+}
+
+#[test]
 fn lists_and_lessons_fit_80_columns() {
     let list = mqlab(&["list"]).out;
     assert!(list.lines().all(|line| line.chars().count() <= 80), "{list}");
@@ -362,4 +374,23 @@ fn a_check_writes_for_other_programs() {
     assert!(text.starts_with("<?xml") && text.contains("failures=\"1\""), "{text}");
     assert!(text.contains("for &lt;programs&gt;.toml") && text.contains("<failure"), "{text}");
     assert_eq!(mqlab(&["check", &path, "--junit", "/nowhere/at/all.xml"]).code, 4);
+}
+
+#[test]
+fn what_could_not_be_read_is_not_missing_for_other_programs() {
+    let wrong = file("wrong.toml", "family = \"kafka\"\nruns_for = \"3s\"\n");
+    let xml = file("wrong.xml", "");
+    let check = mqlab(&["check", &wrong, "--junit", &xml, "--format", "github"]);
+    assert_eq!(check.code, 2, "{}", check.err);
+    assert!(check.out.contains("wrong.toml,line=2,col=1::error: a scenario has no key"), "{}", check.out);
+    let text = fs::read_to_string(&xml).expect("it was written");
+    assert!(text.contains("tests=\"1\" failures=\"0\" errors=\"1\"") && text.contains("runs_for"), "{text}");
+
+    let never = shop(
+        "never.toml",
+        "[fault.x]\nwhen = { observed = \"failed\" }\nkill = \"broker-1\"\n[expect]\nprocessed = 3\n",
+    );
+    let check = mqlab(&["check", &never, "--format", "json"]);
+    let run: Value = serde_json::from_str(&check.out).expect("it is JSON");
+    assert_eq!((check.code, &run["void"][0]), (3, &"the fault x never fired".into()), "{}", check.out);
 }

@@ -69,6 +69,12 @@ pub trait Family: Sync {
         Ok(())
     }
 
+    /// The roles that targets may name, and the state that claims and conditions may: how each is written, and what it
+    /// is.
+    fn paths(&self) -> &'static [(&'static str, &'static str)] {
+        &[]
+    }
+
     /// Whether the producer's messages are addressed to the consumer's subscription.
     fn routes(&self, _plan: &Plan, producer: &ProducerPlan, consumer: &ConsumerPlan) -> bool {
         producer.send_to == consumer.read_from

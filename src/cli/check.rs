@@ -47,39 +47,58 @@ enum Format {
 impl Check {
     pub(super) fn execute(&self, out: &mut dyn Write) -> Result<Exit, Failure> {
         stop_on_interrupt();
-        let (sources, mut exit) = self.open();
+        let mut refused = Refused::default();
+        let sources = self.open(&mut refused);
         let mut suites = Vec::new();
         for source in &sources {
             match Suite::new(source.as_ref()) {
                 Ok(suite) => suites.push(suite),
-                Err(text) => exit = exit.and(refuse(&Failure::Usage(text))),
+                Err(text) => refused.add(&source.about().name, &Failure::Usage(text)),
+            }
+        }
+        let exit = refused.exit;
+        if self.format == Format::Github {
+            for (name, why) in &refused.files {
+                write!(out, "{}", junit::mistakes(name, why))?;
             }
         }
         let jobs = self.jobs.map_or_else(jobs, NonZeroUsize::get);
         let mut progress = Progress::new();
         let (mut summary, mut written) = (Summary::default(), Ok(()));
-        let mut cases = Vec::new();
+        let mut cases: Vec<_> = refused.files.iter().map(|(name, why)| junit::error(name, why)).collect();
         let planned = check(&suites, self.seeds.get(), jobs, &INTERRUPTED, &mut |one| {
             let Some(one) = one else { return progress.advance() };
-            if written.is_ok() {
+            // Without a reader nothing more is of use, unless a file is wanted too.
+            if written.is_ok() || self.junit.is_some() {
                 summary.count(&one.status);
-                if self.junit.is_some() {
-                    cases.push(junit::case(&one));
-                }
+            }
+            if self.junit.is_some() {
+                cases.push(junit::case(&one));
+            }
+            if written.is_ok() {
                 progress.clear();
                 written = out.write_all(self.line(&one).as_bytes());
                 progress.show();
             }
-            if written.is_err() {
+            if written.is_err() && self.junit.is_none() {
                 INTERRUPTED.store(true, Ordering::Relaxed);
             }
         });
         progress.clear();
-        written?;
         summary.planned = planned as u64;
         if let Some(path) = &self.junit {
-            std::fs::write(path, junit::file(&cases, summary.failed, summary.nothing))
+            let left = summary.planned - summary.made();
+            if left > 0 {
+                cases.push(junit::error("interrupted", &format!("{left} runs were not made")));
+            }
+            let errors = summary.nothing + refused.files.len() as u64 + u64::from(left > 0);
+            std::fs::write(path, junit::file(&cases, summary.failed, errors))
                 .map_err(|source| Failure::Write { path: path.display().to_string(), source })?;
+        }
+        if let Err(why) = written {
+            // What was found before the reader went away is not forgotten.
+            let failed = summary.failed > 0 || exit != Exit::Holds;
+            return if failed { Ok(exit.and(failure(&summary))) } else { Err(why.into()) };
         }
         let text = summary.text();
         match self.format {
@@ -92,22 +111,22 @@ impl Check {
         Ok(exit.and(outcome(&summary)))
     }
 
-    /// All scenarios that could be read; the others are complained about.
-    fn open(&self) -> (Vec<Box<dyn Source>>, Exit) {
-        let (mut sources, mut exit) = (Vec::new(), Exit::Holds);
+    /// All scenarios that could be read.
+    fn open(&self, refused: &mut Refused) -> Vec<Box<dyn Source>> {
+        let mut sources = Vec::new();
         for path in &self.paths {
             let names = open::names(path).unwrap_or_else(|failure| {
-                exit = exit.and(refuse(&failure));
+                refused.add(path, &failure);
                 Vec::new()
             });
             for name in names {
                 match open::scenario(&name) {
                     Ok(source) => sources.push(source),
-                    Err(failure) => exit = exit.and(refuse(&failure)),
+                    Err(failure) => refused.add(&name, &failure),
                 }
             }
         }
-        (sources, exit)
+        sources
     }
 
     fn line(&self, one: &Report) -> String {
@@ -119,15 +138,29 @@ impl Check {
     }
 }
 
-fn refuse(failure: &Failure) -> Exit {
-    complain(failure);
-    failure.exit()
+/// What could not be read, and why.
+#[derive(Default)]
+struct Refused {
+    files: Vec<(String, String)>,
+    exit: Exit,
+}
+
+impl Refused {
+    /// One more; people are told at once.
+    fn add(&mut self, name: &str, failure: &Failure) {
+        complain(failure);
+        self.exit = self.exit.and(failure.exit());
+        self.files.push((name.to_owned(), anstream::adapter::strip_str(&failure.to_string()).to_string()));
+    }
+}
+
+fn failure(summary: &Summary) -> Exit {
+    if summary.failed > 0 { Exit::Failed } else { Exit::Holds }
 }
 
 fn outcome(summary: &Summary) -> Exit {
-    let failed = if summary.failed > 0 { Exit::Failed } else { Exit::Holds };
     let is_partial = summary.made() < summary.planned;
-    failed.and(if is_partial || summary.nothing > 0 { Exit::Nothing } else { Exit::Holds })
+    failure(summary).and(if is_partial || summary.nothing > 0 { Exit::Nothing } else { Exit::Holds })
 }
 
 /// How many runs were made, on standard error, if somebody sees it.

@@ -1,9 +1,10 @@
 //! How the program ends.
 
 /// Exit codes. 101 is none of them: it stays what a panic, that is a bug, ends with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Exit {
     /// All claims hold, or nothing was claimed and only a run was asked for.
+    #[default]
     Holds = 0,
     /// A claim does not hold.
     Failed = 1,

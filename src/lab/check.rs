@@ -269,7 +269,7 @@ fn status(outcome: &Outcome, checked: &[Checked]) -> Status {
 }
 
 /// Why a run establishes nothing, whatever is claimed of it.
-fn emptiness(outcome: &Outcome) -> Vec<String> {
+pub fn emptiness(outcome: &Outcome) -> Vec<String> {
     let mut reasons = Vec::new();
     if outcome.verdict.messages.sent == 0 {
         reasons.push("nothing was sent".to_owned());

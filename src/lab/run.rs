@@ -323,8 +323,12 @@ fn state(world: &dyn World, ledger: &Ledger, verdict: &Verdict, path: &str) -> O
         return None;
     }
     let fate = || {
-        let index = ledger.find(path.strip_suffix(".fate")?.trim_matches('"'))?.0 as usize;
-        let fates = verdict.subscriptions.iter().filter_map(|one| one.by_message[index]);
+        let message = path.strip_suffix(".fate")?;
+        let (owner, message) =
+            message.split_once('.').map_or((None, message), |(owner, message)| (Some(owner), message));
+        let index = ledger.find(message.trim_matches('"'))?.0 as usize;
+        let asked = verdict.subscriptions.iter().filter(|one| owner.is_none_or(|owner| owner == one.name));
+        let fates = asked.filter_map(|one| one.by_message.get(index).copied().flatten());
         let mut names: Vec<_> = fates.map(crate::ledger::Fate::name).collect();
         names.dedup();
         Some(names.join(", "))

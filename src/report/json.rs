@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use crate::lab::check::emptiness;
 use crate::lab::run::Outcome;
 use crate::ledger::expectation::Checked;
 use crate::ledger::measure::Measured;
@@ -29,6 +30,8 @@ struct Run<'a> {
     measures: Measures,
     expectations: Vec<Claim<'a>>,
     faults: Vec<Fault<'a>>,
+    /// Why it establishes nothing; empty: it does.
+    void: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -123,6 +126,7 @@ pub fn run(outcome: &Outcome, checked: &[Checked]) -> String {
             .iter()
             .map(|fired| Fault { fault: &fired.fault, node: &fired.node, fired_at_s: fired.at.as_secs() })
             .collect(),
+        void: emptiness(outcome),
     };
     line(&run)
 }

@@ -23,6 +23,15 @@ pub fn case(report: &Report) -> String {
     out
 }
 
+/// A test case that could not be made, and why: a file with mistakes, runs that an interrupt kept from being made.
+pub fn error(what: &str, why: &str) -> String {
+    let (what, why) = (escaped(what), escaped(why));
+    format!(
+        "  <testcase classname=\"{what}\" name=\"not run\">\n\
+         <error message=\"not run\">{why}</error>\n  </testcase>\n"
+    )
+}
+
 /// The whole file.
 pub fn file(cases: &[String], failed: u64, nothing: u64) -> String {
     let tests = cases.len();
@@ -37,7 +46,7 @@ pub fn file(cases: &[String], failed: u64, nothing: u64) -> String {
 /// One line for each claim that does not hold, and for each reason why nothing was established.
 pub fn annotations(report: &Report) -> String {
     let scenario = &report.outcome.plan.scenario;
-    let is_path = scenario.contains('/') && scenario.to_lowercase().ends_with(".toml");
+    let is_path = scenario.to_lowercase().ends_with(".toml");
     let path = if is_path { scenario.clone() } else { format!("scenarios/{scenario}.toml") };
     let why = match &report.status {
         Status::Passed => Vec::new(),
@@ -50,6 +59,22 @@ pub fn annotations(report: &Report) -> String {
     for one in why {
         let text = format!("{}: {one}\n{}", name(report), report.replay);
         put!(out, "::error file={}::{}\n", property(&path), data(&text));
+    }
+    out
+}
+
+/// One line for each mistake of a file that could not be read, where it is.
+pub fn mistakes(path: &str, text: &str) -> String {
+    let mut out = String::new();
+    for one in text.split("\n\n").filter(|one| !one.trim().is_empty()) {
+        let place = one.lines().find_map(|line| line.trim().strip_prefix("--> "));
+        let mut numbers = place.map(|place| place.rsplitn(3, ':')).into_iter().flatten();
+        let (column, line) = (numbers.next(), numbers.next());
+        let at = match (line, column) {
+            (Some(line), Some(column)) => format!(",line={line},col={column}"),
+            _ => String::new(),
+        };
+        put!(out, "::error file={}{at}::{}\n", property(path), data(one.trim()));
     }
     out
 }

@@ -15,10 +15,37 @@ language` writes it anew. `README.md` shows a complete file. Editors that know J
 
 ";
 
+/// What no table of keys says.
+const NAMES: &str = "\
+## Names
+
+- **Nodes and clients**: `broker-1`, …; `billing` is all processes of a client, `billing/2` one of them. Sets:
+  `brokers`, `clients`, `producers`, `consumers`, or a list. `each of brokers` takes the next one each time a
+  fault with `every` and `times` starts. Roles, such as `leader of orders/0`, are looked up when the fault
+  starts. `as = \"old leader\"` names the node that was hit, for targets after it.
+- **Messages**: `checkout#17`, or `17` when there is one producer; `checkout#long` if it was given a name.
+- **Copies**: `[topic.load] copies = 100` makes `load-1` to `load-100`; `send_to = \"load-*\"` leads to all.
+- **Variants and `--set`** are laid over the file: tables key by key, values and lists whole.
+  `fault.NAME = false` and `step.NAME = false` take a table away. Without `--variant` the first variant runs.
+
+## Comparisons
+
+What stands on the right side of a claim, or of a state that is waited for:
+
+- a number, a name, `true` or `false`;
+- `\">= 1\"`, `\"> 1\"`, `\"<= 1\"`, `\"< 1\"`, `\"!= 1\"`, or a range: `\"3..=5\"`, `\"3..5\"`, `\"..5\"`;
+- with `%`: of the messages that could be meant; with a unit of time: `\"< 50ms\"`;
+- another path, also of another variant: `\"> 10 * variant.kill.lost\"`.
+
+A comparison that is true of every value is an error.
+
+";
+
 /// The page, as it stands in `docs/language.md`.
 pub fn page() -> String {
     let mut out = TOP.to_owned();
     forms(&mut out);
+    out.push_str(NAMES);
     for (header, keys, more) in sections() {
         put!(out, "## {header}\n\n{more}");
         table(&mut out, keys);
@@ -116,10 +143,19 @@ fn of_family(out: &mut String, family: &dyn Family) {
     }
     for entity in family.entities() {
         let table = format!("[{}.NAME]", entity.table);
+        for key in keys::ENTITY.keys.iter().filter(|key| key.name != "config") {
+            put!(out, "| `{table}` | `{}` | {} | {} |\n", key.name, shape(key.shape), cell(key.meaning));
+        }
         for one in entity.fields {
             field(out, &table, one);
         }
         put!(out, "| `{table}` | `config` | settings | Settings by the vendor's own names. |\n");
+    }
+    if !family.paths().is_empty() {
+        put!(out, "\n| target or state | what it is |\n|---|---|\n");
+        for (written, meaning) in family.paths() {
+            put!(out, "| {written} | {meaning} |\n");
+        }
     }
     out.push('\n');
 }
@@ -136,7 +172,9 @@ fn measures(out: &mut String) {
     put!(out, "## Measures\n\nWhat `[expect]` compares, besides state paths and `fault.NAME.fired`.\n\n");
     put!(
         out,
-        "- `\"checkout#17\".fate = \"lost\"`: what became of one message.\n\
+        "- `\"checkout#17\".fate = \"lost\"`: what became of one message; with several consumers, at \
+         one of them: \
+         `billing.\"checkout#17\".fate`.\n\
          - `billing.order = \"6..=10 3R\"`: every delivery to a consumer in its order; `R` marks a message \
          that it had\n  been handed before. With several producers each piece names its own: \
          `checkout#6..=10`.\n\

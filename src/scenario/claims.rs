@@ -180,8 +180,8 @@ fn subject(family: &dyn Family, plan: &Plan, path: &str) -> Result<Subject, Refu
             return if fits { Ok(Subject::Measure(measure)) } else { Err(refusal) };
         }
     }
-    if let Some(message) = message_of(path) {
-        return one_message(plan, message).map(|()| Subject::State);
+    if let Some((owner, message)) = message_of(path) {
+        return one_fate(plan, owner, message).map(|()| Subject::State);
     }
     if let Some(owner) = order::owner(path) {
         return order::check(plan, owner).map(|()| Subject::Order);
@@ -204,11 +204,36 @@ fn subject(family: &dyn Family, plan: &Plan, path: &str) -> Result<Subject, Refu
     }
 }
 
-/// The message that a path asks the fate of: `checkout#17.fate`, `17.fate`, perhaps with quotation marks.
-fn message_of(path: &str) -> Option<&str> {
-    let message = path.strip_suffix(".fate")?.trim_matches('"');
+/// The message that a path asks the fate of, and at which subscription: `checkout#17.fate`, `billing.17.fate`, perhaps
+/// with quotation marks.
+fn message_of(path: &str) -> Option<(Option<&str>, &str)> {
+    let rest = path.strip_suffix(".fate")?;
+    let (owner, message) = rest.split_once('.').map_or((None, rest), |(owner, rest)| (Some(owner), rest));
+    let message = message.trim_matches('"');
     let is_number = !message.is_empty() && message.bytes().all(|byte| byte.is_ascii_digit());
-    (is_number || message.contains('#')).then_some(message)
+    (is_number || message.contains('#')).then_some((owner, message))
+}
+
+/// A message has one fate at each subscription: where there are several, one has to be named.
+fn one_fate(plan: &Plan, owner: Option<&str>, message: &str) -> Result<(), Refusal> {
+    let subscriptions = plan.subscriptions();
+    match owner {
+        Some(owner) if !subscriptions.iter().any(|one| one == owner) => {
+            let known = || subscriptions.iter().map(String::as_str);
+            let help = nearest(owner, known()).map(|near| format!("did you mean `{near}`?"));
+            Err((
+                format!("`{}` is no subscription", shown(owner)),
+                "nobody of that name reads".to_owned(),
+                help,
+            ))
+        }
+        None if subscriptions.len() > 1 => {
+            let (message, first) = (shown(message), &subscriptions[0]);
+            let label = format!("whose? `{first}.\"{message}\".fate`");
+            Err((format!("`{message}` has a fate at each of {}", subscriptions.join(", ")), label, None))
+        }
+        _ => one_message(plan, message),
+    }
 }
 
 /// `checkout#17`, `checkout#long`: a producer, and one of its messages.

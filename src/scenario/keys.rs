@@ -77,9 +77,10 @@ pub static FILE: Keys = Keys {
         built("lesson", "What to take away.").is(Shape::Text),
         built("text", "Title, question, story and lesson in other languages: `[text.zh]`.")
             .is(Shape::Table(&LANGUAGES)),
-        built("seed", "Decides every random draw.").is(Shape::Int(0, i64::MAX)),
-        built("run_for", "Producers send and faults start in this window.").is(Shape::Form(Form::Time)),
-        built("drain_for", "Then consumers get this long.").is(Shape::Form(Form::Time)),
+        built("seed", "Decides every random draw; left out: 1.").is(Shape::Int(0, i64::MAX)),
+        built("run_for", "Producers send and faults start in this window; left out: `30s`.")
+            .is(Shape::Form(Form::Time)),
+        built("drain_for", "Then consumers get this long; left out: `60s`.").is(Shape::Form(Form::Time)),
         built("cluster", "The nodes and the settings of the cluster.").is(Shape::Cluster(&CLUSTER)),
         built("producer", "Applications that send: `[producer.NAME]`.").is(Shape::Named(&[&PRODUCER])),
         built("consumer", "Applications that read, one subscription each: `[consumer.NAME]`.")
@@ -149,8 +150,11 @@ pub static PRODUCER: Keys = Keys {
         built("send_to", "Where it sends; `service NAME` calls a service directly.").is(Shape::Text),
         built("messages", "How many in total, shared by its instances; left out: until `run_for`.")
             .is(Shape::Int(0, 20_000_000)),
-        built("rate", "`1000/s`, `poisson(1000/s)`, `one by one` or `max`, in total over its instances.")
-            .is(Shape::Form(Form::Rate)),
+        built(
+            "rate",
+            "`1000/s`, `poisson(1000/s)`, `one by one` or `max`, over its instances; left out: `1000/s`.",
+        )
+        .is(Shape::Form(Form::Rate)),
         built(
             "phases",
             "Rates that follow one another: `[{ for = \"5s\", rate = \"200/s\" }, { rate = \"50/s\" }]`.",
@@ -160,17 +164,20 @@ pub static PRODUCER: Keys = Keys {
             "keys",
             "How many different keys the messages have: `16`, `zipf(16, 1.1)`; left out: they have none.",
         ),
-        built("size", "The size of each message: `100 B`.").is(Shape::Size),
-        built("instances", "How many processes share the work.").is(Shape::Int(1, 1_000)),
+        built("size", "The size of each message; left out: `100 B`.").is(Shape::Size),
+        built("instances", "How many processes share the work; left out: 1.").is(Shape::Int(1, 1_000)),
         built("client", "The client library; left out: the vendor's own.").is(Shape::Client),
         built("config", "Client settings by the library's own names.").is(Shape::Config),
-        built("if_failed", "What the application does when the client reports a failure.")
-            .is(Shape::Words(&["give up", "send again"])),
+        built(
+            "if_failed",
+            "What the application does when the client reports a failure; left out: it gives up.",
+        )
+        .is(Shape::Words(&["give up", "send again"])),
         built("if_unknown", "The same, when it stays open whether the message was stored.")
             .is(Shape::Words(&["give up", "send again"])),
-        built("attempts", "How often the application hands a message to the client at most.")
+        built("attempts", "How often the application hands a message to the client at most; left out: 10.")
             .is(Shape::Int(1, 65_535)),
-        built("every", "How long the application waits before it sends a message again.")
+        built("every", "How long the application waits before it sends a message again; left out: `100ms`.")
             .is(Shape::Form(Form::Time)),
         built(
             "message",
@@ -234,22 +241,27 @@ pub static CONSUMER: Keys = Keys {
     owner: "a consumer",
     keys: &[
         built("read_from", "What it reads.").is(Shape::Text),
-        built("instances", "How many processes share the work.").is(Shape::Int(1, 1_000)),
-        built("process", "How long processing one message takes: `2ms`, `1ms..3ms`, `exp(2ms)`.")
-            .is(Shape::Form(Form::Times)),
-        built("idempotency", "How the application protects its store against repeated deliveries.").is(
-            Shape::Words(&[
-                "none",
-                "unique_key",
-                "processed_table",
-                "side_store_before",
-                "side_store_after",
-                "version",
-                "status_machine",
-                "set_by_key",
-                "select_then_insert",
-            ]),
-        ),
+        built("instances", "How many processes share the work; left out: 1.").is(Shape::Int(1, 1_000)),
+        built(
+            "process",
+            "How long processing one message takes: `2ms`, `1ms..3ms`, `exp(2ms)`; left out: `1ms`.",
+        )
+        .is(Shape::Form(Form::Times)),
+        built(
+            "idempotency",
+            "How the application protects its store against repeated deliveries; left out: `none`.",
+        )
+        .is(Shape::Words(&[
+            "none",
+            "unique_key",
+            "processed_table",
+            "side_store_before",
+            "side_store_after",
+            "version",
+            "status_machine",
+            "set_by_key",
+            "select_then_insert",
+        ])),
         built("id", "What its protection recognises a message by: the `business` id, or its `position`.")
             .is(Shape::Words(&["business", "position"])),
         built("poison", "Messages whose processing always fails: `[17]`, `[\"checkout#17\"]`."),
@@ -272,8 +284,9 @@ pub static CONSUMER: Keys = Keys {
 pub static IF_FAILS: Keys = Keys {
     owner: "`if_fails`",
     keys: &[
-        built("retries", "How often it tries again itself.").is(Shape::Int(0, 1_000_000)),
-        built("every", "After how long each time.").is(Shape::Form(Form::Time)),
+        built("retries", "How often it tries again itself; left out: not at all.")
+            .is(Shape::Int(0, 1_000_000)),
+        built("every", "After how long each time; left out: `100ms`.").is(Shape::Form(Form::Time)),
         built(
             "then",
             "What it does when that did not help: `skip`, `stop`, `requeue`, `reject`, or `send to X`: it \
@@ -286,7 +299,8 @@ pub static IF_FAILS: Keys = Keys {
 pub static NETWORK: Keys = Keys {
     owner: "`network`",
     keys: &[
-        built("latency", "One-way latency of every link: `0.3ms..0.8ms`.").is(Shape::Form(Form::Times)),
+        built("latency", "One-way latency of every link; left out: `0.3ms..0.8ms`.")
+            .is(Shape::Form(Form::Times)),
         built("bandwidth", "Of every directed link: `100 MB/s`; left out: unlimited.")
             .is(Shape::Form(Form::Bandwidth)),
     ],
@@ -295,7 +309,9 @@ pub static NETWORK: Keys = Keys {
 /// `[disk]`.
 pub static DISK: Keys = Keys {
     owner: "`disk`",
-    keys: &[built("fsync", "How long one fsync takes: `2ms`, `exp(2ms)`.").is(Shape::Form(Form::Times))],
+    keys: &[
+        built("fsync", "How long one fsync takes: `exp(2ms)`; left out: `2ms`.").is(Shape::Form(Form::Times))
+    ],
 };
 
 /// `decisive = { … }`.
@@ -336,9 +352,9 @@ pub static STEP: Keys = Keys {
         built("wait_until", "It waits for a moment or a state.").is(Shape::Table(&WHEN)),
         built("send", "A producer sends so many messages.").is(Shape::Int(1, 20_000_000)),
         built("get", "A consumer takes so many messages, or `all`, and processes them."),
-        built("ack", "A consumer acknowledges messages."),
-        built("nack", "A consumer gives messages back."),
-        built("reject", "A consumer gives messages back, one by one."),
+        built("ack", "A consumer acknowledges messages: `[3, 4]`, or `\"all\"`."),
+        built("nack", "A consumer gives messages back: `[3, 4]`, or `\"all\"`."),
+        built("reject", "A consumer gives messages back, one by one: `[3, 4]`, or `\"all\"`."),
         built("requeue", "They are to be delivered again.").is(Shape::Flag),
         built("commit", "A consumer commits its position.").is(Shape::True),
         built("close", "A client is closed.").is(Shape::True),

@@ -354,6 +354,26 @@ pub fn check_partition(plan: &Plan, text: &str) -> Result<(), String> {
     }
 }
 
+/// What [`check_role`] and [`check_state`] accept, for the page of the language.
+pub const PATHS: &[(&str, &str)] = &[
+    ("`leader of orders/0`", "target: the broker that leads the partition when the fault fires"),
+    ("`a follower of orders/0`, `followers of orders/0`", "target: one of the others, or all of them"),
+    ("`members of orders/0`", "target: all brokers that hold the partition"),
+    ("`controller`", "target: the broker or node that is the active controller"),
+    ("`coordinator of billing`", "target: the broker that coordinates the group"),
+    ("`\"orders/0.leader\" = \"broker-2\"`", "state: who leads; `\"none\"`: nobody"),
+    ("`\"orders/0.isr\" = \"broker-1, broker-2\"`", "state: the in-sync replicas"),
+    (
+        "`\"orders/0.hw\" = 10`, `\"orders/0.leo\" = \">= 9\"`",
+        "state: the leader's high watermark and log end offset",
+    ),
+    ("`\"orders/0.epoch\" = 1`", "state: the leader epoch"),
+    (
+        "`\"broker-1.up\" = true`, `\"billing/2.up\" = false`",
+        "state: whether the process of a node, a client or a service runs",
+    ),
+];
+
 /// The roles that a target can name.
 pub fn check_role(plan: &Plan, role: &str) -> Result<(), String> {
     if role == "controller" {

@@ -70,6 +70,9 @@ impl Family for Kafka {
     fn check_role(&self, plan: &Plan, role: &str) -> Result<(), String> {
         describe::check_role(plan, role)
     }
+    fn paths(&self) -> &'static [(&'static str, &'static str)] {
+        describe::PATHS
+    }
     fn check_state(&self, plan: &Plan, path: &str) -> Result<(), String> {
         describe::check_state(plan, path)
     }
