@@ -75,6 +75,7 @@ pub mod schema;
 mod settings;
 pub mod shape;
 mod steps;
+mod strangers;
 mod target;
 pub mod tree;
 mod value;
