@@ -76,6 +76,7 @@ mod settings;
 pub mod shape;
 mod started;
 mod steps;
+mod strangers;
 mod target;
 pub mod tree;
 mod value;
