@@ -50,7 +50,8 @@ fn a_set_line_is_a_place_of_its_own() {
         "topic.orders.config = { replication.factor = 4 }".to_owned(),
         "fault.x = { at = \"5s\", kil = \"broker-1\" }".to_owned(),
         "producer.checkout = { send_to = \"odrers\" }".to_owned(),
+        "topic.order.partitions = 2".to_owned(),
     ];
-    let mistakes = scenario.plan(None, &lines).expect_err("three mistakes");
+    let mistakes = scenario.plan(None, &lines).expect_err("four mistakes");
     golden("set-lines", &mistakes.render(Style::Plain));
 }

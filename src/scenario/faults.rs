@@ -55,6 +55,7 @@ pub(super) fn read(reader: &mut Reader, file: &Table, plan: &Plan) -> Vec<FaultP
         let Some(verb) = verb(reader, name, entry, table) else { continue };
         let fault = Fault { name, entry, table, verb };
         check_belonging(reader, &fault);
+        fault.check_turns(reader, &cast, false);
         faults.extend(fault.read(reader, &cast));
         if faults.len() > FAULTS_MAX as usize {
             let message = "too many faults".to_owned();
@@ -95,6 +96,7 @@ pub(super) fn of_step(
     }
     let fault = Fault { name, entry, table, verb };
     check_belonging(reader, &fault);
+    fault.check_turns(reader, cast, true);
     let ends_after = ENDS.iter().find_map(|key| reader.duration(table, key));
     let known_as = reader.text(table, "as").map(str::to_owned);
     let verb = fault.verb(reader, cast, 0)?;
@@ -347,6 +349,35 @@ impl Fault<'_> {
                 let all = cast.target(reader, &names, round);
                 (all.clone(), Some(all))
             }
+        }
+    }
+
+    /// `each of brokers` takes the next one each time: something that happens once would only ever take the first.
+    fn check_turns(&self, reader: &mut Reader, cast: &Cast<'_>, is_step: bool) {
+        if self.table.get("every").is_some() || self.table.get("times").is_some() {
+            return;
+        }
+        for entry in [self.verb, "from", "on"].iter().filter_map(|key| self.table.get(key)) {
+            let names = match &entry.node {
+                Node::List(list) => list.iter().map(|(_, node)| node).collect(),
+                node => vec![node],
+            };
+            let set = names.iter().find_map(|node| match node {
+                Node::Text(text) => Some(text.strip_prefix("each of ")?.trim()),
+                _ => None,
+            });
+            let Some(set) = set else { continue };
+            let members = cast.members(reader, set).unwrap_or_default();
+            let [first, _, ..] = &members[..] else { continue };
+            let message = format!("`each of {}` happens once, to `{first}` alone", shown(set));
+            let label = "takes the next one each time";
+            let how = if is_step {
+                "write a step for each".to_owned()
+            } else {
+                format!("add `every = \"10s\"` and `times = {}`", members.len())
+            };
+            let help = format!("{how}, or take `{}`: all at once", shown(set));
+            reader.report_relation(Diagnostic::at(entry.at, message, label).help(help));
         }
     }
 

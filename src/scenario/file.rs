@@ -11,8 +11,8 @@ use super::diagnostic::{Diagnostic, Diagnostics, Source, Spot, nearest};
 use super::keys::{DECISIVE, LANGUAGES, TEXT};
 use super::overlay::{flatten_configs, merge};
 use super::reader::{Extent, Reader, listed, shown, suggest};
-use super::steps;
 use super::tree::{self, Entry, Node, Table};
+use super::{steps, strangers};
 
 /// Variants of one file at most.
 const VARIANTS_MAX: usize = 200;
@@ -172,7 +172,9 @@ impl Scenario {
         for variant in &variants {
             let mut whole = self.reader(extent);
             let file = self.merged(&mut whole, variant.as_deref(), &[]);
+            let first = whole.diagnostics.len();
             let plan = compile::plan(&mut whole, &file, &self.name, variant.as_deref());
+            strangers::check(&mut whole, &self.base, &file, &plan, &named(self.family()), first);
             self.plans.insert(variant.clone(), plan);
             reader.diagnostics.append(&mut whole.diagnostics);
         }
@@ -236,7 +238,9 @@ impl Scenario {
         }
         if reader.diagnostics.is_empty() {
             let file = self.merged(&mut reader, variant, &tables);
+            let first = reader.diagnostics.len();
             let mut plan = compile::plan(&mut reader, &file, &self.name, variant);
+            strangers::check(&mut reader, &self.base, &file, &plan, &named(self.family()), first);
             let claims = self.claims(&mut reader, &plan, &tables);
             plan.expectations = self.expectations(&mut reader, &plan, &claims);
             plan.over_seeds = claims::over_seeds::read(&mut reader, &claims, &plan);
@@ -264,7 +268,7 @@ impl Scenario {
 /// The tables whose keys are names: `fault`, `topic`, ….
 fn named(family: &'static dyn Family) -> Vec<&'static str> {
     let own = family.entities().iter().map(|kind| kind.table);
-    ["producer", "consumer", "fault", "step"].into_iter().chain(own).collect()
+    ["producer", "consumer", "fault", "service", "step"].into_iter().chain(own).collect()
 }
 
 /// Text, or the place of the first byte that is none.
