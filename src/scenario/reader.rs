@@ -82,7 +82,9 @@ impl Reader {
     /// The tables under this key by their names: `[producer.NAME]`.
     pub(super) fn named<'t>(&mut self, table: &'t Table, key: &str) -> Vec<(&'t str, &'t Entry, &'t Table)> {
         let Some(all) = self.table(table, key) else { return Vec::new() };
-        let is_bare = |entry: &Entry| !matches!(entry.node, Node::Table(_) | Node::Bool(false));
+        // Languages are known names, and hold nothing but texts.
+        let is_bare =
+            |entry: &Entry| key != "text" && !matches!(entry.node, Node::Table(_) | Node::Bool(false));
         let mut bare = all.in_order().into_iter().filter(|(_, entry)| is_bare(entry));
         if let Some((name, entry)) = bare.next() {
             let message = format!("`[{key}]` needs a name of its own");
@@ -103,7 +105,7 @@ impl Reader {
                     let help = "`false` removes a table in a variant or in a `--set` line";
                     self.report(Diagnostic::at(entry.at, message, "removes nothing").help(help));
                 }
-                _ => {}
+                _ => self.wrong(entry, name, "expected a table"),
             }
         }
         found

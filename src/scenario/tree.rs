@@ -124,8 +124,8 @@ pub fn read(source: &Source, index: usize) -> (Table, Vec<Diagnostic>) {
         .collect();
     // What follows from the first mistake in a line says nothing new.
     let line = |one: &Diagnostic| {
-        let at = one.labels.first().map_or(0, |(spot, _)| spot.start.min(source.text.len()));
-        source.text.as_bytes()[..at].iter().filter(|byte| **byte == b'\n').count()
+        let at = one.labels.first().map_or(0, |(spot, _)| spot.start);
+        source.text.get(..at).unwrap_or(&source.text).matches('\n').count()
     };
     diagnostics.sort_by_key(|one| one.labels.first().map(|(spot, _)| *spot));
     diagnostics.dedup_by_key(|one| line(one));
