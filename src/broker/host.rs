@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{Command, Details, Firing, Progress, World};
+use super::{Command, Details, Firing, Left, Progress, World};
 use crate::fact::{Down, Fact, MessageId, NodeId, Observation, PlaceId, SubscriptionId};
 use crate::scenario::expect::Expectation;
 use crate::scenario::plan::{Config, FaultPlan, Plan, Starts, Target, Trigger, Value};
@@ -416,16 +416,6 @@ impl<M: Hosted> Host<M> {
         }
     }
 
-    /// Whoever calls again has judged what a step claims.
-    fn go_on_after_judgement(&mut self) {
-        if let Some(script) = &mut self.script
-            && script.asks().is_some()
-        {
-            script.answered();
-            self.react();
-        }
-    }
-
     /// Hands over what was observed.
     fn flush(&mut self, into: &mut Vec<Observation>) {
         into.append(self.engine.observations());
@@ -459,7 +449,7 @@ where
         let events_max = self.engine.events() + PATIENCE;
         self.go_on_after_judgement();
         loop {
-            if self.asks().is_some() {
+            if self.ask() {
                 self.flush(observations);
                 return Progress::Asked;
             }
@@ -481,10 +471,14 @@ where
 
     fn step(&mut self, observations: &mut Vec<Observation>) -> Progress {
         self.go_on_after_judgement();
+        if self.ask() {
+            self.flush(observations);
+            return Progress::Asked;
+        }
         let step = self.dispatch(Time::NEVER);
         self.flush(observations);
         match step {
-            _ if self.asks().is_some() => Progress::Asked,
+            _ if self.ask() => Progress::Asked,
             Step::Idle => Progress::Ended,
             step => Self::progress(step).unwrap_or(Progress::Pause),
         }
@@ -562,7 +556,7 @@ where
         self.script.as_ref().and_then(|script| script.asks())
     }
 
-    fn steps_left(&self) -> Vec<u16> {
+    fn steps_left(&self) -> Vec<(u16, Left)> {
         self.script.as_ref().map_or_else(Vec::new, |script| script.left())
     }
 

@@ -323,8 +323,8 @@ pub trait World: Send {
         None
     }
 
-    /// The steps of the script that did not happen so far, or not to their end.
-    fn steps_left(&self) -> Vec<u16> {
+    /// The steps of the script that did not happen so far, or not to their end, and how far each came.
+    fn steps_left(&self) -> Vec<(u16, Left)> {
         Vec::new()
     }
 
@@ -372,6 +372,23 @@ pub struct Firing {
     pub node: NodeId,
     /// When.
     pub at: Time,
+}
+
+/// How far a step of the script came that was not done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Left {
+    /// The step before it was not done.
+    Unreached,
+    /// Its time has not come.
+    Early,
+    /// What it waits for has not come.
+    Waiting,
+    /// These have not done what it made them do.
+    Busy(Vec<NodeId>),
+    /// Its time came after the window in which anything may be done.
+    Late,
+    /// It found nothing to do, for this reason; the script went on.
+    Idle(String),
 }
 
 /// How far [`World::advance`] came.

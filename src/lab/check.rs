@@ -180,7 +180,7 @@ impl Shares {
             let holds = evaluate(&share.condition, &look_up).holds;
             *self.held_in.entry((made.variant, index)).or_default() += u64::from(holds);
         }
-        if let Some(reason) = emptiness(&made.outcome).into_iter().next() {
+        if let Some(reason) = made.outcome.shortfalls().into_iter().next() {
             self.spoiled.entry(made.variant).or_insert(format!("with seed {}, {reason}", made.outcome.seed));
         }
     }
@@ -264,26 +264,8 @@ fn status(outcome: &Outcome, checked: &[Checked]) -> Status {
     if checked.is_empty() && outcome.plan.over_seeds.is_none() {
         reasons.push("it claims nothing".to_owned());
     }
-    reasons.extend(emptiness(outcome));
+    reasons.extend(outcome.shortfalls());
     if reasons.is_empty() { Status::Passed } else { Status::Nothing(reasons) }
-}
-
-/// Why a run establishes nothing, whatever is claimed of it.
-pub fn emptiness(outcome: &Outcome) -> Vec<String> {
-    let mut reasons = Vec::new();
-    if outcome.verdict.messages.sent == 0 {
-        reasons.push("nothing was sent".to_owned());
-    }
-    for fault in outcome.never_fired() {
-        reasons.push(format!("the fault {fault} never fired"));
-    }
-    for step in &outcome.steps_left {
-        reasons.push(format!("the script did not get through {step}"));
-    }
-    if let Some(bound) = &outcome.bound {
-        reasons.push(format!("it was stopped by the bound of {bound}"));
-    }
-    reasons
 }
 
 #[cfg(test)]

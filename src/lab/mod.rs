@@ -7,6 +7,7 @@ pub mod check;
 pub mod explain;
 #[cfg(test)]
 pub(crate) mod fake;
+pub(crate) mod gaps;
 pub mod list;
 pub mod matrix;
 mod pool;

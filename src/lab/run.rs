@@ -3,11 +3,12 @@
 //! Invariant: what is folded never changes the run; the digest is the world's, mixed with the fates.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use crate::broker::{Details, Family, Firing, Names, Progress, World};
+use super::gaps;
+use crate::broker::{Details, Family, Firing, Left, Names, Progress, World};
 use crate::fact::{MessageId, NodeId, Observation, PlaceId, SubscriptionId};
 use crate::ledger::expectation::{self, Checked};
 use crate::ledger::measure::Measured;
@@ -61,8 +62,10 @@ pub struct Outcome {
     pub states: BTreeMap<String, Value>,
     /// What steps of the script claimed, as it was at their instants.
     pub checked: Vec<Checked>,
-    /// The steps that never began, or were never done.
+    /// The steps that never began, or were never done, or found nothing to do.
     pub steps_left: Vec<String>,
+    /// What of the script did not happen and was not judged, and why, for people.
+    pub gaps: Vec<String>,
 }
 
 /// A fault that fired.
@@ -86,6 +89,8 @@ pub struct Ended {
     pub bound: Option<String>,
     /// What steps claimed at their instants.
     pub checked: Vec<Checked>,
+    /// The steps whose claims these are.
+    pub judged: BTreeSet<u16>,
 }
 
 /// The names of a run that ended: all that there ever were.
@@ -128,14 +133,17 @@ impl<'a> Run<'a> {
             ledger.keep_order();
         }
         let end = Time::ZERO + self.plan.run_for + self.plan.drain_for;
-        let mut checked = Vec::new();
+        let (mut checked, mut judged) = (Vec::new(), BTreeSet::new());
         let bound = advance(world.as_mut(), end, self.events_max, Goal::Quiet, &mut |seen| {
             match seen {
                 Seen::Slice(slice) => {
                     ledger.observe(slice);
                     fold(slice);
                 }
-                Seen::Asked(world) => checked.append(&mut self.judge_step(world, &ledger)),
+                Seen::Asked(world) => {
+                    judged.extend(world.asks());
+                    checked.append(&mut self.judge_step(world, &ledger));
+                }
             }
             // A producer without pace and count sends as fast as it can, for as long as the run lasts.
             if ledger.messages() > MESSAGES_MAX as usize {
@@ -143,7 +151,7 @@ impl<'a> Run<'a> {
             }
             ControlFlow::Continue(())
         });
-        Ended { world, ledger, bound, checked }
+        Ended { world, ledger, bound, checked, judged }
     }
 
     /// What the step that asks claims of this instant.
@@ -160,7 +168,7 @@ impl<'a> Run<'a> {
         };
         let check = |claim: &Expectation| {
             let mut checked = expectation::evaluate(claim, &look_up);
-            checked.text = format!("step.{name}: {}", checked.text);
+            checked.text = format!("{}: {}", gaps::title(name), checked.text);
             checked
         };
         claims.iter().map(check).collect()
@@ -168,7 +176,8 @@ impl<'a> Run<'a> {
 
     /// Judges a run that ended.
     pub fn conclude(&self, ended: &Ended, states: &[String]) -> Outcome {
-        let Ended { world, ledger, bound, checked } = ended;
+        let Ended { world, ledger, bound, checked, judged } = ended;
+        let left = world.steps_left();
         let verdict = judge(world.as_ref(), ledger);
         let fired = world.fired().iter().filter_map(|firing| {
             let fault = self.plan.faults.get(firing.fault as usize)?;
@@ -185,7 +194,8 @@ impl<'a> Run<'a> {
             bound: bound.clone(),
             faults: fired.collect(),
             checked: checked.clone(),
-            steps_left: self.steps_left(world.as_ref()),
+            gaps: gaps::of_script(self.plan, world.as_ref(), &left, judged),
+            steps_left: self.steps_left(&left),
             states: own.chain(states.iter().map(String::as_str)).filter_map(read).collect(),
             verdict,
         }
@@ -193,9 +203,9 @@ impl<'a> Run<'a> {
 }
 
 impl Run<'_> {
-    /// The steps that did not happen. Whether a fault found somebody is told as of any other fault.
-    fn steps_left(&self, world: &dyn World) -> Vec<String> {
-        let steps = world.steps_left().into_iter().filter_map(|step| self.plan.steps.get(step as usize));
+    /// The steps that did not happen.
+    fn steps_left(&self, left: &[(u16, Left)]) -> Vec<String> {
+        let steps = left.iter().filter_map(|(step, _)| self.plan.steps.get(*step as usize));
         steps.map(|step| step.name.clone()).collect()
     }
 }
@@ -228,6 +238,22 @@ impl Outcome {
         let is_unfired = |name: &&str| self.faults.iter().all(|fired| fired.fault != **name);
         // What no step came to is told of the step.
         faults.filter(is_unfired).filter(|name| self.steps_left.iter().all(|left| left != name)).collect()
+    }
+
+    /// Why this run establishes nothing, or less than it was to, whatever is claimed of it.
+    pub fn shortfalls(&self) -> Vec<String> {
+        let mut reasons = Vec::new();
+        if self.verdict.messages.sent == 0 {
+            reasons.push("nothing was sent".to_owned());
+        }
+        for fault in self.never_fired() {
+            reasons.push(format!("the fault {fault} never fired"));
+        }
+        reasons.extend(self.gaps.iter().cloned());
+        if let Some(bound) = &self.bound {
+            reasons.push(format!("it was stopped by the bound of {bound}"));
+        }
+        reasons
     }
 }
 

@@ -26,9 +26,17 @@ pub fn report(report: &Report) -> String {
         let against = checked.against.map_or_else(String::new, |value| format!(", against {value}"));
         detail(&format!("expected {}, observed {observed}{against}", checked.text));
     }
-    if let Status::Nothing(reasons) = &report.status {
-        for reason in reasons {
-            detail(&format!("establishes nothing: {reason}"));
+    match &report.status {
+        Status::Passed => {}
+        Status::Failed => {
+            for reason in &outcome.gaps {
+                detail(&format!("besides: {reason}"));
+            }
+        }
+        Status::Nothing(reasons) => {
+            for reason in reasons {
+                detail(&format!("establishes nothing: {reason}"));
+            }
         }
     }
     if report.status != Status::Passed {

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::lab::check::emptiness;
 use crate::lab::run::Outcome;
 use crate::ledger::expectation::Checked;
 use crate::ledger::measure::Measured;
@@ -126,7 +125,7 @@ pub fn run(outcome: &Outcome, checked: &[Checked]) -> String {
             .iter()
             .map(|fired| Fault { fault: &fired.fault, node: &fired.node, fired_at_s: fired.at.as_secs() })
             .collect(),
-        void: emptiness(outcome),
+        void: outcome.shortfalls(),
     };
     line(&run)
 }

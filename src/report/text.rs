@@ -31,6 +31,7 @@ impl Lesson<'_> {
     pub fn text(&self) -> String {
         let outcome = &self.explanation.outcome;
         let mut out = self.opening(outcome);
+        missed(&mut out, outcome);
         told(&mut out, outcome);
         became(&mut out, outcome);
         self.why(&mut out);
@@ -54,7 +55,9 @@ impl Lesson<'_> {
             out.push('\n');
             wrap(&mut out, "  ", &about.question);
         }
-        head(&mut out, "What was done");
+        if self.narration.is_none() || !about.story.is_empty() || !self.sets.is_empty() {
+            head(&mut out, "What was done");
+        }
         if !about.story.is_empty() {
             wrap(&mut out, "  ", &about.story);
         }
@@ -68,10 +71,6 @@ impl Lesson<'_> {
                 &format!("  {:>10}  ", fired.at.to_string()),
                 &format!("{} hits {}", fired.fault, fired.node),
             );
-        }
-        for fault in outcome.never_fired() {
-            let text = format!("  The fault {fault} never fired.");
-            put!(out, "{}\n", paint(BAD, &text));
         }
         let events = count(outcome.events, "event");
         let end = match &outcome.bound {
@@ -111,22 +110,26 @@ impl Lesson<'_> {
     }
 
     fn next(&self, out: &mut String, outcome: &Outcome) {
-        head(out, "What to try next");
+        let mut lines = String::new();
         let name = &self.about.name;
         let this = outcome.plan.variant.as_deref();
         for variant in self.variants.iter().filter(|variant| Some(variant.as_str()) != this) {
-            put!(out, "  {}\n", replay::command("run", name, Some(variant), None, &[]));
+            put!(lines, "  {}\n", replay::command("run", name, Some(variant), None, &[]));
         }
         if let Some(line) = &self.about.decisive {
             let sets = std::slice::from_ref(line);
-            put!(out, "  {}\n", replay::command("run", name, this, None, sets));
+            put!(lines, "  {}\n", replay::command("run", name, this, None, sets));
         }
         if !self.explanation.groups.is_empty() {
             let seed = Some(outcome.seed);
-            put!(out, "  {}\n", replay::command("explain", name, this, seed, self.sets));
+            put!(lines, "  {}\n", replay::command("explain", name, this, seed, self.sets));
         }
         if self.variants.len() > 1 {
-            put!(out, "  {}\n", replay::command("matrix", name, None, None, &[]));
+            put!(lines, "  {}\n", replay::command("matrix", name, None, None, &[]));
+        }
+        if !lines.is_empty() {
+            head(out, "What to try next");
+            out.push_str(&lines);
         }
     }
 }
@@ -137,6 +140,22 @@ pub(super) fn claim(checked: &Checked) -> String {
     let observed = checked.observed.as_ref().map_or_else(|| "nothing".to_owned(), ToString::to_string);
     let against = checked.against.map_or_else(String::new, |value| format!(", against {value}"));
     format!("  {mark}  {}  (observed {observed}{against})\n", checked.text)
+}
+
+/// What was to happen and did not: what the report says below may then say little.
+fn missed(out: &mut String, outcome: &Outcome) {
+    let reasons = outcome.shortfalls();
+    if reasons.is_empty() {
+        return;
+    }
+    head(out, "What did not happen");
+    for reason in reasons {
+        let mut lines = String::new();
+        wrap(&mut lines, "  ", &reason);
+        for line in lines.lines() {
+            put!(out, "{}\n", paint(BAD, line));
+        }
+    }
 }
 
 fn told(out: &mut String, outcome: &Outcome) {

@@ -8,7 +8,7 @@ use super::diagnostic::{Diagnostic, Spot, nearest};
 use super::keys::{CLUSTER, DISK, ENTITY, FILE, NETWORK};
 use super::reader::{Extent, Reader};
 use super::tree::{Entry, Node, Table};
-use super::{clients, copies, faults, names, settings, steps, value, workload};
+use super::{clients, copies, faults, names, settings, started, steps, value, workload};
 
 /// Named tables of one kind at most.
 pub(super) const TABLES_MAX: usize = 1_000;
@@ -48,6 +48,7 @@ pub(super) fn plan(reader: &mut Reader, file: &Table, scenario: &str, variant: O
     plan.steps = steps;
     plan.faults.extend(acts);
     steps::finish(reader, file, &mut plan);
+    started::check(reader, file, &plan);
     if reader.extent == Extent::Whole {
         for finding in family.check(&plan) {
             if let Some(diagnostic) = placed(file, finding) {

@@ -74,6 +74,7 @@ mod reader;
 pub mod schema;
 mod settings;
 pub mod shape;
+mod started;
 mod steps;
 mod strangers;
 mod target;

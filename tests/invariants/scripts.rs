@@ -172,6 +172,41 @@ fn what_did_not_happen_is_told() {
     assert_eq!(outcome.steps_left, ["never", "step 3"]);
     assert!(outcome.checked.is_empty(), "a step that nobody came to claims nothing");
     assert!(outcome.states.values().all(|value| *value != Value::Int(99)));
+    let [waited, unreached, unjudged] = &outcome.gaps[..] else { panic!("three: {:?}", outcome.gaps) };
+    assert!(waited.contains("while step never still waited for `orders/0.leo >= 99`"), "{waited}");
+    assert_eq!(unreached, "never reached: step 3");
+    assert_eq!(unjudged, "never judged: `confirmed = 7` of step 3");
+}
+
+#[test]
+fn a_claim_of_the_first_instant_is_judged() {
+    for waits in ["", "wait = '0s'\n"] {
+        let outcome = run(&plan(&format!(
+            "{BASE}[[step]]\n{waits}expect = {{ confirmed = 7 }}\n\
+             [[step]]\nexpect = {{ confirmed = 0 }}\n[[step]]\nsend = 1\n"
+        )));
+        let held: Vec<bool> = outcome.checked.iter().map(|checked| checked.holds).collect();
+        assert_eq!(held, [false, true]);
+        assert!(outcome.gaps.is_empty(), "{:?}", outcome.gaps);
+    }
+}
+
+#[test]
+fn a_step_that_finds_nothing_to_do_is_told_and_the_next_ones_are_done() {
+    let outcome = run(&plan(&format!(
+        "{BASE}[[step]]\nsend = 1\n[[step]]\nstart = 'broker-1'\n[[step]]\nclose = true\nby = 'shop'\n\
+         [[step]]\nsend = 3\n[[step]]\nexpect = {{ sent = 1 }}\n"
+    )));
+    assert_eq!(outcome.steps_left, ["step 2", "step 4"]);
+    assert_eq!(
+        outcome.gaps,
+        [
+            "step 2 found nothing to do: broker-1 already runs",
+            "step 4 found nothing to do: shop does not run and did not send its 3"
+        ]
+    );
+    assert!(outcome.never_fired().is_empty(), "told of the step");
+    assert!(outcome.checked.len() == 1 && outcome.checked[0].holds);
 }
 
 #[test]
@@ -181,5 +216,5 @@ fn a_claim_at_a_step_may_fail() {
     )));
     let [checked] = &outcome.checked[..] else { panic!("one claim: {:?}", outcome.checked) };
     assert!(!checked.holds);
-    assert_eq!(checked.text, "step.seven: confirmed = 7");
+    assert_eq!(checked.text, "step seven: confirmed = 7");
 }

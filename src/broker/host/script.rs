@@ -10,8 +10,9 @@ use std::sync::Arc;
 
 use super::watch::Waiter;
 use super::{Host, Hosted};
+use crate::broker::Left;
 use crate::fact::{Fact, NodeId};
-use crate::scenario::plan::{Action, Condition, Plan, StepPlan, WhichMessages};
+use crate::scenario::plan::{Action, Condition, Plan, StepPlan, Verb, WhichMessages};
 use crate::sim::{Status, Time};
 
 /// What a step asks of one client.
@@ -43,8 +44,10 @@ pub(super) struct Script {
     /// The step that has begun.
     at: usize,
     phase: Phase,
-    /// Steps that could not act on anybody.
-    skipped: Vec<u16>,
+    /// Whether it was said that the step's claims are to be judged now.
+    is_asked: bool,
+    /// Steps that found nothing to do, and why.
+    idle: Vec<(u16, String)>,
     /// How many messages each name was told to send.
     told: BTreeMap<String, u32>,
 }
@@ -72,7 +75,8 @@ enum Phase {
 impl Script {
     pub(super) fn new(plan: &Plan) -> Option<Box<Self>> {
         let steps: Arc<[StepPlan]> = plan.steps.clone().into();
-        let script = Self { steps, at: 0, phase: Phase::Begin, skipped: Vec::new(), told: BTreeMap::new() };
+        let (phase, idle, told) = (Phase::Begin, Vec::new(), BTreeMap::new());
+        let script = Self { steps, at: 0, phase, is_asked: false, idle, told };
         (!script.steps.is_empty()).then(|| Box::new(script))
     }
 
@@ -95,11 +99,19 @@ impl Script {
         matches!(self.phase, Phase::Ask).then_some(self.at as u16)
     }
 
-    /// The claims were judged.
-    pub(super) fn answered(&mut self) {
-        if matches!(self.phase, Phase::Ask) {
+    /// Whether claims are to be judged now, which whoever advances the world is told with this.
+    fn ask(&mut self) -> bool {
+        self.is_asked = matches!(self.phase, Phase::Ask);
+        self.is_asked
+    }
+
+    /// Whether claims were judged: whoever was told to judge them came back.
+    fn is_answered(&mut self) -> bool {
+        let is_answered = std::mem::take(&mut self.is_asked);
+        if is_answered {
             self.next();
         }
+        is_answered
     }
 
     pub(super) fn is_over(&self) -> bool {
@@ -112,9 +124,19 @@ impl Script {
     }
 
     /// The steps that did not happen, or not to their end.
-    pub(super) fn left(&self) -> Vec<u16> {
-        let mut left = self.skipped.clone();
-        left.extend((self.at..self.steps.len()).map(|step| step as u16));
+    pub(super) fn left(&self) -> Vec<(u16, Left)> {
+        let mut left: Vec<_> = self.idle.iter().map(|(step, why)| (*step, Left::Idle(why.clone()))).collect();
+        let here = match &self.phase {
+            Phase::Begin | Phase::Act | Phase::Ask => Left::Unreached,
+            Phase::Sleep | Phase::Await => Left::Early,
+            Phase::Watch => Left::Waiting,
+            Phase::Acting(nodes) => Left::Busy(nodes.clone()),
+            Phase::Over => Left::Late,
+        };
+        let steps = self.at..self.steps.len();
+        left.extend(
+            steps.map(|step| (step as u16, if step == self.at { here.clone() } else { Left::Unreached })),
+        );
         left
     }
 
@@ -125,6 +147,18 @@ impl Script {
 }
 
 impl<M: Hosted> Host<M> {
+    /// Whether claims are to be judged now, of which the caller tells.
+    pub(super) fn ask(&mut self) -> bool {
+        self.script.as_mut().is_some_and(|script| script.ask())
+    }
+
+    /// Whoever was told to judge a step's claims and calls again has judged them.
+    pub(super) fn go_on_after_judgement(&mut self) {
+        if self.script.as_mut().is_some_and(|script| script.is_answered()) {
+            self.react();
+        }
+    }
+
     /// Does what the script wants done now; whether it came further.
     pub(super) fn go_on(&mut self) -> bool {
         let Some(mut script) = self.script.take() else { return false };
@@ -192,16 +226,19 @@ impl<M: Hosted> Host<M> {
             Some(Action::Fault(_) | Action::Send { .. }) if is_late => return Phase::Over,
             Some(Action::Fault(fault)) if self.faults.get(*fault as usize).is_none() => return done,
             Some(Action::Fault(fault)) => {
-                // Whether it found somebody is told as of any fault.
+                let fired = self.fired.len();
                 self.fire(*fault);
+                if self.fired.len() == fired {
+                    script.idle.push((script.at as u16, self.why_not_fired(*fault)));
+                }
                 return done;
             }
             Some(Action::Send { count, by, is_awaited }) => {
                 let hit = self.tell_to_send(script, *count, by);
-                if !is_awaited && !hit.is_empty() {
+                if !is_awaited {
                     return done;
                 }
-                hit
+                return Phase::Acting(hit);
             }
             Some(Action::Get { count, by }) => self.tell(by, ClientCommand::Get(*count)),
             Some(Action::Ack { which, by }) => self.tell(by, ClientCommand::Ack(which)),
@@ -217,14 +254,20 @@ impl<M: Hosted> Host<M> {
             }
             Some(Action::Start { by }) => {
                 let hit: Vec<_> = self.named(by).into_iter().filter(|&node| self.start(node)).collect();
-                if !hit.is_empty() {
-                    return done;
+                if hit.is_empty() {
+                    script.idle.push((script.at as u16, format!("{by} already runs")));
                 }
-                hit
+                return done;
             }
         };
         if hit.is_empty() {
-            script.skipped.push(script.at as u16);
+            let by = step.action.clone().and_then(|mut action| action.by_mut().cloned()).unwrap_or_default();
+            let down = self.named(&by).into_iter().find(|&node| self.engine.status(node) != Status::Up);
+            let why = match down {
+                Some(down) => format!("{} does not run", self.name(down)),
+                None => format!("{by} has nothing that it could do it to"),
+            };
+            script.idle.push((script.at as u16, why));
         }
         Phase::Acting(hit)
     }
@@ -246,15 +289,43 @@ impl<M: Hosted> Host<M> {
         let until = |told: u32, instance: u32| (told + instances - 1 - instance) / instances.max(1);
         let (from, to) = (*before, before.saturating_add(count));
         *before = to;
-        let mut instance = 0;
+        let (mut instance, mut down) = (0, None);
         nodes.retain(|&node| {
             let own = until(to, instance) - until(from, instance);
             instance += 1;
-            own > 0
+            let sends = own > 0
                 && self.engine.status(node) == Status::Up
-                && M::command(&mut self.engine, node, &ClientCommand::Send(own))
+                && M::command(&mut self.engine, node, &ClientCommand::Send(own));
+            if own > 0 && !sends {
+                down = Some((node, own));
+            }
+            sends
         });
+        if let Some((node, own)) = down {
+            let why = format!("{} does not run and did not send its {own}", self.name(node));
+            script.idle.push((script.at as u16, why));
+        }
         nodes
+    }
+
+    fn name(&self, node: NodeId) -> &str {
+        self.names.names.get(node.0 as usize).map_or("", String::as_str)
+    }
+
+    /// Why the fault that a step is has hit nobody.
+    fn why_not_fired(&self, fault: u16) -> String {
+        let mut verb = self.faults[fault as usize].verb.clone();
+        let is_start = matches!(verb, Verb::Start(_));
+        let is_running = |node: &NodeId| is_running(self.engine.status(*node));
+        let Some(target) = verb.target_mut() else { return "it changed nothing".to_owned() };
+        let nodes = self.find(target);
+        let down = nodes.iter().find(|node| !is_running(node));
+        match (nodes.first(), down) {
+            (None, _) => "nobody is what it names at that time".to_owned(),
+            (Some(&node), _) if is_start => format!("{} already runs", self.name(node)),
+            (_, Some(&node)) => format!("{} does not run", self.name(node)),
+            (Some(&node), None) => format!("there is nothing to do it to at {}", self.name(node)),
+        }
     }
 
     /// Asks a process to stop; what it leaves behind is noted when it has.

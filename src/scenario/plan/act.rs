@@ -68,6 +68,22 @@ pub enum Moment {
     DetectedDown,
 }
 
+impl Moment {
+    /// What scenarios call it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Sent => "sent",
+            Self::Confirmed => "confirmed",
+            Self::Failed => "failed",
+            Self::Delivered => "delivered",
+            Self::Effect => "effect",
+            Self::Acknowledged => "acknowledged",
+            Self::LeaderElected => "leader_elected",
+            Self::DetectedDown => "detected_down",
+        }
+    }
+}
+
 /// What a fault does.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Verb {
