@@ -306,8 +306,8 @@ fn any_of(mut values: Vec<Value>) -> Value {
     if values.len() == 1 { values.remove(0) } else { json!({ "anyOf": values }) }
 }
 
-/// A bare reference: an `allOf` around it, which would let a description stand beside it, sends the language server taplo
-/// into a recursion without end when it completes keys.
+/// A bare reference: an `allOf` around it, which would let a description stand beside it, sends the language server
+/// taplo into a recursion without end when it completes keys.
 fn reference(name: &str) -> Value {
     json!({ "$ref": format!("#/definitions/{}", name) })
 }
