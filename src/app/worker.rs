@@ -148,10 +148,16 @@ impl Worker {
         if self.queued == 0 || self.active == self.threads.len() {
             return None;
         }
-        let lanes = self.queues.len();
-        let thread = (0..self.threads.len())
-            .find(|&thread| self.threads[thread].is_none() && !self.queues[thread % lanes].is_empty())?;
-        let item = self.queues[thread % lanes].pop_front()?;
+        let (thread, item) = if let [_] = self.threads[..] {
+            // The usual case: no pool, one queue.
+            (0, self.queues.first_mut()?.pop_front()?)
+        } else {
+            let lanes = self.queues.len();
+            let is_ready =
+                |&thread: &usize| self.threads[thread].is_none() && !self.queues[thread % lanes].is_empty();
+            let thread = (0..self.threads.len()).find(is_ready)?;
+            (thread, self.queues[thread % lanes].pop_front()?)
+        };
         self.queued -= 1;
         self.active += 1;
         let is_known = store.begin(item);

@@ -59,6 +59,12 @@ pub trait Family: Sync {
     /// State paths that expectations may use at the end of a run: `orders/0.leader`.
     fn check_state(&self, plan: &Plan, path: &str) -> Result<(), String>;
 
+    /// Whether the state at this path can ever have this value; none: it is compared as a number. An error names what
+    /// it can be.
+    fn check_state_value(&self, _plan: &Plan, _path: &str, _value: Option<&Value>) -> Result<(), String> {
+        Ok(())
+    }
+
     /// Which file of a node a `tear_disk` may name: `orders/0`; an error names what can.
     fn check_file(&self, _plan: &Plan, of: &str) -> Result<(), String> {
         Err(format!("nothing is known of a file `{of}` in this family"))

@@ -16,6 +16,7 @@ use super::value::{duration, number_of, split_unit};
 
 pub(super) mod order;
 pub(super) mod over_seeds;
+mod states;
 
 /// The plans of the other variants, by name; none: there is no such variant, or it could not be read.
 pub(super) type Others<'a> = &'a dyn Fn(&str) -> Option<Option<&'a Plan>>;
@@ -115,6 +116,10 @@ fn one(
         Subject::Order => order::test(plan, &entry.node),
         _ => test(&entry.node, &subject),
     };
+    let test = test.and_then(|test| match subject {
+        Subject::State => states::check(reader.family, plan, path, &test).map(|()| test),
+        _ => Ok(test),
+    });
     let test = match test {
         Ok(test) => test,
         Err(why) => {
@@ -311,7 +316,13 @@ const COMPARISONS: &[(&str, Comparison)] = &[
     ("=", Comparison::Equal),
 ];
 
+/// Signs that are none, and what was meant.
+const MEANT: &[(&str, &str)] = &[("=>", ">="), ("=<", "<="), ("<>", "!="), ("=!", "!="), ("~", "==")];
+
 fn text_test(text: &str, subject: &Subject) -> Result<Test, String> {
+    if let Some((wrong, right)) = MEANT.iter().find(|(wrong, _)| text.starts_with(wrong)) {
+        return Err(format!("`{wrong}` is no comparison: did you mean `{right}`?"));
+    }
     for (sign, comparison) in COMPARISONS {
         if let Some(right) = text.strip_prefix(sign) {
             return Ok(Test::Compare(*comparison, operand(right.trim(), subject)?));

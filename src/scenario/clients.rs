@@ -9,7 +9,7 @@ use super::diagnostic::Diagnostic;
 use super::keys::{CONSUMER, PRODUCER};
 use super::reader::{Reader, shown, suggest};
 use super::tree::{Entry, Node, Table};
-use super::{exact, names, reach, settings, steps, value, working, workload};
+use super::{copies, exact, names, reach, settings, steps, value, working, workload};
 
 /// Instances of one client at most.
 const INSTANCES_MAX: i64 = 1_000;
@@ -36,7 +36,7 @@ fn producer(reader: &mut Reader, file: &Table, one: Named<'_>, plan: &Plan) -> P
     ];
     let (name, entry, table) = one;
     let is_told = steps::sends(file, name);
-    names::check(reader, "producer", name, entry);
+    names::check(reader, "producer", name, entry.key);
     reader.check_keys(table, &[&PRODUCER], &[]);
     let client = client(reader, table);
     let messages = reader.int(table, "messages", 0, i64::from(MESSAGES_MAX)).map(|count| count as u32);
@@ -80,7 +80,7 @@ pub(super) fn consumers(reader: &mut Reader, file: &Table, plan: &Plan) -> Vec<C
 
 fn consumer(reader: &mut Reader, one: Named<'_>, plan: &Plan, sent_on: &[String]) -> ConsumerPlan {
     let (name, entry, table) = one;
-    names::check(reader, "consumer", name, entry);
+    names::check(reader, "consumer", name, entry.key);
     reader.check_keys(table, &[&CONSUMER], &[]);
     let client = client(reader, table);
     let read_from = address(reader, name, entry, table, "read_from", plan);
@@ -165,7 +165,8 @@ fn address(reader: &mut Reader, name: &str, owner: &Entry, table: &Table, key: &
     if let (Err(why), Some(entry)) = (reader.family.check_address(plan, &address), table.get(key)) {
         let message = format!("`{}` leads nowhere", shown(&address));
         let known = plan.entities.iter().map(|entity| entity.name.as_str());
-        reader.report_relation(suggest(Diagnostic::at(entry.at, message, why), &address, known));
+        let diagnostic = suggest(Diagnostic::at(entry.at, message, why), &address, known);
+        reader.report_relation(copies::meant(plan, &address, diagnostic));
     }
     address
 }

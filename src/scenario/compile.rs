@@ -4,7 +4,7 @@ use crate::broker::{EntityKind, Finding, Scope};
 use crate::scenario::plan::{ClusterPlan, EntityPlan, NetworkPlan, Plan};
 use crate::sim::{Dist, Span};
 
-use super::diagnostic::{Diagnostic, Spot};
+use super::diagnostic::{Diagnostic, Spot, nearest};
 use super::keys::{CLUSTER, DISK, ENTITY, FILE, NETWORK};
 use super::reader::{Extent, Reader};
 use super::tree::{Entry, Node, Table};
@@ -101,9 +101,23 @@ fn cluster(reader: &mut Reader, file: &Table) -> ClusterPlan {
             plan.roles.insert(role.plural.to_owned(), count as u16);
         }
     }
+    assume_counts(reader, table, &mut plan);
     plan.fields = settings::fields(reader, table, family.cluster_fields());
     plan.config = settings::config(reader, table, Scope::Cluster);
     plan
+}
+
+/// A count that was written, but wrongly, is as large as the family lets it be: nothing is said of what follows.
+fn assume_counts(reader: &Reader, table: &Table, plan: &mut ClusterPlan) {
+    for role in reader.family.roles() {
+        let roles = || reader.family.roles().iter().map(|role| role.plural);
+        let is_mistyped =
+            |name: &String| !roles().any(|role| role == name) && nearest(name, roles()) == Some(role.plural);
+        let is_written = table.get(role.plural).is_some() || table.entries.keys().any(is_mistyped);
+        if is_written && !plan.roles.contains_key(role.plural) {
+            plan.roles.insert(role.plural.to_owned(), role.count_max);
+        }
+    }
 }
 
 fn entities(reader: &mut Reader, file: &Table, kind: &'static EntityKind) -> Vec<EntityPlan> {

@@ -1,6 +1,6 @@
 //! `copies = 3`: a table that stands for several alike, `load-1` to `load-3`.
 
-use crate::scenario::plan::EntityPlan;
+use crate::scenario::plan::{EntityPlan, Plan};
 
 use super::compile::TABLES_MAX;
 use super::diagnostic::Diagnostic;
@@ -31,6 +31,16 @@ pub(super) fn of(
         }
     }
     copies
+}
+
+/// Leads the name of a table with copies to all of these.
+pub(super) fn meant(plan: &Plan, address: &str, diagnostic: Diagnostic) -> Diagnostic {
+    let count = plan.entities.iter().filter(|one| one.copy_of.as_deref() == Some(address)).count();
+    if count == 0 {
+        return diagnostic;
+    }
+    let name = shown(address);
+    diagnostic.help(format!("there are `{name}-1` to `{name}-{count}`: did you mean `{name}-*`?"))
 }
 
 /// If the path is about a copy: its number, and the table that it is a copy of.

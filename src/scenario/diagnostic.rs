@@ -89,10 +89,12 @@ impl Diagnostics {
     pub fn new(sources: Vec<Source>, mut list: Vec<Diagnostic>) -> Self {
         list.sort_by(|a, b| {
             let key = |d: &Diagnostic| d.labels.first().map(|(spot, _)| *spot);
-            key(a).cmp(&key(b)).then_with(|| a.message.cmp(&b.message))
+            let rank = |d: &Diagnostic| !is_syntax(d);
+            key(a).cmp(&key(b)).then_with(|| (rank(a), &a.message).cmp(&(rank(b), &b.message)))
         });
+        // What stands where the syntax is wrong says nothing new.
         list.dedup_by(|a, b| {
-            a.message == b.message
+            (a.message == b.message || is_syntax(b))
                 && a.labels.first().map(|label| label.0) == b.labels.first().map(|label| label.0)
         });
         Self { sources, list }
@@ -146,6 +148,10 @@ impl Diagnostics {
         }
         renderer.render(&[group])
     }
+}
+
+fn is_syntax(one: &Diagnostic) -> bool {
+    one.message.starts_with("not TOML: ")
 }
 
 /// The whole lines that hold all the spots, and the number of the first of them: the renderer need not see the rest.

@@ -51,7 +51,7 @@ pub(super) fn read(reader: &mut Reader, file: &Table, plan: &Plan) -> Vec<FaultP
     let mut faults = Vec::new();
     for (name, entry, table) in tables {
         reader.check_keys(table, &[&FAULT, &OCCASION, &VERBS], &[]);
-        super::names::check(reader, "fault", name, entry);
+        super::names::check(reader, "fault", name, entry.key);
         let Some(verb) = verb(reader, name, entry, table) else { continue };
         let fault = Fault { name, entry, table, verb };
         check_belonging(reader, &fault);
@@ -384,10 +384,7 @@ impl Fault<'_> {
     fn frames(&self, reader: &mut Reader, cast: &Cast<'_>, round: usize) -> Option<FrameFault> {
         const OF: &[(&str, Frames)] = &[("frames", Frames::All), ("requests", Frames::Requests)];
         let of = reader.word(self.table, self.verb, OF).unwrap_or(Frames::All);
-        let rate = reader.parsed(self.table, "rate", |node| match node {
-            Node::Text(text) => value::share(text),
-            _ => value::share(""),
-        });
+        let rate = reader.parsed(self.table, "rate", value::share_of);
         let nth = reader.int(self.table, "nth", 1, i64::from(u32::MAX));
         let (target, from) = self.between(reader, cast, round);
         let which = match (self.table.get("rate"), self.table.get("nth")) {

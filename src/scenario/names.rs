@@ -1,6 +1,6 @@
 //! Names that authors give: they stand in paths and targets, so they are plain words.
 
-use super::diagnostic::Diagnostic;
+use super::diagnostic::{Diagnostic, Spot};
 use super::reader::{Reader, shown};
 use super::tree::Entry;
 
@@ -22,20 +22,16 @@ const RESERVED: &[&str] = &[
 const LETTERS_MAX: usize = 64;
 
 /// Checks the name of a producer, consumer or fault: letters of any script, digits, `-` and `_`.
-pub(super) fn check(reader: &mut Reader, kind: &str, name: &str, entry: &Entry) {
+pub(super) fn check(reader: &mut Reader, kind: &str, name: &str, spot: Spot) {
     let plain = |c: char| c.is_alphanumeric() || c == '-' || c == '_';
     let letters = name.chars().count();
     if letters == 0 || letters > LETTERS_MAX || !name.chars().all(plain) {
         let message = format!("`{}` is no name for a {kind}", shown(name));
         let label = format!("expected up to {LETTERS_MAX} letters, digits, `-` or `_`");
-        reader.report(Diagnostic::at(entry.key, message, label));
+        reader.report(Diagnostic::at(spot, message, label));
     } else if kind != "fault" && is_reserved(reader, name) {
         let message = format!("`{name}` is no name for a {kind}");
-        reader.report(Diagnostic::at(
-            entry.key,
-            message,
-            "it means something else in targets and expectations",
-        ));
+        reader.report(Diagnostic::at(spot, message, "it means something else in targets and expectations"));
     }
 }
 

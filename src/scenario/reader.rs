@@ -31,6 +31,9 @@ pub(super) enum Extent {
     Part,
 }
 
+/// Tables inside named tables: beside keys that stand directly in `[producer]`, they are no names.
+const PARTS: &[&str] = &["config", "if_fails", "when"];
+
 impl Reader {
     /// Reports a mistake that is one wherever the rest of the file stands.
     pub(super) fn report(&mut self, diagnostic: Diagnostic) {
@@ -59,7 +62,9 @@ impl Reader {
                 let diagnostic =
                     Diagnostic::at(entry.key, format!("{owner} has no key `{shown}`"), "unknown key");
                 let known = keys.iter().flat_map(|keys| keys.built()).chain(more.iter().copied());
-                suggest(diagnostic, name, known)
+                let known: Vec<&str> = known.collect();
+                let near = nearest(name, known.iter().copied()).or_else(|| same_stem(name, &known));
+                suggest(diagnostic, near.unwrap_or(name), near)
             });
         }
     }
@@ -77,8 +82,22 @@ impl Reader {
     /// The tables under this key by their names: `[producer.NAME]`.
     pub(super) fn named<'t>(&mut self, table: &'t Table, key: &str) -> Vec<(&'t str, &'t Entry, &'t Table)> {
         let Some(all) = self.table(table, key) else { return Vec::new() };
+        // Languages are known names, and hold nothing but texts.
+        let is_bare =
+            |entry: &Entry| key != "text" && !matches!(entry.node, Node::Table(_) | Node::Bool(false));
+        let mut bare = all.in_order().into_iter().filter(|(_, entry)| is_bare(entry));
+        if let Some((name, entry)) = bare.next() {
+            let message = format!("`[{key}]` needs a name of its own");
+            let label = format!("`{}` would be the name", shown(name));
+            let help = format!("write `[{key}.NAME]`");
+            self.report(Diagnostic::at(entry.key, message, label).help(help));
+        }
+        let has_bare = all.entries.values().any(is_bare);
         let mut found = Vec::new();
         for (name, entry) in &all.entries {
+            if has_bare && (is_bare(entry) || PARTS.contains(&name.as_str())) {
+                continue;
+            }
             match &entry.node {
                 Node::Table(inner) => found.push((name.as_str(), entry, inner)),
                 Node::Bool(false) => {
@@ -206,6 +225,13 @@ impl Reader {
         let message = format!("`{}` has no `{key}`", shown(name));
         self.report_relation(Diagnostic::at(owner.key, message, format!("`{key}` is missing")));
     }
+}
+
+/// The only known name that begins as this one does: `retries` for `retry`.
+fn same_stem<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
+    let stem = name.get(..4.max(name.len().saturating_sub(2)))?;
+    let mut all = known.iter().copied().filter(|known| known.starts_with(stem));
+    all.next().filter(|_| all.next().is_none())
 }
 
 /// Names the nearest of the known names.

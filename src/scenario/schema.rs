@@ -11,7 +11,7 @@ use crate::broker::{EntityKind, FAMILIES, Family, Field, Kind, Scope, Setting, S
 
 use super::keys::{DESCRIPTIONS, ENTITY, FILE, Key, Keys, MOMENTS, State};
 use super::measure::MEASURES;
-use super::shape::{Form, Shape};
+use super::shape::Shape;
 
 /// Properties by their names.
 type Properties = BTreeMap<String, Value>;
@@ -24,11 +24,6 @@ pub fn text() -> String {
 /// The schema of scenario files, of every family.
 pub fn schema() -> Value {
     let mut definitions = Map::new();
-    for form in Form::ALL {
-        let description = form.examples();
-        let one = json!({ "type": "string", "pattern": form.pattern(), "description": description });
-        definitions.insert(form_name(*form), one);
-    }
     let files: Vec<Value> =
         FAMILIES.iter().map(|family| Writer { family: *family }.file(Extent::File)).collect();
     for family in FAMILIES {
@@ -121,8 +116,9 @@ impl Writer {
             Shape::Texts | Shape::FormOrTexts(_) => json!({ "anyOf": texts() }),
             Shape::Words(words) => json!({ "enum": words }),
             Shape::Moment => json!({ "enum": MOMENTS.iter().map(|(name, _)| name).collect::<Vec<_>>() }),
-            // Beside a `$ref` draft-07 reads nothing, so that a description needs the `allOf`.
-            Shape::Form(form) => reference(&form_name(form)),
+            Shape::Form(form) => {
+                json!({ "type": "string", "pattern": form.pattern() })
+            }
             Shape::Size => json!({ "anyOf": [{ "type": "integer", "minimum": 0 }, { "type": "string" }] }),
             Shape::Table(keys) => {
                 let named = keys.owner == super::keys::LANGUAGES.owner;
@@ -310,10 +306,8 @@ fn any_of(mut values: Vec<Value>) -> Value {
     if values.len() == 1 { values.remove(0) } else { json!({ "anyOf": values }) }
 }
 
+/// A bare reference: an `allOf` around it, which would let a description stand beside it, sends the language server
+/// taplo into a recursion without end when it completes keys.
 fn reference(name: &str) -> Value {
-    json!({ "allOf": [{ "$ref": format!("#/definitions/{}", name) }] })
-}
-
-fn form_name(form: Form) -> String {
-    format!("{form:?}").to_lowercase()
+    json!({ "$ref": format!("#/definitions/{}", name) })
 }

@@ -181,8 +181,8 @@ impl Step<'_> {
     fn read(&self, reader: &mut Reader, next: usize, acts: &mut Vec<FaultPlan>) -> StepPlan {
         let otherwise: Vec<_> = OTHERWISE.iter().map(|(key, _)| *key).collect();
         reader.check_keys(self.table, &[&STEP, &FAULT, &VERBS], &otherwise);
-        if self.table.get("name").is_some() && reader.text(self.table, "name").is_some() {
-            names::check(reader, "step", self.name, self.entry);
+        if let (Some(written), Some(_)) = (self.table.get("name"), reader.text(self.table, "name")) {
+            names::check(reader, "step", self.name, written.at);
         }
         for (key, help) in OTHERWISE {
             if let Some(entry) = self.table.get(key) {

@@ -122,6 +122,13 @@ pub fn read(source: &Source, index: usize) -> (Table, Vec<Diagnostic>) {
             Diagnostic::at(spot, format!("not TOML: {}", visible(error.message())), "")
         })
         .collect();
+    // What follows from the first mistake in a line says nothing new.
+    let line = |one: &Diagnostic| {
+        let at = one.labels.first().map_or(0, |(spot, _)| spot.start);
+        source.text.get(..at).unwrap_or(&source.text).matches('\n').count()
+    };
+    diagnostics.sort_by_key(|one| one.labels.first().map(|(spot, _)| *spot));
+    diagnostics.dedup_by_key(|one| line(one));
     let table = convert_table(table.get_ref(), index);
     hidden_in_table(&table, &mut diagnostics);
     (table, diagnostics)

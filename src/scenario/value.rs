@@ -174,6 +174,18 @@ pub(super) fn share(text: &str) -> Result<u32, String> {
     Ok(millionths as u32)
 }
 
+/// The same of a value; a number without a unit is led to its text.
+pub(super) fn share_of(node: &Node) -> Result<u32, String> {
+    let led = |percent: String| Err(format!("a share is a string with its unit: `\"{percent}%\"`"));
+    match node {
+        Node::Text(text) => share(text),
+        Node::Float(part) if *part > 0.0 && *part < 1.0 => led(((part * 1e6).round() / 1e4).to_string()),
+        Node::Float(percent) if (1.0..=100.0).contains(percent) => led(percent.to_string()),
+        Node::Int(percent) if (1..=100).contains(percent) => led(percent.to_string()),
+        _ => share(""),
+    }
+}
+
 /// `2.0`, `3.7.1`.
 pub(super) fn version(text: &str) -> Result<Version, String> {
     let expected = || "expected a release such as `\"2.0\"` or `\"3.7.1\"`".to_owned();

@@ -10,7 +10,7 @@ use super::exact::{self, Nameless};
 use super::keys::IF_FAILS;
 use super::reader::{Reader, shown, suggest};
 use super::tree::{Node, Table};
-use super::value;
+use super::{copies, value};
 
 /// Threads of one instance at most.
 const WORKERS_MAX: i64 = 1_000;
@@ -27,14 +27,12 @@ pub(super) fn read(
     sent_on: &[String],
 ) {
     consumer.idempotency = idempotency(reader, table);
+    needs_keys(reader, table, plan, consumer);
     consumer.id = id(reader, table, consumer.idempotency);
     consumer.workers = reader.int(table, "workers", 1, WORKERS_MAX).map(|count| count as u16);
     consumer.order = order(reader, table);
     consumer.poison = poison(reader, table, plan, consumer, sent_on);
-    let share = reader.parsed(table, "fails", |node| match node {
-        Node::Text(text) => value::share(text),
-        _ => value::share(""),
-    });
+    let share = reader.parsed(table, "fails", value::share_of);
     consumer.fails_ppm = share.unwrap_or(0);
     if let Some(if_fails) = if_fails(reader, table, plan) {
         consumer.if_fails = if_fails;
@@ -54,6 +52,24 @@ fn idempotency(reader: &mut Reader, table: &Table) -> Idempotency {
         ("select_then_insert", Idempotency::SelectThenInsert),
     ];
     reader.word(table, "idempotency", WORDS).unwrap_or(Idempotency::None)
+}
+
+/// Rows by key need messages with keys: without one each message has a row of its own, or no version.
+fn needs_keys(reader: &mut Reader, table: &Table, plan: &Plan, consumer: &ConsumerPlan) {
+    let by_key = matches!(
+        consumer.idempotency,
+        Idempotency::SetByKey | Idempotency::Version | Idempotency::StatusMachine
+    );
+    let (true, Some(entry)) = (by_key, table.get("idempotency")) else { return };
+    let mut senders =
+        plan.producers.iter().filter(|one| reader.family.routes(plan, one, consumer)).peekable();
+    let Some(first) = senders.peek().map(|one| shown(&one.name)) else { return };
+    if senders.all(|one| one.keys.is_none() && one.exact.iter().all(|message| message.key.is_none())) {
+        let message = "this `idempotency` goes by the messages' keys";
+        let label = "no message that comes here has one: each would be a row of its own";
+        let help = format!("add `keys = 100` to `[producer.{first}]`, or use `unique_key`, which needs none");
+        reader.report_relation(Diagnostic::at(entry.at, message, label).help(help));
+    }
 }
 
 fn id(reader: &mut Reader, table: &Table, idempotency: Idempotency) -> IdOf {
@@ -198,7 +214,8 @@ fn if_fails(reader: &mut Reader, table: &Table, plan: &Plan) -> Option<IfFails> 
     {
         let message = format!("`{}` leads nowhere", shown(to));
         let known = plan.entities.iter().map(|entity| entity.name.as_str());
-        reader.report_relation(suggest(Diagnostic::at(entry.at, message, why), to, known));
+        let diagnostic = suggest(Diagnostic::at(entry.at, message, why), to, known);
+        reader.report_relation(copies::meant(plan, to, diagnostic));
     }
     let retries = reader.int(inner, "retries", 0, RETRIES_MAX).unwrap_or(0) as u32;
     let every = reader.duration(inner, "every");

@@ -105,7 +105,7 @@ pub(super) fn services(reader: &mut Reader, file: &Table) -> Vec<ServicePlan> {
 }
 
 fn service(reader: &mut Reader, name: &str, entry: &Entry, table: &Table) -> ServicePlan {
-    names::check(reader, "service", name, entry);
+    names::check(reader, "service", name, entry.key);
     reader.check_keys(table, &[&SERVICE], &[]);
     let breaks = reader.parsed(table, "breaks", |node| match node {
         Node::Bool(true) => Ok(Some(None)),

@@ -424,6 +424,36 @@ pub fn check_state(plan: &Plan, path: &str) -> Result<(), String> {
     }
 }
 
+/// What these states can be: a broker, brokers in the order of their numbers, a truth value, a number.
+pub fn check_state_value(plan: &Plan, path: &str, value: Option<&Value>) -> Result<(), String> {
+    let brokers: Vec<String> =
+        (1..=count(plan, "brokers")).map(|number| format!("broker-{number}")).collect();
+    let text = match value {
+        Some(Value::Text(text)) => Some(text.as_str()),
+        _ => None,
+    };
+    let (is_possible, expected) = match path.rsplit('.').next() {
+        Some("leader") => {
+            let is_one = text.is_some_and(|text| text == "none" || brokers.iter().any(|one| one == text));
+            (is_one, format!("expected a broker of `broker-1` to `broker-{}`, or `none`", brokers.len()))
+        }
+        Some("isr") => {
+            let mut left = brokers.iter();
+            // Each is found behind the one before it.
+            let mut is_next = |name: &str| left.any(|one| one == name);
+            let is_list = text.is_some_and(|text| text.is_empty() || text.split(", ").all(&mut is_next));
+            let expected = "expected brokers in the order of their numbers, such as `broker-1, broker-2`";
+            (is_list, expected.to_owned())
+        }
+        Some("up") => {
+            let is_truth = matches!(value, Some(Value::Bool(_))) || matches!(text, Some("true" | "false"));
+            (is_truth, "expected `true` or `false`".to_owned())
+        }
+        _ => (matches!(value, None | Some(Value::Int(_))), "expected a number or a comparison".to_owned()),
+    };
+    if is_possible { Ok(()) } else { Err(expected) }
+}
+
 /// Whether the name is that of one client or service, or of one of several instances: `billing/2`.
 fn is_one_process(plan: &Plan, owner: &str) -> bool {
     let clients = plan.producers.iter().map(|one| (&one.name, one.instances));

@@ -76,6 +76,9 @@ impl Family for Kafka {
     fn check_state(&self, plan: &Plan, path: &str) -> Result<(), String> {
         describe::check_state(plan, path)
     }
+    fn check_state_value(&self, plan: &Plan, path: &str, value: Option<&Value>) -> Result<(), String> {
+        describe::check_state_value(plan, path, value)
+    }
     fn subscribes_later(&self, plan: &Plan, consumer: &ConsumerPlan) -> bool {
         establish::subscribes_later(plan, consumer)
     }

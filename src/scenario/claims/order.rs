@@ -39,7 +39,10 @@ pub(super) fn test(plan: &Plan, node: &Node) -> Result<Test, String> {
     let text = match node {
         Node::Int(number) => number.to_string(),
         Node::Text(text) => text.clone(),
-        node => return Err(format!("expected a list such as `6..=10 3R`, found {}", node.what())),
+        node => {
+            let what = node.what();
+            return Err(format!("expected a string such as `\"6..=10 3R\"`, found {what}"));
+        }
     };
     let mut line = Line::default();
     let words = text.split([' ', ',', '\t', '\n']).filter(|word| !word.is_empty() && *word != "nothing");
@@ -75,8 +78,18 @@ fn run(plan: &Plan, word: &str) -> Result<(u16, u32, u32, bool), String> {
         (Err(_), Some(plain)) => {
             message(plan, plain).map(|(producer, number)| (producer, number, number, true))
         }
-        (Err(why), None) => Err(why),
+        (Err(why), None) => Err(range_meant(word).unwrap_or(why)),
     }
+}
+
+/// What to write instead of `1..10` and `1-10`.
+fn range_meant(word: &str) -> Option<String> {
+    let (first, last) = word.split_once("..").or_else(|| word.rsplit_once('-'))?;
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let number = first.rsplit_once('#').map_or(first, |(_, number)| number);
+    let plain = last.strip_suffix('R').unwrap_or(last);
+    (is_number(number) && is_number(plain))
+        .then(|| format!("messages that follow one another are written `{first}..={last}`"))
 }
 
 fn message(plan: &Plan, word: &str) -> Result<(u16, u32), String> {

@@ -193,22 +193,37 @@ impl Consumer {
         shared: &mut Shared,
         ctx: &mut KafkaCtx<'_>,
     ) {
-        let mut is_processed = matches!(input, Input::Timer(Timer::Processed(_)));
-        let input = if self.sending_on.is_some() {
-            match self.take_for_sending_on(input, shared, ctx) {
-                Some(input) => input,
-                None => return self.go_on(true, shared, ctx),
-            }
-        } else {
-            input
-        };
-        if self.service.is_some() {
-            match self.service_said(&input, shared, ctx) {
-                Some(true) => return ctx.exit(),
-                Some(false) => is_processed = true,
-                None => {}
-            }
+        if self.sending_on.is_some() || self.service.is_some() {
+            return self.on_beside(input, shared, ctx);
         }
+        let is_processed = matches!(input, Input::Timer(Timer::Processed(_)));
+        self.act(input, is_processed, shared, ctx);
+    }
+
+    /// The input of a consumer that also talks to others than the brokers it reads from.
+    #[cold]
+    #[inline(never)]
+    fn on_beside(&mut self, input: Input<Packet, Timer>, shared: &mut Shared, ctx: &mut KafkaCtx<'_>) {
+        let mut is_processed = matches!(input, Input::Timer(Timer::Processed(_)));
+        let Some(input) = self.take_for_sending_on(input, shared, ctx) else {
+            return self.go_on(true, shared, ctx);
+        };
+        match self.service_said(&input, shared, ctx) {
+            Some(true) => return ctx.exit(),
+            Some(false) => is_processed = true,
+            None => {}
+        }
+        self.act(input, is_processed, shared, ctx);
+    }
+
+    #[inline]
+    fn act(
+        &mut self,
+        input: Input<Packet, Timer>,
+        is_processed: bool,
+        shared: &mut Shared,
+        ctx: &mut KafkaCtx<'_>,
+    ) {
         match input {
             Input::Packet(conn, Packet::FetchResponse(response)) => self.fetched(conn, response, shared),
             Input::Timer(Timer::Processed(thread)) => {
