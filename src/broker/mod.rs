@@ -8,6 +8,9 @@ use crate::sim::Time;
 
 mod host;
 pub mod kafka;
+pub mod picture;
+
+use picture::{Gauge, LinkPicture, NodePicture, PlacePicture, Section};
 
 /// Every family that can be named in a scenario.
 pub static FAMILIES: &[&dyn Family] = &[&kafka::Kafka];
@@ -339,6 +342,41 @@ pub trait World: Send {
 
     /// The name of a place.
     fn place_name(&self, place: PlaceId) -> String;
+
+    /// Every node, in the order of their numbers, as much of it as fits into a box.
+    fn nodes(&self) -> Vec<NodePicture> {
+        Vec::new()
+    }
+
+    /// All state of a node, by heading.
+    fn inspect(&self, _node: NodeId) -> Vec<Section> {
+        Vec::new()
+    }
+
+    /// What joins nodes, and what is under way.
+    fn links(&self) -> Vec<LinkPicture> {
+        Vec::new()
+    }
+
+    /// The places that exist and hold messages, in the family's order; its own bookkeeping last.
+    fn places(&self) -> Vec<PlaceId> {
+        Vec::new()
+    }
+
+    /// A place with every copy of it; none: there is no such place.
+    fn place(&self, _place: PlaceId) -> Option<PlacePicture> {
+        None
+    }
+
+    /// What a copy of a place holds between two offsets, one for each offset; none: nothing that is a message.
+    fn cells(&self, _place: PlaceId, _node: NodeId, _from: u64, _to: u64) -> Vec<Option<MessageId>> {
+        Vec::new()
+    }
+
+    /// Values that charts follow, always the same ones in the same order; a handful, however large the cluster.
+    fn gauges(&self) -> Vec<Gauge> {
+        Vec::new()
+    }
 
     /// Broken promises of the model itself, in words: two leaders in an epoch, a high watermark above its rule.
     fn broken_invariants(&self) -> Vec<String>;

@@ -14,6 +14,8 @@ mod pool;
 pub mod record;
 pub mod replay;
 pub mod run;
+pub mod series;
+pub mod study;
 
 /// Where plans come from: a scenario, which alone can apply variants and `--set` lines.
 pub trait Source: Send + Sync {
