@@ -19,12 +19,14 @@ mod latency;
 mod layout;
 pub mod measure;
 mod message;
+mod standing;
 pub mod trace;
 mod verdict;
 
 use availability::Availability;
 pub use fate::{Answer, Evidence, Fate, Removal, Tally};
 pub use latency::Latency;
+pub use standing::Standing;
 pub use layout::{Layout, NONE};
 use message::{Message, Reception};
 pub use verdict::{Backlog, Counts, End, ProducerVerdict, Store, SubscriptionVerdict, Verdict};
