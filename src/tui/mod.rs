@@ -14,6 +14,7 @@
 
 pub mod action;
 pub mod glyph;
+pub mod keymap;
 pub mod look;
 pub mod out;
 pub mod scene;
