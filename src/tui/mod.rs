@@ -18,6 +18,7 @@ pub mod keymap;
 pub mod look;
 pub mod out;
 pub mod scene;
+pub mod svg;
 pub mod theme;
 pub mod view;
 pub mod words;
