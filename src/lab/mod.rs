@@ -4,12 +4,14 @@ use crate::broker::Family;
 use crate::scenario::plan::Plan;
 
 pub mod check;
+mod course;
 pub mod explain;
 #[cfg(test)]
 pub(crate) mod fake;
 pub(crate) mod gaps;
 pub mod list;
 pub mod matrix;
+pub mod notable;
 mod pool;
 pub mod record;
 pub mod replay;
