@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{About, Source};
 use crate::broker::{
-    Case, Chain, Details, EntityKind, Family, Field, Finding, Firing, Link, Names, NodeRole,
-    Progress, Remedy, Setting, World,
+    Case, Chain, Details, EntityKind, Family, Field, Finding, Firing, Link, Names, NodeRole, Progress,
+    Remedy, Setting, World,
 };
 use crate::fact::{Fact, FamilyFact, MessageId, NodeId, Observation, PlaceId, ProducerId, SubscriptionId};
 use crate::scenario::expect::{Comparison, Expectation, Operand, OverSeeds, Quantity, Test};

@@ -5,6 +5,7 @@ use crate::scenario::plan::Plan;
 
 pub mod check;
 mod course;
+pub mod deed;
 pub mod explain;
 #[cfg(test)]
 pub(crate) mod fake;
@@ -17,6 +18,8 @@ pub mod record;
 pub mod replay;
 pub mod run;
 pub mod series;
+pub mod session;
+pub mod source;
 pub mod study;
 
 /// Where plans come from: a scenario, which alone can apply variants and `--set` lines.

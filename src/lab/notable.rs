@@ -128,9 +128,16 @@ impl Index {
     }
 
     /// Whether a message that was sent later in the same order had its first effect before this instant.
-    fn is_reordered(&mut self, at: Time, message: u32, subscription: SubscriptionId, ledger: &Ledger) -> bool {
+    fn is_reordered(
+        &mut self,
+        at: Time,
+        message: u32,
+        subscription: SubscriptionId,
+        ledger: &Ledger,
+    ) -> bool {
         let Some((instance, key)) = ledger.lane(crate::fact::MessageId(message)) else { return false };
-        let lane = self.lanes.entry((subscription, instance, key)).or_insert(Lane { before: 0, latest: 0, at });
+        let lane =
+            self.lanes.entry((subscription, instance, key)).or_insert(Lane { before: 0, latest: 0, at });
         if lane.at < at {
             (lane.before, lane.at) = (lane.latest, at);
         }

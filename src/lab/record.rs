@@ -203,8 +203,7 @@ impl Recording {
                 let Course { bound, checked, judged, .. } = &self.course;
                 let end = Finish { bound: bound.as_ref(), checked, judged };
                 let Instant { world, ledger } = &self.head;
-                self.outcome =
-                    Some(run::conclude(&self.plan, self.seed, world.as_ref(), ledger, end, &[]));
+                self.outcome = Some(run::conclude(&self.plan, self.seed, world.as_ref(), ledger, end, &[]));
             }
         }
         self.outcome.is_none()

@@ -121,8 +121,7 @@ impl Meter {
     /// Counts an observation that the ledger does not know yet.
     pub(super) fn fold(&mut self, observation: &Observation, ledger: &Ledger) {
         let Some(sample) = self.series.samples.last_mut() else { return };
-        let since_due =
-            |message| observation.at.since(ledger.due_at(message).unwrap_or(observation.at));
+        let since_due = |message| observation.at.since(ledger.due_at(message).unwrap_or(observation.at));
         match observation.fact {
             Fact::Due { .. } => sample.due += 1,
             Fact::Failed { .. } => sample.failed += 1,
