@@ -89,12 +89,11 @@ impl Course {
         match progress {
             Progress::Ended => self.is_over = true,
             Progress::Bound(bound) => self.stop(bound.to_owned()),
-            Progress::Asked => {}
             Progress::Reached if world.now() < self.until => {}
             Progress::Pause | Progress::Reached if world.events() >= self.events_max => {
                 self.stop(format!("{} events", self.events_max));
             }
-            Progress::Pause => {}
+            Progress::Pause | Progress::Asked => {}
             Progress::Reached => {
                 let is_done = match self.goal {
                     Goal::Quiet => world.is_quiet(),

@@ -149,7 +149,7 @@ impl Index {
         let count = self.counts[notable.kind as usize];
         self.counts[notable.kind as usize] += 1;
         if let Some(worth) = notable.kind.worth()
-            && count % self.strides[worth as usize].max(1) != 0
+            && !count.is_multiple_of(self.strides[worth as usize].max(1))
         {
             return;
         }

@@ -147,6 +147,7 @@ impl<'a> Run<'a> {
 }
 
 /// How a run came to its end.
+#[derive(Clone, Copy)]
 pub(super) struct Finish<'a> {
     /// See [`Ended::bound`].
     pub(super) bound: Option<&'a String>,

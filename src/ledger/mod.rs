@@ -270,11 +270,6 @@ impl Ledger {
         self.subscriptions.get(subscription.0 as usize)?.receptions.get(id.0 as usize)?.delay()
     }
 
-    /// When a message's send was due.
-    pub fn due_at(&self, id: MessageId) -> Option<Time> {
-        self.messages.get(id.0 as usize).map(|message| message.due)
-    }
-
     /// When a message was first confirmed; none: it was not, so far.
     pub fn confirmed_at(&self, id: MessageId) -> Option<Time> {
         let confirmed = self.messages.get(id.0 as usize)?.confirmed;

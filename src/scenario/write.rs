@@ -1,5 +1,7 @@
 //! Scenarios as text: values as people write them, and tables as TOML that reads back as what it was.
 
+use std::fmt::Write as _;
+
 use crate::scenario::plan::{Rate, Value};
 use crate::sim::{Dist, Span};
 
@@ -13,7 +15,9 @@ pub fn text(text: &str) -> String {
             '\n' => quoted.push_str("\\n"),
             '\r' => quoted.push_str("\\r"),
             '\t' => quoted.push_str("\\t"),
-            c if c.is_control() => quoted.push_str(&format!("\\u{:04X}", u32::from(c))),
+            c if c.is_control() => {
+                let _ = write!(quoted, "\\u{:04X}", u32::from(c));
+            }
             c => quoted.push(c),
         }
     }
@@ -83,7 +87,7 @@ pub fn rate(rate: Rate) -> String {
 fn per_second(gap: Span) -> String {
     let exact = 1e9 / gap.0.max(1) as f64;
     let is_right = |text: &String| {
-        text.parse::<f64>().is_ok_and(|number| number > 0.0 && (1e9 / number).round() == gap.0 as f64)
+        text.parse::<f64>().is_ok_and(|number| number > 0.0 && (1e9 / number).round() as u64 == gap.0)
     };
     let rounded = (0..16).map(|digits: usize| format!("{exact:.digits$}"));
     format!("{}/s", rounded.into_iter().find(is_right).unwrap_or_else(|| exact.to_string()))
