@@ -263,7 +263,8 @@ pub(super) fn branches(app: &mut App) {
         let variant = branch.variant.clone().unwrap_or_default();
         rows.push(Row {
             label: format!("{}{name}", "  ".repeat(depth)),
-            value: look.with("menu.branch", &[("at", &branch.at), ("variant", &variant), ("seed", &branch.seed)]),
+            value: look
+                .with("menu.branch", &[("at", &branch.at), ("variant", &variant), ("seed", &branch.seed)]),
             note: branch.lines.last().cloned().unwrap_or_default(),
             reason: None,
             choice: Choice::Branch(id),

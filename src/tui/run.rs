@@ -10,7 +10,8 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
 use crossterm::event::{
-    self, DisableMouseCapture, EnableMouseCapture, Event, KeyEventKind, MouseButton, MouseEvent, MouseEventKind,
+    self, DisableMouseCapture, EnableMouseCapture, Event, KeyEventKind, MouseButton, MouseEvent,
+    MouseEventKind,
 };
 use crossterm::execute;
 use ratatui::DefaultTerminal;
@@ -135,7 +136,8 @@ impl Program<'_> {
             Errand::Mouse(true) => execute!(io::stdout(), EnableMouseCapture)?,
             Errand::Mouse(false) => execute!(io::stdout(), DisableMouseCapture)?,
             Errand::Write { path, text } => {
-                let result = write(&path, &text).map_err(|why| super::words::unwritten(app.look.words, &path, &why));
+                let result =
+                    write(&path, &text).map_err(|why| super::words::unwritten(app.look.words, &path, &why));
                 app.written(&path, result);
             }
         }

@@ -46,9 +46,8 @@ impl Panes {
     pub fn of(area: Rect, view: View) -> Self {
         let class = SizeClass::of(area);
         let strip = if class == SizeClass::Narrow { 2 } else { 4 };
-        let rows = [1, 1, 0, strip, 1].map(|rows| {
-            if rows == 0 { Constraint::Min(0) } else { Constraint::Length(rows) }
-        });
+        let rows = [1, 1, 0, strip, 1]
+            .map(|rows| if rows == 0 { Constraint::Min(0) } else { Constraint::Length(rows) });
         let [header, tabs, middle, timeline, footer] = Layout::vertical(rows).areas(area);
         let has_beside = class == SizeClass::Wide && view != View::Events;
         let beside = if has_beside { BESIDE } else { 0 };

@@ -149,11 +149,12 @@ impl Stage {
         let recording = self.recording();
         let branch = self.session.current();
         let known = self.known();
-        let journey = self.journey.as_ref().filter(|(of, message, _)| {
-            *of == branch && Some(*message) == self.pick.message
-        });
+        let journey = self
+            .journey
+            .as_ref()
+            .filter(|(of, message, _)| *of == branch && Some(*message) == self.pick.message);
         let scene = Scene {
-            source: self.session.source(),
+            source: self.session.source().as_ref(),
             family: self.session.source().family(),
             plan: recording.plan(),
             seed: recording.seed(),
@@ -188,7 +189,7 @@ impl Stage {
             self.marks = self.collect_marks();
             self.marks_of = Some(of);
         }
-        self.deeds = self.session.deeds();
+        self.deeds = self.collect_deeds();
         let nodes = self.recording().cursor().world.nodes();
         if nodes.iter().all(|node| node.node != self.pick.node) {
             self.pick.node = nodes.first().map_or(self.pick.node, |node| node.node);
@@ -400,6 +401,18 @@ impl Stage {
         self.with_scene(look, |scene| scene.standing(message, self.pick.subscription))
     }
 
+    /// What was done on the way to this branch, oldest first.
+    fn collect_deeds(&self) -> Vec<String> {
+        let mut deeds = Vec::new();
+        let mut branch = self.session.branch(self.session.current());
+        while let Some(parent) = branch.parent {
+            deeds.push(branch.words.clone());
+            branch = self.session.branch(parent);
+        }
+        deeds.reverse();
+        deeds
+    }
+
     fn collect_marks(&self) -> Vec<TimeMark> {
         let mut marks = Vec::new();
         for notable in self.recording().notable() {
@@ -428,7 +441,13 @@ impl Stage {
             });
         }
         for &at in &self.bookmarks {
-            marks.push(TimeMark { at, landmark: Landmark::Bookmark, is_end: false, node: None, message: None });
+            marks.push(TimeMark {
+                at,
+                landmark: Landmark::Bookmark,
+                is_end: false,
+                node: None,
+                message: None,
+            });
         }
         marks.sort_by_key(|mark| (mark.at, mark.landmark, mark.message));
         marks

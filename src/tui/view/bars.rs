@@ -45,7 +45,10 @@ fn clock(app: &App, scene: &Scene<'_>) -> String {
     let glyph = if stage.play.is_playing { look.glyphs.play } else { look.glyphs.pause };
     let speed = Span(stage.play.speed());
     let key = if look.class == SizeClass::Narrow { "header.clock_short" } else { "header.clock" };
-    look.with(key, &[("glyph", &glyph), ("speed", &speed), ("now", &scene.now()), ("events", &scene.events())])
+    look.with(
+        key,
+        &[("glyph", &glyph), ("speed", &speed), ("now", &scene.now()), ("events", &scene.events())],
+    )
 }
 
 /// The views' names with their digits; the one that is shown stands out.

@@ -54,8 +54,7 @@ struct Line {
 fn lines(app: &App, context: Context, look: &Look) -> Vec<Line> {
     let mut lines = Vec::new();
     for group in Group::ALL {
-        let is_here =
-            |one: &&Binding| one.group == group && one.contexts.contains(&context);
+        let is_here = |one: &&Binding| one.group == group && one.contexts.contains(&context);
         let bindings: Vec<_> = BINDINGS.iter().filter(is_here).collect();
         if bindings.is_empty() {
             continue;

@@ -27,11 +27,8 @@ pub fn draw(menu: &Menu, look: &Look, area: Rect, out: &mut Out) {
         out.buffer.set_style(under, look.style(Role::Selected));
     }
     let note_rows = 2;
-    let list = Rect {
-        y: inside.y + typed,
-        height: inside.height.saturating_sub(typed + note_rows),
-        ..inside
-    };
+    let list =
+        Rect { y: inside.y + typed, height: inside.height.saturating_sub(typed + note_rows), ..inside };
     rows(menu, look, list, out);
     let note = Rect { y: list.y + list.height, height: note_rows.min(inside.height), ..inside };
     if let Some(row) = menu.row() {
@@ -52,7 +49,8 @@ fn rows(menu: &Menu, look: &Look, area: Rect, out: &mut Out) {
     let count = menu.shown().count();
     let labels = menu.shown().map(|row| width(&row.label)).max().unwrap_or(0).min(area.width * 2 / 3);
     let first = first_row(menu.selected(), count, usize::from(area.height));
-    for (row, (at, entry)) in menu.shown().enumerate().skip(first).take(usize::from(area.height)).enumerate() {
+    for (row, (at, entry)) in menu.shown().enumerate().skip(first).take(usize::from(area.height)).enumerate()
+    {
         let line = Rect { y: area.y + row as u16, height: 1, ..area };
         let is_selected = at == menu.selected();
         let role = match (is_selected, entry.reason.is_some()) {

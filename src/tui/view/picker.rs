@@ -47,7 +47,8 @@ fn list(picker: &Picker, look: &Look, area: Rect, out: &mut Out) {
     for (row, (at, entry)) in picker.shown().enumerate().skip(first).take(rows).enumerate() {
         let is_selected = at == picker.selected();
         let line = Rect { y: inside.y + row as u16, height: 1, ..inside };
-        let (name, title) = if is_selected { (Role::Selected, Role::Selected) } else { (Role::Text, Role::Dim) };
+        let (name, title) =
+            if is_selected { (Role::Selected, Role::Selected) } else { (Role::Text, Role::Dim) };
         out.fill(line, look.style(name));
         if is_selected {
             out.glyph(line, 0, 0, look.glyphs.pointer, look.style(name));

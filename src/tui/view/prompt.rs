@@ -10,7 +10,14 @@ use crate::tui::screen::centred;
 use crate::tui::theme::Role;
 
 /// Draws it in the middle of the screen.
-pub fn draw(question: &Question, input: &Input, mistake: Option<&str>, look: &Look, area: Rect, out: &mut Out) {
+pub fn draw(
+    question: &Question,
+    input: &Input,
+    mistake: Option<&str>,
+    look: &Look,
+    area: Rect,
+    out: &mut Out,
+) {
     let window = centred(area, 66, 6);
     out.claim(window);
     out.fill(window, look.style(Role::Text));
