@@ -124,7 +124,7 @@ mod tests {
             "error: there is no scenario kafka/aks-one; did you mean kafka/acks-one?"
         );
         assert!(message("no/such.toml").starts_with("error: cannot read no/such.toml: "));
-        assert!(names("src").unwrap_err().to_string().contains("no scenario"));
+        assert!(names("src/sim").unwrap_err().to_string().contains("no scenario"));
         assert_eq!(names("scenarios").unwrap()[0], "scenarios/kafka/acks-all.toml");
     }
 }
