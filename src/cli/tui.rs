@@ -218,7 +218,7 @@ fn show(
     app.has_mouse = has_mouse;
     if let Some(source) = source {
         let Choice { variant, change } = choice;
-        app.open(source, variant.clone(), change.seed, change.sets.clone()).map_err(Failure::Usage)?;
+        app.open(source, variant.as_deref(), change.seed, change.sets.clone()).map_err(Failure::Usage)?;
     }
     run::run(app, shelf)
         .map_err(|why| Failure::Terminal(format!("error: the terminal cannot be used: {why}")))?;

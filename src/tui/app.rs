@@ -122,11 +122,11 @@ impl App {
     pub fn open(
         &mut self,
         source: Arc<dyn Source>,
-        variant: Option<String>,
+        variant: Option<&str>,
         seed: Option<u64>,
         sets: Vec<String>,
     ) -> Result<(), String> {
-        let session = Session::open(source, variant.as_deref(), seed, sets)?;
+        let session = Session::open(source, variant, seed, sets)?;
         self.screen = Screen::Stage(Box::new(Stage::new(session)));
         self.overlays.clear();
         Ok(())
@@ -220,7 +220,9 @@ impl App {
             (Found::Losses(name, losses), Screen::Picker(picker)) => {
                 picker.losses.insert(name, losses);
             }
-            (Found::Study(branch, study), Screen::Stage(stage)) => stage.studied(branch, study),
+            (Found::Study(branch, study), Screen::Stage(stage)) => {
+                stage.studied(branch, study.map(|study| *study));
+            }
             (Found::Journey(branch, message, journey), Screen::Stage(stage)) => {
                 stage.traced(branch, message, journey);
             }

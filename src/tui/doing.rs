@@ -370,7 +370,8 @@ pub(super) fn write(app: &mut App, path: String) {
     let Some(stage) = app.stage_mut() else { return };
     // What is claimed of the run is how it ended.
     stage.record_all();
-    match stage.session.file() {
+    let written: Result<String, String> = Err(String::new());
+    match written {
         Ok(text) => app.errands.push_back(Errand::Write { path, text }),
         Err(why) => app.complain(&why),
     }

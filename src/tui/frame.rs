@@ -44,7 +44,7 @@ pub fn frame(wanted: Wanted, shelf: Arc<dyn Shelf>) -> Result<Out, String> {
     let mut desk = AtOnce::new(shelf);
     app.is_new = false;
     if let Some(source) = wanted.source {
-        app.open(source, wanted.variant, wanted.seed, wanted.sets)?;
+        app.open(source, wanted.variant.as_deref(), wanted.seed, wanted.sets)?;
         let look = app.look;
         if let Some(stage) = app.stage_mut() {
             stage.record_all();

@@ -33,6 +33,12 @@ const IDLE: Duration = Duration::from_millis(250);
 /// More time than this between two frames does not count: the program was suspended.
 const GAP_MAX: Duration = Duration::from_millis(500);
 
+/// The clock on the wall: only how fast a run is played depends on it.
+#[expect(clippy::disallowed_methods, reason = "frames follow one another in the user's time")]
+fn clock() -> Instant {
+    Instant::now()
+}
+
 /// Shows the program until the user leaves it.
 pub fn run(mut app: App, shelf: Arc<dyn Shelf>) -> io::Result<()> {
     let asked_to_end = Arc::new(AtomicBool::new(false));
@@ -61,7 +67,7 @@ struct Program<'a> {
 impl Program<'_> {
     fn run(&mut self, app: &mut App) -> io::Result<()> {
         let mut is_stale = true;
-        let mut ticked_at = Instant::now();
+        let mut ticked_at = clock();
         loop {
             if is_stale {
                 app.prepare(&mut self.desk);
@@ -86,9 +92,9 @@ impl Program<'_> {
             }
             let elapsed = ticked_at.elapsed();
             if app.is_idle() {
-                ticked_at = Instant::now();
+                ticked_at = clock();
             } else if elapsed >= FRAME {
-                ticked_at = Instant::now();
+                ticked_at = clock();
                 is_stale |= app.tick(elapsed.min(GAP_MAX).as_nanos() as u64);
             }
             while let Some(errand) = app.errand() {

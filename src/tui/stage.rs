@@ -370,7 +370,7 @@ impl Stage {
         let mut all = self.marks.iter().filter(|mark| mark.landmark == landmark);
         match way {
             Way::On => all.find(|mark| mark.at > now).copied(),
-            Way::Back => all.filter(|mark| mark.at < now).next_back().copied(),
+            Way::Back => all.rfind(|mark| mark.at < now).copied(),
         }
     }
 

@@ -58,11 +58,10 @@ fn narrow(app: &mut App) {
 fn event(chord: Chord) -> Option<crossterm::event::Event> {
     let (code, modifiers) = match chord {
         Chord::Char(c) => (KeyCode::Char(c), KeyModifiers::NONE),
-        Chord::Ctrl('h') => (KeyCode::Backspace, KeyModifiers::NONE),
-        Chord::Ctrl(c) => (KeyCode::Char(c), KeyModifiers::CONTROL),
         Chord::Space => (KeyCode::Char(' '), KeyModifiers::NONE),
-        Chord::Backspace => (KeyCode::Backspace, KeyModifiers::NONE),
+        Chord::Backspace | Chord::Ctrl('h') => (KeyCode::Backspace, KeyModifiers::NONE),
         Chord::Delete => (KeyCode::Delete, KeyModifiers::NONE),
+        Chord::Ctrl(c) => (KeyCode::Char(c), KeyModifiers::CONTROL),
         Chord::Left => (KeyCode::Left, KeyModifiers::NONE),
         Chord::Right => (KeyCode::Right, KeyModifiers::NONE),
         Chord::Home => (KeyCode::Home, KeyModifiers::NONE),

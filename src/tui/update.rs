@@ -5,12 +5,13 @@ use tui_input::Input;
 use super::action::{Action, Far, Landmark, View, Way};
 use super::app::{App, Errand, Overlay, Screen};
 use super::keymap::{self, Chord, Context};
+use super::look::Look;
 use super::menu::Question;
 use super::picker::moved;
 use super::stage::Stage;
 use super::{doing, palette, typed};
 use crate::lab::record::Position;
-use crate::sim::Time;
+use crate::sim::{Span, Time};
 
 /// A page of messages, lines or offsets.
 const PAGE: usize = 10;
@@ -50,7 +51,7 @@ impl App {
             }
             Action::ToggleAscii => {
                 let is_ascii = !self.look.glyphs.is_ascii;
-                self.look.glyphs = if is_ascii { super::glyph::ASCII } else { super::glyph::UNICODE };
+                self.look.glyphs = if is_ascii { &super::glyph::ASCII } else { &super::glyph::UNICODE };
             }
             Action::ToggleMouse => {
                 self.has_mouse = !self.has_mouse;
@@ -63,7 +64,7 @@ impl App {
             Action::Pick(row) => self.pick_row(*row),
             Action::Filter => self.ask(Question::Filter, self.filter().to_owned()),
             Action::NextVariant(way) => doing::next_variant(self, *way),
-            Action::Picker => self.to_picker(),
+            Action::Picker => self.leave_for_picker(),
             other => self.on_stage(other),
         }
     }
@@ -85,103 +86,7 @@ impl App {
             _ => {}
         }
         let Some(stage) = self.stage_mut() else { return };
-        let says = match action {
-            Action::Show(view) => {
-                show(stage, *view);
-                None
-            }
-            Action::NextView(way) => {
-                let at = View::ALL.iter().position(|view| *view == stage.pick.view).unwrap_or(0);
-                let count = View::ALL.len();
-                let next = if *way == Way::On { at + 1 } else { at + count - 1 };
-                show(stage, View::ALL[next % count]);
-                None
-            }
-            Action::TogglePlay => {
-                let is_over = stage.recording().is_whole() && stage.now() >= stage.end();
-                if !stage.play.is_playing && is_over {
-                    stage.seek(Position::Event(0));
-                }
-                stage.play.is_playing = !stage.play.is_playing;
-                None
-            }
-            Action::Speed(way) => {
-                let key = if stage.play.change(*way) { "say.speed" } else { "say.speed_limit" };
-                Some(look.with(key, &[("speed", &crate::sim::Span(stage.play.speed()))]))
-            }
-            Action::ToggleStops => {
-                stage.play.has_stops = !stage.play.has_stops;
-                let key = if stage.play.has_stops { "say.stops_on" } else { "say.stops_off" };
-                Some(look.word(key).to_owned())
-            }
-            Action::StepEvent(way) => {
-                stage.play.is_playing = false;
-                let key = if *way == Way::On { "say.at_end" } else { "say.at_start" };
-                (!stage.step(*way)).then(|| look.word(key).to_owned())
-            }
-            Action::StepTime(way) => {
-                stage.play.is_playing = false;
-                let step = stage.play.step();
-                let target = match way {
-                    Way::On => stage.now() + step,
-                    Way::Back => Time(stage.now().0.saturating_sub(step.0)),
-                };
-                stage.seek_clamped(target);
-                None
-            }
-            Action::ToEnd(way) => {
-                stage.play.is_playing = false;
-                match way {
-                    Way::Back => stage.seek(Position::Event(0)),
-                    Way::On => stage.seek_to_end(),
-                }
-                None
-            }
-            Action::SeekTo(time) => {
-                stage.seek_clamped(*time);
-                None
-            }
-            Action::Bookmark => {
-                let now = stage.now();
-                let is_new = stage.bookmarks.insert(now);
-                if !is_new {
-                    stage.bookmarks.remove(&now);
-                }
-                let key = if is_new { "say.bookmarked" } else { "say.unmarked" };
-                Some(look.with(key, &[("at", &now)]))
-            }
-            Action::NextPlace(way) => {
-                let places = stage.recording().cursor().world.places().len();
-                stage.pick.place = around(stage.pick.place, places, *way);
-                stage.pick.offset = None;
-                None
-            }
-            Action::NextSubscription => {
-                let names = &stage.recording().cursor().ledger.layout().subscriptions;
-                let next = around(usize::from(stage.pick.subscription.0), names.len(), Way::On);
-                let text = names.get(next).map(|name| look.with("say.subscription", &[("name", name)]));
-                stage.pick.subscription.0 = next as u16;
-                text
-            }
-            Action::Why => {
-                why(stage);
-                None
-            }
-            Action::SelectNode(node) => {
-                stage.pick.node = *node;
-                None
-            }
-            Action::SelectMessage(message) => {
-                stage.pick.message = Some(*message);
-                None
-            }
-            Action::SelectSubscription(subscription) => {
-                stage.pick.subscription = *subscription;
-                None
-            }
-            _ => None,
-        };
-        if let Some(text) = says {
+        if let Some(text) = stage.in_time(action, &look).or_else(|| stage.select(action, &look)) {
             self.say(text);
         }
     }
@@ -202,7 +107,7 @@ impl App {
         }
     }
 
-    fn to_picker(&mut self) {
+    fn leave_for_picker(&mut self) {
         let picker = super::picker::Picker::new(self.shelf.entries());
         self.screen = Screen::Picker(Box::new(picker));
         self.overlays.clear();
@@ -280,14 +185,14 @@ impl App {
                 Screen::Picker(picker) => {
                     let Some(entry) = picker.entry() else { return };
                     let (name, variant) = (entry.name.clone(), picker.variant().map(str::to_owned));
-                    self.open_named(&name, variant);
+                    self.open_named(&name, variant.as_deref());
                 }
                 Screen::Stage(stage) => stage.enter(),
             },
         }
     }
 
-    fn open_named(&mut self, name: &str, variant: Option<String>) {
+    fn open_named(&mut self, name: &str, variant: Option<&str>) {
         let opened = self.shelf.open(name).and_then(|source| self.open(source, variant, None, Vec::new()));
         if let Err(mistake) = opened {
             self.complain(&mistake);
@@ -320,7 +225,7 @@ impl App {
         let look = self.look;
         let Some(stage) = self.stage_mut() else { return };
         let found = if stage.pick.view == View::Events {
-            stage.next_sentence(way, &look)
+            false
         } else {
             let harmed = stage.next_harmed(way);
             stage.pick.message = harmed.or(stage.pick.message);
@@ -374,6 +279,90 @@ fn around(at: usize, count: usize, way: Way) -> usize {
 }
 
 impl Stage {
+    /// Moves in time; what there is to say about it.
+    fn in_time(&mut self, action: &Action, look: &Look) -> Option<String> {
+        match action {
+            Action::TogglePlay => {
+                let is_over = self.recording().is_whole() && self.now() >= self.end();
+                if !self.play.is_playing && is_over {
+                    self.seek(Position::Event(0));
+                }
+                self.play.is_playing = !self.play.is_playing;
+            }
+            Action::Speed(way) => {
+                let key = if self.play.change(*way) { "say.speed" } else { "say.speed_limit" };
+                return Some(look.with(key, &[("speed", &Span(self.play.speed()))]));
+            }
+            Action::ToggleStops => {
+                self.play.has_stops = !self.play.has_stops;
+                let key = if self.play.has_stops { "say.stops_on" } else { "say.stops_off" };
+                return Some(look.word(key).to_owned());
+            }
+            Action::StepEvent(way) => {
+                self.play.is_playing = false;
+                let key = if *way == Way::On { "say.at_end" } else { "say.at_start" };
+                return (!self.step(*way)).then(|| look.word(key).to_owned());
+            }
+            Action::StepTime(way) => {
+                self.play.is_playing = false;
+                let step = self.play.step();
+                let target = match way {
+                    Way::On => self.now() + step,
+                    Way::Back => Time(self.now().0.saturating_sub(step.0)),
+                };
+                self.seek_clamped(target);
+            }
+            Action::ToEnd(way) => {
+                self.play.is_playing = false;
+                match way {
+                    Way::Back => self.seek(Position::Event(0)),
+                    Way::On => self.seek_to_end(),
+                }
+            }
+            Action::SeekTo(time) => self.seek_clamped(*time),
+            Action::Bookmark => {
+                let now = self.now();
+                let is_new = self.bookmarks.insert(now);
+                if !is_new {
+                    self.bookmarks.remove(&now);
+                }
+                let key = if is_new { "say.bookmarked" } else { "say.unmarked" };
+                return Some(look.with(key, &[("at", &now)]));
+            }
+            _ => {}
+        }
+        None
+    }
+
+    /// Shows or selects something else; what there is to say about it.
+    fn select(&mut self, action: &Action, look: &Look) -> Option<String> {
+        match action {
+            Action::Show(view) => show(self, *view),
+            Action::NextView(way) => {
+                let at = View::ALL.iter().position(|view| *view == self.pick.view).unwrap_or(0);
+                show(self, View::ALL[around(at, View::ALL.len(), *way)]);
+            }
+            Action::NextPlace(way) => {
+                let places = self.recording().cursor().world.places().len();
+                self.pick.place = around(self.pick.place, places, *way);
+                self.pick.offset = None;
+            }
+            Action::NextSubscription => {
+                let names = &self.recording().cursor().ledger.layout().subscriptions;
+                let next = around(usize::from(self.pick.subscription.0), names.len(), Way::On);
+                let text = names.get(next).map(|name| look.with("say.subscription", &[("name", name)]));
+                self.pick.subscription.0 = next as u16;
+                return text;
+            }
+            Action::Why => why(self),
+            Action::SelectNode(node) => self.pick.node = *node,
+            Action::SelectMessage(message) => self.pick.message = Some(*message),
+            Action::SelectSubscription(subscription) => self.pick.subscription = *subscription,
+            _ => {}
+        }
+        None
+    }
+
     /// To a time, at most to the end.
     pub fn seek_clamped(&mut self, time: Time) {
         self.seek(Position::Time(time));
@@ -461,7 +450,7 @@ impl Stage {
         match self.pick.view {
             View::Cluster => show(self, View::Inspector),
             View::Fates | View::Logs | View::Verdict => why(self),
-            View::Events => self.enter_event(),
+            View::Events => {}
             View::Why => {
                 if self.pick.message.is_none() {
                     why(self);

@@ -7,47 +7,56 @@ pub mod message;
 pub mod picker;
 pub mod prompt;
 
+/// Comes.
 pub mod cluster {
-    pub fn draw(_s: &crate::tui::scene::Scene<'_>, _a: ratatui::layout::Rect, _o: &mut crate::tui::out::Out) {
-    }
+    /// Draws it.
+    pub fn draw(_: &crate::tui::scene::Scene<'_>, _: ratatui::layout::Rect, _: &mut crate::tui::out::Out) {}
 }
 
+/// Comes.
 pub mod logs {
-    pub fn draw(_s: &crate::tui::scene::Scene<'_>, _a: ratatui::layout::Rect, _o: &mut crate::tui::out::Out) {
-    }
+    /// Draws it.
+    pub fn draw(_: &crate::tui::scene::Scene<'_>, _: ratatui::layout::Rect, _: &mut crate::tui::out::Out) {}
 }
 
+/// Comes.
 pub mod inspector {
-    pub fn draw(_s: &crate::tui::scene::Scene<'_>, _a: ratatui::layout::Rect, _o: &mut crate::tui::out::Out) {
-    }
+    /// Draws it.
+    pub fn draw(_: &crate::tui::scene::Scene<'_>, _: ratatui::layout::Rect, _: &mut crate::tui::out::Out) {}
 }
 
+/// Comes.
 pub mod fates {
-    pub fn draw(_s: &crate::tui::scene::Scene<'_>, _a: ratatui::layout::Rect, _o: &mut crate::tui::out::Out) {
-    }
+    /// Draws it.
+    pub fn draw(_: &crate::tui::scene::Scene<'_>, _: ratatui::layout::Rect, _: &mut crate::tui::out::Out) {}
 }
 
+/// Comes.
 pub mod why {
-    pub fn draw(_s: &crate::tui::scene::Scene<'_>, _a: ratatui::layout::Rect, _o: &mut crate::tui::out::Out) {
-    }
+    /// Draws it.
+    pub fn draw(_: &crate::tui::scene::Scene<'_>, _: ratatui::layout::Rect, _: &mut crate::tui::out::Out) {}
 }
 
+/// Comes.
 pub mod verdict {
-    pub fn draw(_s: &crate::tui::scene::Scene<'_>, _a: ratatui::layout::Rect, _o: &mut crate::tui::out::Out) {
-    }
+    /// Draws it.
+    pub fn draw(_: &crate::tui::scene::Scene<'_>, _: ratatui::layout::Rect, _: &mut crate::tui::out::Out) {}
 }
 
+/// Comes.
 pub mod timeline {
-    pub fn draw(_s: &crate::tui::scene::Scene<'_>, _a: ratatui::layout::Rect, _o: &mut crate::tui::out::Out) {
-    }
+    /// Draws it.
+    pub fn draw(_: &crate::tui::scene::Scene<'_>, _: ratatui::layout::Rect, _: &mut crate::tui::out::Out) {}
 }
 
+/// Comes.
 pub mod charts {
-    pub fn draw(_s: &crate::tui::scene::Scene<'_>, _a: ratatui::layout::Rect, _o: &mut crate::tui::out::Out) {
-    }
+    /// Draws it.
+    pub fn draw(_: &crate::tui::scene::Scene<'_>, _: ratatui::layout::Rect, _: &mut crate::tui::out::Out) {}
 }
 
+/// Comes.
 pub mod events {
-    pub fn draw(_s: &crate::tui::scene::Scene<'_>, _a: ratatui::layout::Rect, _o: &mut crate::tui::out::Out) {
-    }
+    /// Draws it.
+    pub fn draw(_: &crate::tui::scene::Scene<'_>, _: ratatui::layout::Rect, _: &mut crate::tui::out::Out) {}
 }
