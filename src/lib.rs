@@ -12,3 +12,4 @@ pub mod ledger;
 pub mod report;
 pub mod scenario;
 pub mod sim;
+pub mod tui;

@@ -19,6 +19,7 @@ mod latency;
 mod layout;
 pub mod measure;
 mod message;
+mod standing;
 pub mod trace;
 mod verdict;
 
@@ -27,6 +28,7 @@ pub use fate::{Answer, Evidence, Fate, Removal, Tally};
 pub use latency::Latency;
 pub use layout::{Layout, NONE};
 use message::{Message, Reception};
+pub use standing::Standing;
 pub use verdict::{Backlog, Counts, End, ProducerVerdict, Store, SubscriptionVerdict, Verdict};
 
 /// What became of every message so far. A clone shares what is not written any more.

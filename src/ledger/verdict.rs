@@ -297,7 +297,7 @@ impl Ledger {
     }
 
     /// The routing leads there, or a copy was delivered there; to nobody: neither, for every subscription.
-    fn is_addressed(
+    pub(super) fn is_addressed(
         &self,
         id: SubscriptionId,
         index: usize,

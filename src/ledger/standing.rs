@@ -1,0 +1,65 @@
+//! How a message stands at an instant before the end, as far as observations can know.
+
+use super::fate::{Answer, Evidence, Fate};
+use super::{Ledger, NONE};
+use crate::fact::{MessageId, SubscriptionId};
+use crate::sim::Time;
+
+/// How a message stands at an instant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Standing {
+    /// Nobody was told anything yet, and nothing came of it.
+    Open,
+    /// Confirmed, and still to take effect.
+    Waiting,
+    /// What can be said of it now; until the run ends it may still change.
+    Fate(Fate),
+}
+
+impl Standing {
+    /// All of them, in the order of legends.
+    pub fn all() -> impl Iterator<Item = Self> {
+        [Self::Open, Self::Waiting].into_iter().chain(Fate::ALL.map(Self::Fate))
+    }
+}
+
+impl Ledger {
+    /// How a message stands at a subscription; none: it is not addressed to it. A message that was silently lost
+    /// waits, as far as anybody could know.
+    pub fn standing(&self, id: MessageId, subscription: SubscriptionId) -> Option<Standing> {
+        let index = id.0 as usize;
+        let message = self.messages.get(index)?;
+        let column = self.subscriptions.get(subscription.0 as usize);
+        let reception = column.and_then(|column| column.receptions.get(index)).copied().unwrap_or_default();
+        if !self.is_addressed(subscription, index, message, reception) {
+            return None;
+        }
+        let (answer, effects) = (message.answer(), reception.effects());
+        if effects == 0 && reception.removal().is_none() {
+            match answer {
+                Answer::Unknown => return Some(Standing::Open),
+                Answer::Confirmed => return Some(Standing::Waiting),
+                Answer::Failed => {}
+            }
+        }
+        if effects == 1 && answer == Answer::Unknown {
+            // It took effect before its sender was answered, as is usual: nothing is odd about it yet.
+            return Some(Standing::Fate(Fate::Processed));
+        }
+        let removal = reception.removal();
+        let evidence = Evidence { answer, effects, waits: false, removal, waits_when_healed: false };
+        Some(Standing::Fate(Fate::of(&evidence)))
+    }
+
+    /// When its send was due.
+    pub fn due_at(&self, id: MessageId) -> Option<Time> {
+        self.messages.get(id.0 as usize).map(|message| message.due)
+    }
+
+    /// The subscriptions that a message is addressed to; [`NONE`] alone: nobody's.
+    pub fn addressed_to(&self, id: MessageId) -> Vec<SubscriptionId> {
+        let all = (0..self.subscriptions.len() as u16).map(SubscriptionId);
+        let found: Vec<_> = all.filter(|&one| self.standing(id, one).is_some()).collect();
+        if found.is_empty() { vec![NONE] } else { found }
+    }
+}
