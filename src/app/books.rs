@@ -76,7 +76,7 @@ impl Books {
 
     /// How many messages stand in the outbox; none: there is no outbox.
     pub(super) fn outbox(&self) -> Option<usize> {
-        (self.kind == OwnWrite::Outbox).then(|| self.outbox.len())
+        (self.kind == OwnWrite::Outbox).then_some(self.outbox.len())
     }
 
     /// Whether a write is under way.

@@ -66,15 +66,12 @@ impl ZooKeeper {
     /// Sessions, and who owns which node.
     pub(super) fn sections(&self, now: Time) -> Vec<Section> {
         let sessions = self.sessions.iter().take(SECTIONS_MAX).map(|(&id, session)| {
-            let mut value = broker_name(session.broker);
-            if self.registered.get(&session.broker) == Some(&id) {
-                value.push_str(&format!(", owns /brokers/ids/{}", session.broker + 1));
-            }
-            if self.controller == Some(id) {
-                value.push_str(", owns /controller");
-            }
-            let ends = until(now, session.ends);
-            Field::new(format!("session {id}"), format!("{value}, ends {ends} unless heard"))
+            let (broker, ends) = (broker_name(session.broker), until(now, session.ends));
+            let owns_broker = self.registered.get(&session.broker) == Some(&id);
+            let own = owns_broker.then(|| format!(", /brokers/ids/{}", session.broker + 1));
+            let office = if self.controller == Some(id) { ", /controller" } else { "" };
+            let value = format!("{broker}{}{office}, ends {ends} unless heard", own.unwrap_or_default());
+            Field::new(format!("session {id}"), value)
         });
         let mut fields = vec![Field::new("session timeout", self.session_timeout)];
         fields.extend(sessions);

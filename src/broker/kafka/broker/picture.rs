@@ -132,7 +132,7 @@ impl Broker {
             sections.push(self.partition(partition, replica, is_up, engine));
         }
         and_more(&mut sections, self.known().count(), "partitions");
-        sections.push(broker_config(&topology.config, &topology.rules));
+        sections.push(broker_config(&topology.config, topology.rules.metadata));
         for topic in topology.topics.iter().take(SECTIONS_MAX) {
             sections.push(topic_config(&topic.name, &topology.partitions[topic.first as usize].config));
         }

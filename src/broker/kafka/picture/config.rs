@@ -4,7 +4,6 @@ use super::super::config::{
     BrokerConfig, Client, ConsumerConfig, Partitioner, ProducerConfig, Reset, TopicConfig,
 };
 use super::super::describe::Metadata;
-use super::super::topology::Rules;
 use crate::broker::picture::{Field, Section};
 use crate::sim::Span;
 
@@ -12,7 +11,7 @@ use crate::sim::Span;
 pub(super) const CONFIG: &str = "config";
 
 /// A broker's.
-pub(in super::super) fn broker(config: &BrokerConfig, rules: &Rules) -> Section {
+pub(in super::super) fn broker(config: &BrokerConfig, metadata: Metadata) -> Section {
     let mut fields = vec![
         ms("replica.lag.time.max.ms", config.lag_max),
         ms("replica.fetch.wait.max.ms", config.fetch_wait_max),
@@ -22,7 +21,7 @@ pub(in super::super) fn broker(config: &BrokerConfig, rules: &Rules) -> Section 
         ms("group.initial.rebalance.delay.ms", config.initial_rebalance_delay),
         Field::new("controlled.shutdown.enable", config.has_controlled_shutdown),
     ];
-    fields.extend(match rules.metadata {
+    fields.extend(match metadata {
         Metadata::ZooKeeper => vec![ms("zookeeper.session.timeout.ms", config.zookeeper_session)],
         Metadata::Kraft => vec![
             ms("broker.heartbeat.interval.ms", config.heartbeat_interval),

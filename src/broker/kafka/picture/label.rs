@@ -102,9 +102,8 @@ fn by_zookeeper(response: &ZooKeeperResponse) -> &'static str {
         ZooKeeperResponse::Expired => "session expired",
         ZooKeeperResponse::Pong => "ping reply",
         ZooKeeperResponse::Registered => "created /brokers/ids",
-        ZooKeeperResponse::Exists => "NodeExists",
         ZooKeeperResponse::Controller { is_you: true, .. } => "created /controller",
-        ZooKeeperResponse::Controller { is_you: false, .. } => "NodeExists",
+        ZooKeeperResponse::Exists | ZooKeeperResponse::Controller { is_you: false, .. } => "NodeExists",
         ZooKeeperResponse::State(_) => "data",
         ZooKeeperResponse::IsrChanged { result: Ok(_), .. } | ZooKeeperResponse::Changed { all: true } => {
             "setData reply"

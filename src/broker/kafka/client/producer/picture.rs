@@ -146,7 +146,8 @@ impl Producer {
             for (at, batch) in queue.batches.iter().take(SECTIONS_MAX).enumerate() {
                 let mut value = format!("{} records, {}", batch.messages.len(), ago(now, batch.created));
                 if batch.tries > 0 {
-                    value.push_str(&format!(", try {} {}", batch.tries + 1, until(now, batch.not_before)));
+                    let again = until(now, batch.not_before);
+                    value = format!("{value}, try {} {again}", batch.tries + 1);
                 }
                 fields.push(Field::new(format!("batch {}", at + 1), value));
             }
