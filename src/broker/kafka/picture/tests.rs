@@ -152,9 +152,8 @@ fn a_frozen_leader_a_fenced_one_and_a_stale_one_look_different() {
 
 #[test]
 fn a_cut_link_is_cut_both_ways_and_what_cannot_pass_is_held() {
-    let mut world = world(
-        "[fault.cut]\nat = \"5s\"\ncut = \"broker-1\"\nfrom = [\"broker-2\", \"broker-3\"]\nheal_after = \"3s\"\n",
-    );
+    let mut world =
+        world("[fault.cut]\nat = '5s'\ncut = 'broker-1'\nfrom = ['broker-2', 'broker-3']\nheal_after = '3s'");
     let between = |world: &dyn World| {
         let is_it = |ends: [NodeId; 2]| ends == [NodeId(0), NodeId(1)];
         world.links().into_iter().find(|link| is_it(link.ends)).unwrap()
