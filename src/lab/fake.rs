@@ -236,6 +236,8 @@ struct FakeWorld {
     /// Everything it confirmed, by offset; none: it died with the broker.
     log: Vec<Option<MessageId>>,
     copied: usize,
+    /// Which faults kill.
+    kills: Vec<bool>,
     is_dead: bool,
 }
 
@@ -255,6 +257,7 @@ impl FakeWorld {
             readers: plan.consumers.iter().map(|one| one.name.clone()).collect(),
             log: Vec::new(),
             copied: 0,
+            kills: plan.faults.iter().map(|one| matches!(one.verb, Verb::Kill(_))).collect(),
             is_dead: false,
         };
         for n in 0..plan.producers[0].messages.unwrap_or(100) {
@@ -302,7 +305,7 @@ impl FakeWorld {
             Event::Fault(fault) => {
                 self.fired.push(Firing { fault, node: NodeId(0), at: self.now });
                 self.observe(out, Fact::Fault { fault });
-                self.is_dead = matches!(self.faults[fault as usize].verb, Verb::Kill(_));
+                self.is_dead = self.kills[fault as usize];
                 if !self.is_safe {
                     for lost in
                         self.log.iter_mut().filter(|cell| cell.is_some_and(|it| self.stored.contains(&it.0)))
