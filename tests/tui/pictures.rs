@@ -9,7 +9,20 @@ const PICTURES: [(&str, &[&str]); 5] = [
     ("picker", &["kafka/leader-dies", "--view", "picker", "--size", "120x32"]),
     ("cluster", &["tests/tui/leader-dies.toml", "--at", "1.2s", "--size", "120x36", "--node", "broker-1"]),
     ("logs", &["tests/tui/leader-dies.toml", "--at", "6.1s", "--view", "logs", "--size", "120x30"]),
-    ("why", &["tests/tui/leader-dies.toml", "--view", "why", "--message", "182", "--at", "6.1s", "--size", "120x36"]),
+    (
+        "why",
+        &[
+            "tests/tui/leader-dies.toml",
+            "--view",
+            "why",
+            "--message",
+            "182",
+            "--at",
+            "6.1s",
+            "--size",
+            "120x36",
+        ],
+    ),
     ("verdict", &["tests/tui/leader-dies.toml", "--view", "verdict", "--size", "120x36"]),
 ];
 

@@ -99,7 +99,8 @@ fn mqlab(arguments: &[&str], folder: &Path) -> (i32, String) {
         .current_dir(folder)
         .output()
         .expect("the program runs");
-    let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    let text =
+        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
     (output.status.code().unwrap_or(-1), text)
 }
 

@@ -9,8 +9,19 @@ use crate::kit::root;
 /// What is no word of the interface, each with its reason.
 const NO_WORDS: &[&str] = &[
     // The names of themes and views on the command line.
-    "default", "light", "dark", "high-contrast", "mono", "cluster", "logs", "fates", "charts", "events",
-    "inspector", "why", "verdict",
+    "default",
+    "light",
+    "dark",
+    "high-contrast",
+    "mono",
+    "cluster",
+    "logs",
+    "fates",
+    "charts",
+    "events",
+    "inspector",
+    "why",
+    "verdict",
 ];
 
 /// Every string literal of a file's code, without tests, expectations and attributes.
@@ -22,7 +33,9 @@ fn literals(text: &str) -> Vec<(usize, String)> {
         let trimmed = line.trim_start();
         let is_exempt = trimmed.starts_with("//")
             || trimmed.starts_with("#[")
-            || [".expect(", "assert", "unreachable!(", "include_str!(", "reason ="].iter().any(|it| line.contains(it));
+            || [".expect(", "assert", "unreachable!(", "include_str!(", "reason ="]
+                .iter()
+                .any(|it| line.contains(it));
         if is_exempt && open.is_none() {
             continue;
         }
@@ -86,10 +99,17 @@ fn every_word_of_the_interface_is_in_the_catalogue() {
         let text = std::fs::read_to_string(&path).expect("a source file is text");
         for (line, literal) in literals(&text) {
             // Keys of what is filled in (`{count}`) are single words beside their values.
-            let is_key = words.has(&literal) || words.keys().any(|key| key.starts_with(literal.trim_end_matches("{}")) && literal.contains('.'));
+            let is_key = words.has(&literal)
+                || words
+                    .keys()
+                    .any(|key| key.starts_with(literal.trim_end_matches("{}")) && literal.contains('.'));
             let is_name = literal.chars().all(|c| c.is_ascii_lowercase() || c == '_')
                 && words.texts().any(|text| text.contains(&format!("{{{literal}}}")));
-            if letters(&literal).chars().count() > 1 && !is_key && !is_name && !NO_WORDS.contains(&literal.as_str()) {
+            if letters(&literal).chars().count() > 1
+                && !is_key
+                && !is_name
+                && !NO_WORDS.contains(&literal.as_str())
+            {
                 findings.push(format!("{}:{line}: {literal:?}", path.display()));
             }
         }
