@@ -26,9 +26,9 @@ mod verdict;
 use availability::Availability;
 pub use fate::{Answer, Evidence, Fate, Removal, Tally};
 pub use latency::Latency;
-pub use standing::Standing;
 pub use layout::{Layout, NONE};
 use message::{Message, Reception};
+pub use standing::Standing;
 pub use verdict::{Backlog, Counts, End, ProducerVerdict, Store, SubscriptionVerdict, Verdict};
 
 /// What became of every message so far. A clone shares what is not written any more.
