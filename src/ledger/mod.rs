@@ -270,6 +270,19 @@ impl Ledger {
         self.subscriptions.get(subscription.0 as usize)?.receptions.get(id.0 as usize)?.delay()
     }
 
+    /// When a message was first confirmed; none: it was not, so far.
+    pub fn confirmed_at(&self, id: MessageId) -> Option<Time> {
+        let confirmed = self.messages.get(id.0 as usize)?.confirmed;
+        (confirmed != Time::NEVER).then_some(confirmed)
+    }
+
+    /// The producer instance, counted over all producers, and the key: messages that agree in both are to keep their
+    /// order.
+    pub fn lane(&self, id: MessageId) -> Option<(u16, Option<u32>)> {
+        let message = self.messages.get(id.0 as usize)?;
+        Some((message.instance, (message.key != Message::NO_KEY).then_some(message.key)))
+    }
+
     /// How often a message changed the store of a subscription.
     pub fn effects(&self, id: MessageId, subscription: SubscriptionId) -> u64 {
         let column = self.subscriptions.get(subscription.0 as usize);

@@ -14,9 +14,11 @@
 
 pub mod action;
 pub mod glyph;
+pub mod keymap;
 pub mod look;
 pub mod out;
 pub mod scene;
+pub mod svg;
 pub mod theme;
 pub mod view;
 pub mod words;

@@ -8,3 +8,5 @@ pub mod logs;
 pub(crate) mod kit;
 #[cfg(test)]
 pub(crate) mod puppet;
+#[cfg(test)]
+mod tests;

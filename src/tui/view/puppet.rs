@@ -7,7 +7,7 @@ use crate::broker::picture::{
     DiskPicture, Field, Health, LanePicture, LinkPicture, NodePicture, OffsetMark, PacketPicture,
     PlacePicture, ReaderPicture, Section, Station,
 };
-use crate::broker::{Command, Details, Firing, Progress, World};
+use crate::broker::{Details, Firing, Progress, World};
 use crate::fact::{Fact, MessageId, NodeId, Observation, PlaceId, ProducerId, SubscriptionId};
 use crate::lab::record::Instant;
 use crate::ledger::{Layout, Ledger};
@@ -149,7 +149,7 @@ impl World for Puppet {
     fn advance(&mut self, _: Time, _: &mut Vec<Observation>) -> Progress {
         Progress::Reached
     }
-    fn step(&mut self, _: &mut Vec<Observation>) -> Progress {
+    fn step(&mut self, _: Time, _: &mut Vec<Observation>) -> Progress {
         Progress::Ended
     }
     fn now(&self) -> Time {
@@ -181,7 +181,6 @@ impl World for Puppet {
     fn state(&self, _: &str) -> Option<Value> {
         None
     }
-    fn apply(&mut self, _: &Command) {}
     fn snapshot(&self) -> Box<dyn World> {
         Box::new(self.clone())
     }
