@@ -37,7 +37,8 @@ fn real_runs_can_be_drawn_at_any_instant() {
 
 #[test]
 fn the_smallest_family_can_be_drawn() {
-    for stage in [Stage::fake_with(|_| ()).studied().at_end().selected("checkout#51"), Stage::fake().at(500)] {
+    for stage in [Stage::fake_with(|_| ()).studied().at_end().selected("checkout#51"), Stage::fake().at(500)]
+    {
         for draw in [cluster::draw, logs::draw, inspector::draw] {
             demand_tidy(&stage.draw(draw, 78, 17), "the smallest family");
         }
