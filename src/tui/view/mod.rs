@@ -1,29 +1,21 @@
 //! One file a view. Each draws a scene into an area and claims the panes that it fills.
 
 pub mod bars;
+pub mod cluster;
 pub mod help;
+pub mod inspector;
+pub mod logs;
 pub mod menu;
 pub mod message;
 pub mod picker;
 pub mod prompt;
 
-/// Comes.
-pub mod cluster {
-    /// Draws it.
-    pub fn draw(_: &crate::tui::scene::Scene<'_>, _: ratatui::layout::Rect, _: &mut crate::tui::out::Out) {}
-}
-
-/// Comes.
-pub mod logs {
-    /// Draws it.
-    pub fn draw(_: &crate::tui::scene::Scene<'_>, _: ratatui::layout::Rect, _: &mut crate::tui::out::Out) {}
-}
-
-/// Comes.
-pub mod inspector {
-    /// Draws it.
-    pub fn draw(_: &crate::tui::scene::Scene<'_>, _: ratatui::layout::Rect, _: &mut crate::tui::out::Out) {}
-}
+#[cfg(test)]
+pub(crate) mod kit;
+#[cfg(test)]
+pub(crate) mod puppet;
+#[cfg(test)]
+mod tests;
 
 /// Comes.
 pub mod fates {
