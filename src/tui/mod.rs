@@ -17,6 +17,7 @@ pub mod glyph;
 pub mod look;
 pub mod out;
 pub mod scene;
+pub mod sentence;
 pub mod theme;
 pub mod view;
 pub mod words;

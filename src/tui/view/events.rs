@@ -1,0 +1,194 @@
+//! The events around the cursor, as sentences.
+//!
+//! ```text
+//!    0.8521s broker-1    has checkout#17 at 417 of orders/0
+//! ›  0.9000s broker-1    killed (fault leader-dies)
+//!    0.9412s broker-2    is taken for dead by the cluster
+//! ```
+//!
+//! What comes after the cursor is dim. With a filter, only lines that contain it are shown, whatever the case.
+
+use ratatui::layout::Rect;
+
+use crate::broker::Names as _;
+use crate::fact::Observation;
+use crate::tui::action::Action;
+use crate::tui::out::{Out, width, wrap};
+use crate::tui::scene::Scene;
+use crate::tui::sentence::sentence;
+use crate::tui::theme::Role;
+
+/// So many observations before and after the cursor are looked at.
+const REACH: usize = 4000;
+/// Columns of the time, with the pointer before it and a gap behind it.
+const TIME: u16 = 13;
+/// Names of nodes take at most so many columns.
+const NODE_MAX: u16 = 18;
+
+/// Draws the view.
+pub fn draw(scene: &Scene<'_>, area: Rect, out: &mut Out) {
+    let area = area.intersection(out.area());
+    if area.is_empty() {
+        return;
+    }
+    out.claim(area);
+    let told = Told::around(scene);
+    let filter = &scene.pick.filter;
+    let heading = u16::from(!filter.is_empty() && area.height >= 3);
+    if heading > 0 {
+        let (count, all) = (told.lines.len(), told.all);
+        let text =
+            scene.look.with("events.filter", &[("filter", filter), ("count", &count), ("all", &all)]);
+        out.fitted(area, 0, 0, &text, scene.look, Role::Title);
+    }
+    let list = Rect { y: area.y + heading, height: area.height - heading, ..area };
+    if told.lines.is_empty() {
+        let key = if filter.is_empty() { "events.nothing" } else { "events.no_match" };
+        out.fitted(list, 0, 0, scene.look.word(key), scene.look, Role::Dim);
+        return;
+    }
+    told.draw(scene, list, out);
+}
+
+/// An observation in words.
+struct Line {
+    event: u64,
+    seen: Observation,
+    node: String,
+    text: String,
+}
+
+/// What is told around the cursor.
+struct Told {
+    /// Those that the filter lets through.
+    lines: Vec<Line>,
+    /// How many there are without the filter.
+    all: usize,
+    /// The line of the cursor's event, or the last one before it.
+    here: usize,
+    /// Which is selected.
+    selected: usize,
+}
+
+impl Told {
+    fn around(scene: &Scene<'_>) -> Self {
+        let cursor = scene.log.partition_point(|(event, _)| *event <= scene.events());
+        let range = cursor.saturating_sub(REACH)..(cursor + REACH).min(scene.log.len());
+        let filter = scene.pick.filter.to_lowercase();
+        let (mut lines, mut all, mut past) = (Vec::new(), 0, 0usize);
+        for (event, seen) in &scene.log[range] {
+            let Some(text) = sentence(scene, seen) else { continue };
+            all += 1;
+            let node = scene.node(seen.node);
+            let is_match = |text: &str| text.to_lowercase().contains(&filter);
+            // A sentence about a message names it.
+            if !filter.is_empty() && !is_match(&text) && !is_match(&node) {
+                continue;
+            }
+            past += usize::from(*event <= scene.events());
+            lines.push(Line { event: *event, seen: *seen, node, text });
+        }
+        let here = past.saturating_sub(1);
+        let last = lines.len().saturating_sub(1);
+        let selected = here.saturating_add_signed((-scene.pick.line) as isize).min(last);
+        Self { lines, all, here, selected }
+    }
+
+    fn draw(&self, scene: &Scene<'_>, area: Rect, out: &mut Out) {
+        // What is selected in full, if it does not fit on its line.
+        let nodes = self.window(usize::from(area.height)).map(|line| width(&line.node)).max().unwrap_or(0);
+        let nodes = nodes.min(NODE_MAX);
+        let left = TIME + nodes + 2;
+        let full = &self.lines[self.selected].text;
+        let room = area.width.saturating_sub(left);
+        let folded = if width(full) > room { wrap(full, area.width.saturating_sub(2)) } else { Vec::new() };
+        let fits = area.height >= 8 && folded.len() <= 3;
+        let footer = if fits { folded.len() as u16 } else { 0 };
+        let height = area.height - footer;
+        for (row, line) in self.window(usize::from(height)).enumerate() {
+            self.line(scene, line, nodes, Rect { y: area.y + row as u16, height: 1, ..area }, out);
+        }
+        for (row, text) in folded.iter().take(usize::from(footer)).enumerate() {
+            out.fitted(area, 2, height + row as u16, text, scene.look, Role::Text);
+        }
+    }
+
+    /// As many lines as fit around the selected one, which is a little below the middle.
+    fn window(&self, height: usize) -> impl Iterator<Item = &Line> {
+        let from = self.selected.saturating_sub(height * 3 / 5).min(self.lines.len().saturating_sub(height));
+        self.lines[from..].iter().take(height)
+    }
+
+    fn line(&self, scene: &Scene<'_>, line: &Line, nodes: u16, row: Rect, out: &mut Out) {
+        let look = scene.look;
+        let now = scene.events();
+        let is_here = line.event == now && now > 0;
+        let is_selected = std::ptr::eq(line, &raw const self.lines[self.selected]);
+        let role = match line.event {
+            _ if is_selected && scene.pick.line != 0 => Role::Selected,
+            _ if is_here => Role::Accent,
+            event if event <= now => Role::Text,
+            _ => Role::Dim,
+        };
+        if role == Role::Selected {
+            out.fill(row, look.style(role));
+        }
+        let is_last_before = std::ptr::eq(line, &raw const self.lines[self.here]) && line.event <= now;
+        if is_here || is_last_before {
+            out.glyph(row, 0, 0, look.glyphs.pointer, look.style(Role::Accent));
+        }
+        let quiet = if role == Role::Text { Role::Dim } else { role };
+        out.text(row, 1, 0, &format!("{:>10}", line.seen.at.to_string()), look.style(quiet));
+        let node = Rect { width: (TIME + nodes).min(row.width), ..row };
+        out.fitted(node, TIME, 0, &line.node, look, role);
+        out.fitted(row, TIME + nodes + 2, 0, &line.text, look, role);
+        out.hit(row, Action::SeekTo(line.seen.at));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tui::view::kit::{SIZES, Stage, demand_all_sizes};
+
+    #[test]
+    fn the_log_is_told_around_the_cursor() {
+        let stage = Stage::fake().at(505);
+        for (number, (width, height)) in SIZES.into_iter().enumerate() {
+            insta::assert_snapshot!(format!("events_{number}"), stage.text(draw, width, height));
+        }
+    }
+
+    #[test]
+    fn a_filter_takes_away_what_does_not_match() {
+        let mut stage = Stage::fake().at(505).ascii();
+        stage.pick.filter = "CHECKOUT#50 ".to_owned();
+        insta::assert_snapshot!("events_filtered_ascii", stage.text(draw, 78, 17));
+        stage.pick.filter = "nothing like it".to_owned();
+        assert!(stage.text(draw, 78, 17).contains("No event"), "{}", stage.text(draw, 78, 17));
+    }
+
+    #[test]
+    fn the_selection_leaves_the_cursor_and_stays_in_the_list() {
+        let mut stage = Stage::fake().at(505);
+        for line in [3, -3, i64::MAX, i64::MIN + 1] {
+            stage.pick.line = line;
+            let told = Told::around(&stage.scene());
+            let expected = (told.here as i64).saturating_sub(line).clamp(0, told.lines.len() as i64 - 1);
+            assert_eq!(told.selected as i64, expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn nothing_was_seen_yet_and_it_stays_where_it_belongs() {
+        let mut stage = Stage::fake();
+        demand_all_sizes(&stage, draw);
+        stage.log.clear();
+        assert!(stage.text(draw, 60, 13).contains("Nothing"));
+        let mut long = Stage::fake_with(|plan| plan.producers[0].name = "订单服务".repeat(12)).at(505);
+        demand_all_sizes(&long, draw);
+        long.pick.line = 2;
+        demand_all_sizes(&long, draw);
+        insta::assert_snapshot!("events_chinese", long.text(draw, 60, 13));
+    }
+}
