@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{Command, Details, Firing, Left, Progress, World};
+use super::{Details, Firing, Left, Progress, World};
 use crate::fact::{Down, Fact, MessageId, NodeId, Observation, PlaceId, SubscriptionId};
 use crate::scenario::expect::Expectation;
 use crate::scenario::plan::{Config, FaultPlan, Plan, Starts, Target, Trigger, Value};
@@ -469,17 +469,21 @@ where
         }
     }
 
-    fn step(&mut self, observations: &mut Vec<Observation>) -> Progress {
+    fn step(&mut self, until: Time, observations: &mut Vec<Observation>) -> Progress {
         self.go_on_after_judgement();
         if self.ask() {
             self.flush(observations);
             return Progress::Asked;
         }
-        let step = self.dispatch(Time::NEVER);
+        let step = self.dispatch(until);
         self.flush(observations);
         match step {
             _ if self.ask() => Progress::Asked,
-            Step::Idle => Progress::Ended,
+            Step::Idle if until == Time::NEVER => Progress::Ended,
+            Step::Idle => {
+                self.engine.rest_until(until);
+                Progress::Reached
+            }
             step => Self::progress(step).unwrap_or(Progress::Pause),
         }
     }
@@ -558,13 +562,6 @@ where
 
     fn steps_left(&self) -> Vec<(u16, Left)> {
         self.script.as_ref().map_or_else(Vec::new, |script| script.left())
-    }
-
-    fn apply(&mut self, command: &Command) {
-        let Command::Fault(fault) = command;
-        let index = self.faults.len() as u16;
-        self.faults.push(fault.clone());
-        self.fire(index);
     }
 
     fn snapshot(&self) -> Box<dyn World> {

@@ -283,8 +283,9 @@ pub trait World: Send {
     /// observations were written to be worth folding; the caller calls again until the clock stands at `until`.
     fn advance(&mut self, until: Time, observations: &mut Vec<Observation>) -> Progress;
 
-    /// Dispatches one event.
-    fn step(&mut self, observations: &mut Vec<Observation>) -> Progress;
+    /// Dispatches one event, if there is one up to and including `until`; else the clock stands at `until`, and with
+    /// [`Time::NEVER`] nothing will ever happen again.
+    fn step(&mut self, until: Time, observations: &mut Vec<Observation>) -> Progress;
 
     /// The clock.
     fn now(&self) -> Time;
@@ -330,9 +331,6 @@ pub trait World: Send {
     fn steps_left(&self) -> Vec<(u16, Left)> {
         Vec::new()
     }
-
-    /// Does something now that the plan did not foresee: faults by hand, load, settings.
-    fn apply(&mut self, command: &Command);
 
     /// A copy that can be run on by itself.
     fn snapshot(&self) -> Box<dyn World>;
@@ -383,13 +381,6 @@ pub trait World: Send {
 
     /// Of these confirmed messages, the ones that no serving leader has: for tests of replication.
     fn missing(&self, confirmed: &[MessageId]) -> Vec<MessageId>;
-}
-
-/// Something done to a running world.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Command {
-    /// Start a fault now.
-    Fault(crate::scenario::plan::FaultPlan),
 }
 
 /// Whether *detail* observations are written.

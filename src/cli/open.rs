@@ -4,50 +4,10 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use super::exit::Failure;
-use crate::broker::{self, Family};
-use crate::lab::{About, Source};
-use crate::scenario::plan::Plan;
+use crate::broker;
+use crate::lab::Source;
+use crate::lab::source::{self, Opened};
 use crate::scenario::{Diagnostics, Scenario, Style, catalog};
-
-/// A scenario as the laboratory takes it.
-struct Opened {
-    scenario: Scenario,
-    about: About,
-    family: &'static dyn Family,
-}
-
-impl Source for Opened {
-    fn about(&self) -> &About {
-        &self.about
-    }
-    fn family(&self) -> &'static dyn Family {
-        self.family
-    }
-    fn variants(&self) -> Vec<String> {
-        self.scenario.variants.clone()
-    }
-    fn plan(&self, variant: Option<&str>, sets: &[String]) -> Result<Plan, String> {
-        self.scenario.plan(variant, sets).map_err(|mistakes| words(&mistakes))
-    }
-}
-
-impl Opened {
-    fn new(scenario: Scenario) -> Self {
-        let text = |words: &Option<String>| words.clone().unwrap_or_default();
-        let about = About {
-            name: scenario.name.clone(),
-            title: scenario.title().to_owned(),
-            question: text(&scenario.words.question),
-            story: text(&scenario.words.story),
-            lesson: text(&scenario.words.lesson),
-            decisive: scenario.decisive.clone(),
-            facts: scenario.facts.clone(),
-            claims: scenario.claims.clone(),
-        };
-        let family = broker::family(scenario.family).expect("a scenario that was read names a family");
-        Self { scenario, about, family }
-    }
-}
 
 /// A scenario file is a page of text; what is longer than this is something else.
 const BYTES_MAX: u64 = 1 << 20;
@@ -121,14 +81,14 @@ pub(super) fn names(name: &str) -> Result<Vec<String>, Failure> {
 
 fn source(read: Result<Scenario, Diagnostics>) -> Result<Box<dyn Source>, Failure> {
     match read {
-        Ok(scenario) => Ok(Box::new(Opened::new(scenario))),
+        Ok(scenario) => Ok(Box::new(Opened::new(scenario, Style::Colour))),
         Err(mistakes) => Err(Failure::Usage(words(&mistakes))),
     }
 }
 
 /// With colours: standard error takes them away where nobody sees them.
 fn words(mistakes: &Diagnostics) -> String {
-    mistakes.render(Style::Colour).trim_end().to_owned()
+    source::words(mistakes, Style::Colour)
 }
 
 fn unreadable(path: &Path, source: std::io::Error) -> Failure {
@@ -162,7 +122,7 @@ mod tests {
             "error: there is no scenario kafka/aks-one; did you mean kafka/acks-one?"
         );
         assert!(message("no/such.toml").starts_with("error: cannot read no/such.toml: "));
-        assert!(names("src").unwrap_err().to_string().contains("no scenario"));
+        assert!(names("src/sim").unwrap_err().to_string().contains("no scenario"));
         assert_eq!(names("scenarios").unwrap()[0], "scenarios/kafka/acks-all.toml");
     }
 }

@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{About, Source};
 use crate::broker::{
-    Case, Chain, Command, Details, EntityKind, Family, Field, Finding, Firing, Link, Names, NodeRole,
-    Progress, Remedy, Setting, World,
+    Case, Chain, Details, EntityKind, Family, Field, Finding, Firing, Link, Names, NodeRole, Progress,
+    Remedy, Setting, World,
 };
 use crate::fact::{Fact, FamilyFact, MessageId, NodeId, Observation, PlaceId, ProducerId, SubscriptionId};
 use crate::scenario::expect::{Comparison, Expectation, Operand, OverSeeds, Quantity, Test};
@@ -226,7 +226,6 @@ struct FakeWorld {
     scheduled: u64,
     events: u64,
     digest: u64,
-    faults: Vec<FaultPlan>,
     fired: Vec<Firing>,
     stored: BTreeSet<u32>,
     is_safe: bool,
@@ -243,7 +242,6 @@ impl FakeWorld {
             scheduled: 0,
             events: 0,
             digest: seed,
-            faults: plan.faults.clone(),
             fired: Vec::new(),
             stored: BTreeSet::new(),
             is_safe: acks == Some(&Value::Text("all".to_owned())),
@@ -307,7 +305,7 @@ impl FakeWorld {
 impl World for FakeWorld {
     fn advance(&mut self, until: Time, observations: &mut Vec<Observation>) -> Progress {
         while self.agenda.first_key_value().is_some_and(|(&(at, _), _)| at <= until) {
-            self.step(observations);
+            self.step(until, observations);
             if observations.len() >= 8 {
                 return Progress::Pause;
             }
@@ -315,8 +313,15 @@ impl World for FakeWorld {
         self.now = until;
         Progress::Reached
     }
-    fn step(&mut self, observations: &mut Vec<Observation>) -> Progress {
-        let Some(((at, _), event)) = self.agenda.pop_first() else { return Progress::Ended };
+    fn step(&mut self, until: Time, observations: &mut Vec<Observation>) -> Progress {
+        if self.agenda.first_key_value().is_some_and(|(&(at, _), _)| at > until) {
+            self.now = until;
+            return Progress::Reached;
+        }
+        let Some(((at, _), event)) = self.agenda.pop_first() else {
+            self.now = if until == Time::NEVER { self.now } else { until };
+            return if until == Time::NEVER { Progress::Ended } else { Progress::Reached };
+        };
         self.now = at;
         self.dispatch(event, observations);
         Progress::Pause
@@ -349,11 +354,6 @@ impl World for FakeWorld {
     }
     fn state(&self, path: &str) -> Option<Value> {
         (path == "orders/0.leader").then(|| Value::Text("broker-1".to_owned()))
-    }
-    fn apply(&mut self, command: &Command) {
-        let Command::Fault(fault) = command;
-        self.faults.push(fault.clone());
-        self.schedule(Span::ZERO, Event::Fault(self.faults.len() as u16 - 1));
     }
     fn snapshot(&self) -> Box<dyn World> {
         Box::new(self.clone())

@@ -4,17 +4,22 @@ use crate::broker::Family;
 use crate::scenario::plan::Plan;
 
 pub mod check;
+mod course;
+pub mod deed;
 pub mod explain;
 #[cfg(test)]
 pub(crate) mod fake;
 pub(crate) mod gaps;
 pub mod list;
 pub mod matrix;
+pub mod notable;
 mod pool;
 pub mod record;
 pub mod replay;
 pub mod run;
 pub mod series;
+pub mod session;
+pub mod source;
 pub mod study;
 
 /// Where plans come from: a scenario, which alone can apply variants and `--set` lines.

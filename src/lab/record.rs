@@ -1,40 +1,46 @@
-//! A recording: any instant of a run, forwards and backwards, and what would have happened if.
+//! A recording of one run: any instant of it, forwards and backwards.
 //!
-//! It keeps commands, key-frames (the world and the ledger) and an index of what is worth jumping to; anything else is
-//! executed again on demand. History is a tree: doing something at a cursor starts a branch, which needs no frame of
-//! its own, because its parent and the command make it again.
+//! It keeps key-frames (the world and the ledger), an index of what is worth jumping to, and a series for charts;
+//! anything else is executed again on demand. It can be recorded a little at a time, and ends exactly as
+//! [`super::run::Run::outcome`] does, with the same digest.
 //!
 //! Invariant: at most [`FRAMES_MAX`] key-frames are kept: when there are more, every second one goes and the spacing
-//! doubles. At most [`NOTABLE_MAX`] observations are indexed.
+//! doubles. At most [`super::notable::NOTABLE_MAX`] observations are indexed, and a series has about 400 samples.
+//! Nothing is kept for an event as such: key-frames share what grows, so that a recorded run costs about twice what
+//! the run itself keeps for each message (`examples/limits` measures it: at most 420 bytes a message, about 26 events).
 //! Invariant: an instant reached by any way has the same digest.
 
-use std::sync::Arc;
-
-use crate::broker::{Command, Details, Family, Progress, World};
-use crate::fact::{Fact, Observation};
-use crate::ledger::{Layout, Ledger};
+use super::course::Course;
+use super::notable::{Index, Notable, NotableKind};
+use super::run::{self, Finish, Outcome};
+use super::series::{Meter, Series};
+use crate::broker::{Details, Family, Names, Progress, World};
+use crate::fact::{MessageId, NodeId, Observation, PlaceId};
+use crate::ledger::{Ledger, Verdict};
 use crate::scenario::plan::Plan;
 use crate::sim::Time;
 
 /// Events between two key-frames at first.
 const SPACING: u64 = 10_000;
-/// Key-frames kept over all branches.
+/// Key-frames kept.
 pub const FRAMES_MAX: usize = 128;
-/// Observations indexed on one branch.
-pub const NOTABLE_MAX: usize = 10_000;
 
 /// A run that can be looked at from every side.
 pub struct Recording {
-    branches: Vec<Branch>,
-    frames: Vec<Keyframe>,
+    plan: Plan,
+    seed: u64,
+    course: Course,
+    /// Recorded up to here.
+    head: Instant,
+    frames: Vec<Instant>,
     spacing: u64,
+    index: Index,
+    meter: Meter,
+    outcome: Option<Outcome>,
     cursor: Instant,
-    branch: BranchId,
+    /// Not folded yet; empty between two events.
+    observations: Vec<Observation>,
 }
-
-/// A branch of history; the first is the run as planned.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct BranchId(pub usize);
 
 /// Where to go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,41 +59,33 @@ pub struct Instant {
     pub ledger: Ledger,
 }
 
-/// An observation worth jumping to.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Notable {
-    /// Events dispatched when its slice was folded: it is at or before this point.
-    pub events: u64,
-    /// The observation.
-    pub observation: Observation,
-}
-
-/// How a branch came about, and how far it was recorded.
-struct Branch {
-    /// Where it left another branch, and by doing what; none: the run as planned.
-    origin: Option<(Fork, Command)>,
-    notable: Vec<Notable>,
-    /// Recorded up to here.
-    head: Instant,
-    framed_at: u64,
-}
-
-/// Where a branch left another one.
-#[derive(Clone, Copy)]
-struct Fork {
-    parent: BranchId,
-    events: u64,
-    at: Time,
-}
-
-struct Keyframe {
-    branch: BranchId,
-    instant: Instant,
+/// Everything observed between two key-frames.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Segment {
+    /// After so many events it begins.
+    pub from_events: u64,
+    /// With this event it ends.
+    pub to_events: u64,
+    /// The observations, each with the number of its event: above `from_events`, at most `to_events`.
+    pub entries: Vec<(u64, Observation)>,
 }
 
 impl Clone for Instant {
     fn clone(&self) -> Self {
         Self { world: self.world.snapshot(), ledger: self.ledger.clone() }
+    }
+}
+
+/// The names of everything that there is at this instant.
+impl Names for Instant {
+    fn node(&self, node: NodeId) -> String {
+        self.world.node_name(node)
+    }
+    fn place(&self, place: PlaceId) -> String {
+        self.world.place_name(place)
+    }
+    fn message(&self, message: MessageId) -> String {
+        self.ledger.name(message)
     }
 }
 
@@ -97,11 +95,28 @@ impl Instant {
         self.world.events()
     }
 
+    /// The clock.
+    pub fn now(&self) -> Time {
+        self.world.now()
+    }
+
+    /// The fates if the run ended now.
+    pub fn judge(&self) -> Verdict {
+        run::judge(self.world.as_ref(), &self.ledger)
+    }
+
     /// One event further; false: nothing will ever happen again.
     fn step(&mut self, observations: &mut Vec<Observation>) -> bool {
-        let progress = self.world.step(observations);
-        self.ledger.observe(observations);
-        !matches!(progress, Progress::Ended | Progress::Bound(_))
+        let events = self.events();
+        let first = observations.len();
+        loop {
+            let progress = self.world.step(Time::NEVER, observations);
+            if self.events() > events || matches!(progress, Progress::Ended | Progress::Bound(_)) {
+                break;
+            }
+        }
+        self.ledger.observe(&observations[first..]);
+        self.events() > events
     }
 
     /// Up to a position that is not behind.
@@ -126,7 +141,7 @@ impl Instant {
 
     fn is_at_or_before(&self, position: Position) -> bool {
         match position {
-            Position::Time(time) => self.world.now() <= time,
+            Position::Time(time) => self.now() <= time,
             Position::Event(events) => self.events() <= events,
         }
     }
@@ -135,48 +150,90 @@ impl Instant {
 impl Recording {
     /// A recording that stands at the beginning of a run.
     pub fn new(family: &dyn Family, plan: &Plan, seed: u64) -> Self {
+        run::announce(plan, seed);
         let mut world = family.world(plan, seed);
         world.want_details(Details::On);
-        let mut ledger = Ledger::new(Arc::new(Layout::new(family, plan)));
-        if super::run::wants_order(plan) {
-            ledger.keep_order();
-        }
-        let start = Instant { world, ledger };
-        let root = Branch { origin: None, notable: Vec::new(), head: start.clone(), framed_at: 0 };
-        let first = Keyframe { branch: BranchId(0), instant: start.clone() };
+        let start = Instant { world, ledger: run::ledger_of(family, plan, &[]) };
         Self {
-            branches: vec![root],
-            frames: vec![first],
+            course: Course::of_run(plan, run::EVENTS_MAX),
+            meter: Meter::new(plan.run_for + plan.drain_for, start.world.as_ref(), &start.ledger),
+            plan: plan.clone(),
+            seed,
+            frames: vec![start.clone()],
+            head: start.clone(),
             spacing: SPACING,
+            index: Index::default(),
+            outcome: None,
             cursor: start,
-            branch: BranchId(0),
+            observations: Vec::new(),
         }
     }
 
-    /// Records the current branch up to a time; the cursor stays. False: nothing will ever happen again.
-    pub fn record(&mut self, until: Time) -> bool {
-        let mut observations = Vec::new();
-        loop {
-            let branch = &mut self.branches[self.branch.0];
-            let progress = branch.head.world.advance(until, &mut observations);
-            branch.head.ledger.observe(&observations);
-            branch.index(&observations);
-            observations.clear();
-            if branch.head.events() >= branch.framed_at + self.spacing {
-                branch.framed_at = branch.head.events();
-                let instant = branch.head.clone();
-                self.keep(Keyframe { branch: self.branch, instant });
+    /// What runs.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// With which seed.
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// Records about so many more events; the cursor stays. False: the run is over, and recorded whole.
+    pub fn record(&mut self, events: u64) -> bool {
+        let goal = self.head.events().saturating_add(events);
+        self.record_until(|head| head.events() >= goal)
+    }
+
+    /// Records up to a position, if the run gets there; false: the run is over, and recorded whole.
+    pub fn record_to(&mut self, position: Position) -> bool {
+        self.record_until(|head| match position {
+            Position::Time(time) => head.now() > time,
+            Position::Event(events) => head.events() >= events,
+        })
+    }
+
+    fn record_until(&mut self, is_enough: impl Fn(&Instant) -> bool) -> bool {
+        while !self.course.is_over() && !is_enough(&self.head) {
+            self.record_one();
+        }
+        if self.outcome.is_none() {
+            self.meter.measure(self.head.world.as_ref(), &self.head.ledger);
+            if self.course.is_over() {
+                let Course { bound, checked, judged, .. } = &self.course;
+                let end = Finish { bound: bound.as_ref(), checked, judged };
+                let Instant { world, ledger } = &self.head;
+                self.outcome = Some(run::conclude(&self.plan, self.seed, world.as_ref(), ledger, end, &[]));
             }
-            match progress {
-                Progress::Pause | Progress::Asked => {}
-                Progress::Reached => return true,
-                Progress::Ended | Progress::Bound(_) => return false,
-            }
+        }
+        self.outcome.is_none()
+    }
+
+    /// One event more, or up to where something is to be looked at.
+    fn record_one(&mut self) {
+        let Instant { world, ledger } = &mut self.head;
+        let closes = self.meter.closes_at();
+        let until = self.course.until().min(closes);
+        let progress = world.step(until, &mut self.observations);
+        let events = world.events();
+        for observation in &self.observations {
+            self.meter.fold(observation, ledger);
+            self.index.fold(events, observation, ledger);
+            ledger.observe(std::slice::from_ref(observation));
+        }
+        self.observations.clear();
+        if progress == Progress::Reached && until == closes {
+            self.meter.close(world.as_ref(), ledger);
+        }
+        self.course.note(progress, &self.plan, world.as_ref(), ledger);
+        let framed_at = self.frames.last().map_or(0, Instant::events);
+        if events >= framed_at + self.spacing {
+            self.keep();
         }
     }
 
-    fn keep(&mut self, frame: Keyframe) {
-        self.frames.push(frame);
+    fn keep(&mut self) {
+        self.frames.push(self.head.clone());
         if self.frames.len() > FRAMES_MAX {
             // The first frame is the beginning of everything and stays.
             let mut index = 0;
@@ -188,43 +245,47 @@ impl Recording {
         }
     }
 
-    /// Moves the cursor along the current branch.
+    /// Whether the run is over, and recorded to its end.
+    pub fn is_whole(&self) -> bool {
+        self.outcome.is_some()
+    }
+
+    /// How the run ended; none: it is not recorded whole.
+    pub fn outcome(&self) -> Option<&Outcome> {
+        self.outcome.as_ref()
+    }
+
+    /// How far it is recorded.
+    pub fn head(&self) -> &Instant {
+        &self.head
+    }
+
+    /// Where the cursor stands.
+    pub fn cursor(&self) -> &Instant {
+        &self.cursor
+    }
+
+    /// Moves the cursor, as far as there is a recording.
     pub fn seek(&mut self, position: Position) {
-        self.cursor = self.at(self.branch, position);
-    }
-
-    /// The instant at a position of a branch.
-    fn at(&self, branch: BranchId, position: Position) -> Instant {
-        let frames = self.frames.iter().filter(|frame| frame.branch == branch);
-        let usable = frames.filter(|frame| frame.instant.is_at_or_before(position));
-        if let Some(frame) = usable.max_by_key(|frame| frame.instant.events()) {
-            let mut instant = frame.instant.clone();
-            instant.run_to(position);
-            return instant;
+        if self.head.is_at_or_before(position) {
+            self.cursor = self.head.clone();
+            return;
         }
-        let origin = self.branches[branch.0].origin.as_ref();
-        let (fork, command) = origin.expect("the first branch has a frame at its beginning");
-        let mut instant = self.fork(*fork);
-        if !instant.is_at_or_before(position) {
-            return self.at(fork.parent, position);
-        }
-        instant.world.apply(command);
+        let mut instant = self.frames[self.frame_before(position)].clone();
         instant.run_to(position);
-        instant
+        self.cursor = instant;
     }
 
-    /// The instant at which a branch begins: after so many events, and perhaps a while after the last of them.
-    fn fork(&self, fork: Fork) -> Instant {
-        let mut instant = self.at(fork.parent, Position::Event(fork.events));
-        if instant.world.now() < fork.at {
-            instant.run_to(Position::Time(fork.at));
-        }
-        instant
+    /// The last key-frame that is not after a position.
+    fn frame_before(&self, position: Position) -> usize {
+        self.frames.partition_point(|frame| frame.is_at_or_before(position)).saturating_sub(1)
     }
 
-    /// One event forwards; false: nothing will ever happen again.
+    /// One event forwards, recording it if need be; false: the run is over.
     pub fn step_forward(&mut self) -> bool {
-        self.cursor.step(&mut Vec::new())
+        let events = self.cursor.events();
+        self.record_to(Position::Event(events + 1));
+        events < self.head.events() && self.cursor.step(&mut Vec::new())
     }
 
     /// One event backwards; false: the cursor stands at the beginning.
@@ -237,189 +298,49 @@ impl Recording {
         true
     }
 
-    /// Does something at the cursor: from here on another history is recorded and looked at.
-    pub fn branch(&mut self, command: Command) -> BranchId {
-        let (events, at) = (self.cursor.events(), self.cursor.world.now());
-        let mut parent = self.branch;
-        while let Some((fork, _)) = &self.branches[parent.0].origin
-            && events < fork.events
-        {
-            parent = fork.parent;
-        }
-        let fork = Fork { parent, events, at };
-        self.cursor = self.fork(fork);
-        self.cursor.world.apply(&command);
-        self.branches.push(Branch {
-            origin: Some((fork, command)),
-            notable: Vec::new(),
-            head: self.cursor.clone(),
-            framed_at: events,
-        });
-        self.branch = BranchId(self.branches.len() - 1);
-        self.branch
-    }
-
-    /// Looks at another branch, at the same position or as far as it goes.
-    pub fn switch(&mut self, branch: BranchId) {
-        let events = self.cursor.events();
-        self.branch = branch;
-        self.seek(Position::Event(events));
-    }
-
-    /// Where the cursor stands.
-    pub fn cursor(&self) -> &Instant {
-        &self.cursor
-    }
-
-    /// On which branch.
-    pub fn current(&self) -> BranchId {
-        self.branch
-    }
-
-    /// How far the current branch is recorded.
-    pub fn head(&self) -> &Instant {
-        &self.branches[self.branch.0].head
-    }
-
-    /// What was done to get to the current branch, first command first: after how many events, and what.
-    pub fn commands(&self) -> Vec<(u64, &Command)> {
-        let mut commands = Vec::new();
-        let mut branch = self.branch;
-        while let Some((fork, command)) = &self.branches[branch.0].origin {
-            commands.push((fork.events, command));
-            branch = fork.parent;
-        }
-        commands.reverse();
-        commands
-    }
-
-    /// What is worth jumping to on the current branch since it began, in order.
+    /// What is worth jumping to, in the order in which it happened.
     pub fn notable(&self) -> &[Notable] {
-        &self.branches[self.branch.0].notable
+        self.index.list()
     }
-}
 
-impl Branch {
-    /// Indexes faults, elections, nodes that go or come, and effects that repeat one.
-    fn index(&mut self, observations: &[Observation]) {
-        let events = self.head.events();
-        for observation in observations {
-            let is_notable = match observation.fact {
-                Fact::Fault { .. }
-                | Fact::FaultEnded { .. }
-                | Fact::LeaderElected { .. }
-                | Fact::DetectedDown
-                | Fact::NodeDown { .. }
-                | Fact::NodeUp
-                | Fact::Subscribed { .. } => true,
-                Fact::Effect { message, subscription, stale } => {
-                    stale || self.head.ledger.effects(message, subscription) > 1
-                }
-                _ => false,
-            };
-            if is_notable && self.notable.len() < NOTABLE_MAX {
-                self.notable.push(Notable { events, observation: *observation });
+    /// How much of a kind there was so far, also what is not in the list because there was too much of it.
+    pub fn notable_count(&self, kind: NotableKind) -> u64 {
+        self.index.count(kind)
+    }
+
+    /// What charts show, as far as there is a recording.
+    pub fn series(&self) -> &Series {
+        self.meter.series()
+    }
+
+    /// How many segments there are; while a run is recorded they grow longer.
+    pub fn segments(&self) -> usize {
+        self.frames.len()
+    }
+
+    /// The segment that an event belongs to, the first event being 1.
+    pub fn segment_of(&self, events: u64) -> usize {
+        self.frames.partition_point(|frame| frame.events() < events).saturating_sub(1)
+    }
+
+    /// Executes a segment again and returns everything that was observed in it.
+    pub fn segment(&self, index: usize) -> Segment {
+        let index = index.min(self.frames.len() - 1);
+        let mut instant = self.frames[index].clone();
+        let from_events = instant.events();
+        let to_events = self.frames.get(index + 1).unwrap_or(&self.head).events();
+        let mut entries = Vec::new();
+        let mut observations = Vec::new();
+        while instant.events() < to_events {
+            if !instant.step(&mut observations) {
+                break;
             }
+            let events = instant.events();
+            entries.extend(observations.drain(..).map(|observation| (events, observation)));
         }
+        Segment { from_events, to_events, entries }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::lab::Source;
-    use crate::lab::fake::{Fake, FakeScenario, leader_dies};
-    use crate::lab::run::judge;
-    use crate::ledger::Fate;
-    use crate::sim::Span;
-
-    fn ms(ms: u64) -> Position {
-        Position::Time(Time::ZERO + Span::from_millis(ms))
-    }
-
-    fn recording() -> Recording {
-        let plan = FakeScenario::new().plan(None, &[]).unwrap();
-        let mut recording = Recording::new(&Fake, &plan, 42);
-        recording.spacing = 7;
-        assert!(recording.record(Time::ZERO + Span::from_secs(2)));
-        recording
-    }
-
-    fn end(recording: &mut Recording) -> (u64, u64) {
-        recording.seek(ms(2000));
-        let Instant { world, ledger } = recording.cursor();
-        (world.digest(), judge(world.as_ref(), ledger).fate(Fate::Lost))
-    }
-
-    #[test]
-    fn every_instant_is_the_same_by_whichever_way() {
-        let mut recording = recording();
-        let straight = end(&mut recording);
-        assert_eq!((straight.0, straight.1), (recording.head().world.digest(), 1));
-        recording.seek(Position::Event(100));
-        let at_100 = recording.cursor().world.digest();
-        assert!(recording.step_forward());
-        let at_101 = recording.cursor().world.digest();
-        assert_ne!(at_100, at_101);
-        assert!(recording.step_back());
-        assert_eq!((recording.cursor().events(), recording.cursor().world.digest()), (100, at_100));
-        while recording.cursor().events() < 130 {
-            recording.step_forward();
-        }
-        recording.seek(Position::Event(101));
-        assert_eq!(recording.cursor().world.digest(), at_101);
-        assert_eq!(recording.cursor().ledger.messages(), recording.cursor().ledger.clone().messages());
-        recording.seek(Position::Event(0));
-        assert!(!recording.step_back());
-        assert_eq!(end(&mut recording), straight);
-    }
-
-    #[test]
-    fn doing_something_starts_a_branch_that_replays() {
-        let mut recording = recording();
-        let planned = end(&mut recording);
-        recording.seek(ms(205));
-        let kill = Command::Fault(leader_dies(Span::ZERO));
-        let branch = recording.branch(kill.clone());
-        recording.record(Time::ZERO + Span::from_secs(2));
-        let changed = end(&mut recording);
-        assert_eq!(changed.1, planned.1 + 1, "the second death takes a message with it");
-        assert_eq!(changed.0, recording.head().world.digest());
-        recording.seek(ms(100));
-        assert!(recording.cursor().world.now() <= Time::ZERO + Span::from_millis(100));
-        recording.switch(BranchId(0));
-        assert_eq!(end(&mut recording), planned);
-        recording.switch(branch);
-        assert_eq!(end(&mut recording), changed);
-        assert_eq!(recording.commands().len(), 1);
-        assert_eq!(recording.commands()[0].1, &kill);
-        let faults =
-            recording.notable().iter().filter(|one| matches!(one.observation.fact, Fact::Fault { .. }));
-        assert_eq!(faults.count(), 2);
-    }
-
-    #[test]
-    fn a_branch_made_before_a_fork_leaves_the_parent() {
-        let mut recording = recording();
-        recording.seek(ms(505));
-        recording.branch(Command::Fault(leader_dies(Span::ZERO)));
-        assert_eq!(recording.cursor().world.now(), Time::ZERO + Span::from_millis(505), "not earlier");
-        recording.seek(ms(205));
-        recording.branch(Command::Fault(leader_dies(Span::ZERO)));
-        assert_eq!(recording.commands().len(), 1, "the later command is not part of this history");
-    }
-
-    #[test]
-    fn frames_thin_out_and_the_beginning_stays() {
-        let plan = FakeScenario::new().plan(None, &[]).unwrap();
-        let mut recording = Recording::new(&Fake, &plan, 42);
-        recording.spacing = 1;
-        for tick in 1..=1000 {
-            recording.record(Time::ZERO + Span::from_millis(tick));
-        }
-        assert!(recording.frames.len() <= FRAMES_MAX && recording.spacing > 1);
-        assert_eq!(recording.frames[0].instant.events(), 0);
-        recording.seek(Position::Event(3));
-        assert_eq!(recording.cursor().events(), 3);
-    }
-}
+mod tests;

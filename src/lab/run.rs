@@ -4,23 +4,20 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use super::course::{Course, Goal};
 use super::gaps;
-use crate::broker::{Details, Family, Firing, Left, Names, Progress, World};
+use crate::broker::{Details, Family, Firing, Left, Names, World};
 use crate::fact::{MessageId, NodeId, Observation, PlaceId, SubscriptionId};
 use crate::ledger::expectation::{self, Checked};
 use crate::ledger::measure::Measured;
 use crate::ledger::{End, Layout, Ledger, NONE, Verdict};
-use crate::scenario::expect::Expectation;
-use crate::scenario::plan::{Action, MESSAGES_MAX, Plan, StepPlan, Value};
+use crate::scenario::plan::{Action, Plan, Value};
 use crate::sim::{Span, Time};
 
 /// A run may dispatch so many events.
 pub const EVENTS_MAX: u64 = 200_000_000;
-/// How often it is asked whether anything is left to happen.
-const QUIET_EVERY: Span = Span::from_millis(250);
 /// How long the healed world may replicate.
 const HEAL_FOR: Span = Span::from_secs(120);
 /// How many events it may dispatch.
@@ -125,93 +122,91 @@ impl<'a> Run<'a> {
 
     fn drive_for(&self, states: &[String], details: Details, fold: &mut dyn FnMut(&[Observation])) -> Ended {
         announce(self.plan, self.seed);
-        let layout = Arc::new(Layout::new(self.family, self.plan));
         let mut world = self.family.world(self.plan, self.seed);
         world.want_details(details);
-        let mut ledger = Ledger::new(layout);
-        if states.iter().any(|path| asks_for_order(path)) || wants_order(self.plan) {
-            ledger.keep_order();
+        let mut ledger = ledger_of(self.family, self.plan, states);
+        let mut course = Course::of_run(self.plan, self.events_max);
+        let mut observations = Vec::new();
+        while !course.is_over() {
+            let progress = world.advance(course.until(), &mut observations);
+            ledger.observe(&observations);
+            fold(&observations);
+            observations.clear();
+            course.note(progress, self.plan, world.as_ref(), &ledger);
         }
-        let end = Time::ZERO + self.plan.run_for + self.plan.drain_for;
-        let (mut checked, mut judged) = (Vec::new(), BTreeSet::new());
-        let bound = advance(world.as_mut(), end, self.events_max, Goal::Quiet, &mut |seen| {
-            match seen {
-                Seen::Slice(slice) => {
-                    ledger.observe(slice);
-                    fold(slice);
-                }
-                Seen::Asked(world) => {
-                    judged.extend(world.asks());
-                    checked.append(&mut self.judge_step(world, &ledger));
-                }
-            }
-            // A producer without pace and count sends as fast as it can, for as long as the run lasts.
-            if ledger.messages() > MESSAGES_MAX as usize {
-                return ControlFlow::Break(format!("{MESSAGES_MAX} messages"));
-            }
-            ControlFlow::Continue(())
-        });
+        let Course { bound, checked, judged, .. } = course;
         Ended { world, ledger, bound, checked, judged }
-    }
-
-    /// What the step that asks claims of this instant.
-    fn judge_step(&self, world: &dyn World, ledger: &Ledger) -> Vec<Checked> {
-        let step = world.asks().and_then(|step| self.plan.steps.get(step as usize));
-        let Some(StepPlan { name, action: Some(Action::Expect(claims)), .. }) = step else {
-            return Vec::new();
-        };
-        let verdict = judge(world, ledger);
-        let look_up = |_: Option<&str>, path: &str| {
-            let fired = || fired_path(self.plan, world.fired(), path);
-            let measured = verdict.measure(path).or_else(fired);
-            measured.or_else(|| state(world, ledger, &verdict, path).map(Measured::State))
-        };
-        let check = |claim: &Expectation| {
-            let mut checked = expectation::evaluate(claim, &look_up);
-            checked.text = format!("{}: {}", gaps::title(name), checked.text);
-            checked
-        };
-        claims.iter().map(check).collect()
     }
 
     /// Judges a run that ended.
     pub fn conclude(&self, ended: &Ended, states: &[String]) -> Outcome {
         let Ended { world, ledger, bound, checked, judged } = ended;
-        let left = world.steps_left();
-        let verdict = judge(world.as_ref(), ledger);
-        let fired = world.fired().iter().filter_map(|firing| {
-            let fault = self.plan.faults.get(firing.fault as usize)?;
-            Some(Fired { fault: fault.name.clone(), node: world.node_name(firing.node), at: firing.at })
-        });
-        let own = self.plan.claims().flat_map(expectation::paths);
-        let read = |path: &str| Some((path.to_owned(), state(world.as_ref(), ledger, &verdict, path)?));
-        Outcome {
-            plan: self.plan.clone(),
-            seed: self.seed,
-            digest: verdict.digest(world.digest()),
-            ended: world.now(),
-            events: world.events(),
-            bound: bound.clone(),
-            faults: fired.collect(),
-            checked: checked.clone(),
-            gaps: gaps::of_script(self.plan, world.as_ref(), &left, judged),
-            steps_left: self.steps_left(&left),
-            states: own.chain(states.iter().map(String::as_str)).filter_map(read).collect(),
-            verdict,
-        }
+        let end = Finish { bound: bound.as_ref(), checked, judged };
+        conclude(self.plan, self.seed, world.as_ref(), ledger, end, states)
     }
 }
 
-impl Run<'_> {
-    /// The steps that did not happen.
-    fn steps_left(&self, left: &[(u16, Left)]) -> Vec<String> {
-        let steps = left.iter().filter_map(|(step, _)| self.plan.steps.get(*step as usize));
-        steps.map(|step| step.name.clone()).collect()
+/// How a run came to its end.
+#[derive(Clone, Copy)]
+pub(super) struct Finish<'a> {
+    /// See [`Ended::bound`].
+    pub(super) bound: Option<&'a String>,
+    /// See [`Ended::checked`].
+    pub(super) checked: &'a [Checked],
+    /// See [`Ended::judged`].
+    pub(super) judged: &'a BTreeSet<u16>,
+}
+
+/// Judges a run that ended.
+pub(super) fn conclude(
+    plan: &Plan,
+    seed: u64,
+    world: &dyn World,
+    ledger: &Ledger,
+    end: Finish<'_>,
+    states: &[String],
+) -> Outcome {
+    let left = world.steps_left();
+    let verdict = judge(world, ledger);
+    let fired = world.fired().iter().filter_map(|firing| {
+        let fault = plan.faults.get(firing.fault as usize)?;
+        Some(Fired { fault: fault.name.clone(), node: world.node_name(firing.node), at: firing.at })
+    });
+    let own = plan.claims().flat_map(expectation::paths);
+    let read = |path: &str| Some((path.to_owned(), state(world, ledger, &verdict, path)?));
+    Outcome {
+        plan: plan.clone(),
+        seed,
+        digest: verdict.digest(world.digest()),
+        ended: world.now(),
+        events: world.events(),
+        bound: end.bound.cloned(),
+        faults: fired.collect(),
+        checked: end.checked.to_vec(),
+        gaps: gaps::of_script(plan, world, &left, end.judged),
+        steps_left: steps_left(plan, &left),
+        states: own.chain(states.iter().map(String::as_str)).filter_map(read).collect(),
+        verdict,
     }
+}
+
+/// The ledger that a run begins with. `states` are paths that are going to be read of it.
+pub(super) fn ledger_of(family: &dyn Family, plan: &Plan, states: &[String]) -> Ledger {
+    let mut ledger = Ledger::new(Arc::new(Layout::new(family, plan)));
+    if states.iter().any(|path| asks_for_order(path)) || wants_order(plan) {
+        ledger.keep_order();
+    }
+    ledger
+}
+
+/// The steps that did not happen.
+fn steps_left(plan: &Plan, left: &[(u16, Left)]) -> Vec<String> {
+    let steps = left.iter().filter_map(|(step, _)| plan.steps.get(*step as usize));
+    steps.map(|step| step.name.clone()).collect()
 }
 
 /// How often a fault fired: `fault.NAME.fired`.
-fn fired_path(plan: &Plan, fired: &[Firing], path: &str) -> Option<Measured> {
+pub(super) fn fired_path(plan: &Plan, fired: &[Firing], path: &str) -> Option<Measured> {
     let name = path.strip_prefix("fault.")?.strip_suffix(".fired")?;
     let is_it = |firing: &&Firing| plan.faults.get(firing.fault as usize).is_some_and(|it| it.name == name);
     let n = fired.iter().filter(is_it).count() as u64;
@@ -257,67 +252,6 @@ impl Outcome {
     }
 }
 
-/// What makes going on pointless.
-#[derive(Clone, Copy)]
-enum Goal {
-    Quiet,
-    Replicated,
-}
-
-/// What [`advance`] shows.
-enum Seen<'a> {
-    /// Observations to fold.
-    Slice(&'a [Observation]),
-    /// A step claims something of this instant.
-    Asked(&'a dyn World),
-}
-
-/// Advances a world to `end`, or until the goal is reached, or until a bound is hit, which is returned.
-fn advance(
-    world: &mut dyn World,
-    end: Time,
-    events_max: u64,
-    goal: Goal,
-    show: &mut dyn FnMut(Seen<'_>) -> ControlFlow<String>,
-) -> Option<String> {
-    let mut observations = Vec::new();
-    while world.now() < end {
-        let until = (world.now() + QUIET_EVERY).min(end);
-        loop {
-            let progress = world.advance(until, &mut observations);
-            if let ControlFlow::Break(bound) = show(Seen::Slice(&observations)) {
-                return Some(bound);
-            }
-            observations.clear();
-            match progress {
-                Progress::Reached => break,
-                Progress::Asked => {
-                    if let ControlFlow::Break(bound) = show(Seen::Asked(world)) {
-                        return Some(bound);
-                    }
-                }
-                Progress::Ended => return None,
-                Progress::Bound(bound) => return Some(bound.to_owned()),
-                Progress::Pause if world.events() >= events_max => {
-                    return Some(format!("{events_max} events"));
-                }
-                Progress::Pause => {}
-            }
-        }
-        if world.events() >= events_max {
-            return Some(format!("{events_max} events"));
-        }
-        let is_done = match goal {
-            Goal::Quiet => world.is_quiet(),
-            Goal::Replicated => world.is_replicated(),
-        };
-        if is_done {
-            return None;
-        }
-    }
-    None
-}
-
 /// Judges a world as it stands: the fates if the run ended now.
 pub fn judge(world: &dyn World, ledger: &Ledger) -> Verdict {
     let waiting = copies(world, ledger);
@@ -330,8 +264,14 @@ pub fn judge(world: &dyn World, ledger: &Ledger) -> Verdict {
     let mut healed = world.snapshot();
     healed.want_details(Details::Off);
     healed.heal();
-    let (deadline, events_max) = (healed.now() + HEAL_FOR, healed.events() + HEAL_EVENTS_MAX);
-    advance(healed.as_mut(), deadline, events_max, Goal::Replicated, &mut |_| ControlFlow::Continue(()));
+    let now = healed.now();
+    let mut course = Course::new(Goal::Replicated, now, now + HEAL_FOR, healed.events() + HEAL_EVENTS_MAX);
+    let mut observations = Vec::new();
+    while !course.is_over() {
+        let progress = healed.advance(course.until(), &mut observations);
+        observations.clear();
+        course.go(progress, healed.as_ref());
+    }
     end.healed = copies(healed.as_ref(), ledger);
     ledger.verdict(&end)
 }
@@ -344,7 +284,7 @@ fn copies(world: &dyn World, ledger: &Ledger) -> Vec<Vec<MessageId>> {
 }
 
 /// State that is no measure: the world's, or the fate of one message.
-fn state(world: &dyn World, ledger: &Ledger, verdict: &Verdict, path: &str) -> Option<Value> {
+pub(super) fn state(world: &dyn World, ledger: &Ledger, verdict: &Verdict, path: &str) -> Option<Value> {
     if verdict.measure(path).is_some() {
         return None;
     }
@@ -363,7 +303,7 @@ fn state(world: &dyn World, ledger: &Ledger, verdict: &Verdict, path: &str) -> O
 }
 
 /// Whether a claim of the plan is about the order of deliveries.
-pub(super) fn wants_order(plan: &Plan) -> bool {
+fn wants_order(plan: &Plan) -> bool {
     let steps = plan.steps.iter().filter_map(|step| match &step.action {
         Some(Action::Expect(claims)) => Some(claims),
         _ => None,
@@ -379,7 +319,7 @@ thread_local! {
     static RUNNING: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 
-fn announce(plan: &Plan, seed: u64) {
+pub(super) fn announce(plan: &Plan, seed: u64) {
     let command = super::replay::command("run", &plan.scenario, plan.variant.as_deref(), Some(seed), &[]);
     RUNNING.with_borrow_mut(|running| *running = Some(command));
 }

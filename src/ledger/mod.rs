@@ -26,9 +26,9 @@ mod verdict;
 use availability::Availability;
 pub use fate::{Answer, Evidence, Fate, Removal, Tally};
 pub use latency::Latency;
-pub use standing::Standing;
 pub use layout::{Layout, NONE};
 use message::{Message, Reception};
+pub use standing::Standing;
 pub use verdict::{Backlog, Counts, End, ProducerVerdict, Store, SubscriptionVerdict, Verdict};
 
 /// What became of every message so far. A clone shares what is not written any more.
@@ -268,6 +268,19 @@ impl Ledger {
     /// How long it took from due to the first effect at a subscription.
     pub fn delay(&self, id: MessageId, subscription: SubscriptionId) -> Option<Span> {
         self.subscriptions.get(subscription.0 as usize)?.receptions.get(id.0 as usize)?.delay()
+    }
+
+    /// When a message was first confirmed; none: it was not, so far.
+    pub fn confirmed_at(&self, id: MessageId) -> Option<Time> {
+        let confirmed = self.messages.get(id.0 as usize)?.confirmed;
+        (confirmed != Time::NEVER).then_some(confirmed)
+    }
+
+    /// The producer instance, counted over all producers, and the key: messages that agree in both are to keep their
+    /// order.
+    pub fn lane(&self, id: MessageId) -> Option<(u16, Option<u32>)> {
+        let message = self.messages.get(id.0 as usize)?;
+        Some((message.instance, (message.key != Message::NO_KEY).then_some(message.key)))
     }
 
     /// How often a message changed the store of a subscription.

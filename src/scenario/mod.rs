@@ -82,6 +82,7 @@ pub mod tree;
 mod value;
 mod working;
 mod workload;
+pub mod write;
 
 #[cfg(test)]
 mod tests;

@@ -1,7 +1,8 @@
 //! Overlays: what a variant or a `--set` line changes.
 //!
-//! Tables merge key by key, everything else is replaced whole, and `NAME = false` removes a named table. Expectations
-//! add up instead: they are kept out of the merge and joined by [`super::claims`].
+//! Tables merge key by key, everything else is replaced whole, and `NAME = false` removes a named table. A producer's
+//! `rate` and `phases` are alternatives: the one that an overlay writes displaces the other. Expectations add up
+//! instead: they are kept out of the merge and joined by [`super::claims`].
 
 use super::diagnostic::{Diagnostic, Spot, nearest};
 use super::keys::DESCRIPTIONS;
@@ -40,6 +41,9 @@ pub(super) fn merge(base: &mut Table, overlay: &Table, named: &[&str], diagnosti
 fn merge_named(base: &mut Table, kind: &str, changes: &Table, diagnostics: &mut Vec<Diagnostic>) {
     for (name, entry) in &changes.entries {
         if entry.node != Node::Bool(false) && (kind != "step" || base.get(name).is_some()) {
+            if let ("producer", Node::Table(changes)) = (kind, &entry.node) {
+                displace(base.table_mut(name), changes);
+            }
             put(base, name, entry);
         } else if base.get(name).is_none() {
             let does = if entry.node == Node::Bool(false) { "remove" } else { "change" };
@@ -51,6 +55,16 @@ fn merge_named(base: &mut Table, kind: &str, changes: &Table, diagnostics: &mut 
             diagnostics.push(diagnostic);
         } else {
             base.entries.remove(name);
+        }
+    }
+}
+
+/// `rate` and `phases` are alternatives: whoever writes the one means it instead of the other.
+fn displace(producer: Option<&mut Table>, changes: &Table) {
+    let Some(producer) = producer else { return };
+    for (one, other) in [("rate", "phases"), ("phases", "rate")] {
+        if changes.get(one).is_some() && changes.get(other).is_none() {
+            producer.entries.remove(other);
         }
     }
 }

@@ -162,6 +162,20 @@ version = "3.7"
 }
 
 #[test]
+fn rate_and_phases_displace_each_other_in_overlays() {
+    let phases = "producer.checkout.phases = [{ for = \"5s\", rate = \"10/s\" }, { rate = \"20/s\" }]";
+    let plan = set(phases).expect("the base has a rate, which this displaces");
+    assert_eq!(plan.producers[0].phases.len(), 2);
+    let both = "producer.checkout = { phases = [{ rate = \"1/s\" }], rate = \"2/s\" }";
+    assert!(set(both).expect_err("a mistake").contains("exclude each other"));
+    let scenario = read(&ORDERS.replace("rate = \"1000/s\"", "phases = [{ rate = \"5/s\" }]"));
+    let rate = "producer.checkout.rate = \"7/s\"".to_owned();
+    let plan = scenario.expect("no mistakes").plan(None, &[rate]).expect("no mistakes");
+    assert_eq!(plan.producers[0].phases.len(), 1);
+    assert_eq!(plan.producers[0].rate(), Rate::Every(Span(142_857_143)));
+}
+
+#[test]
 fn set_lines_change_a_plan_and_have_mistakes_of_their_own() {
     let plan = set("producer.checkout.config.acks = \"all\"").expect("no mistakes");
     assert_eq!(plan.producers[0].config.get("acks"), Some(&Value::Text("all".to_owned())));

@@ -29,8 +29,7 @@ pub(super) fn phases(reader: &mut Reader, table: &Table, is_told: bool) -> Vec<P
     let Some(entry) = table.get("phases") else { return one };
     if let Some(other) = table.get("rate") {
         let message = "`rate` and `phases` exclude each other";
-        let help = "a variant removes nothing from a producer: write `phases` in all of them, or `rate`";
-        reader.report(Diagnostic::at(entry.key, message, "here").and(other.key, "and here").help(help));
+        reader.report(Diagnostic::at(entry.key, message, "here").and(other.key, "and here"));
         return one;
     }
     let Some(list) = tables(reader, table, "phases") else { return one };

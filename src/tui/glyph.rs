@@ -188,8 +188,18 @@ mod tests {
     fn no_two_fates_look_alike() {
         for set in [UNICODE, ASCII] {
             let fates = [
-                set.open, set.waiting, set.processed, set.duplicated, set.phantom, set.rejected, set.unsent,
-                set.lost, set.stranded, set.backlogged, set.set_aside, set.removed,
+                set.open,
+                set.waiting,
+                set.processed,
+                set.duplicated,
+                set.phantom,
+                set.rejected,
+                set.unsent,
+                set.lost,
+                set.stranded,
+                set.backlogged,
+                set.set_aside,
+                set.removed,
             ];
             let mut sorted = fates.to_vec();
             sorted.sort_unstable();

@@ -14,10 +14,12 @@
 
 pub mod action;
 pub mod glyph;
+pub mod keymap;
 pub mod look;
 pub mod out;
 pub mod scene;
 pub mod sentence;
+pub mod svg;
 pub mod theme;
 pub mod view;
 pub mod words;

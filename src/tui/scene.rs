@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::action::{Landmark, View};
 use super::look::Look;
 use crate::broker::{Family, Names};
-use crate::fact::{MessageId, NodeId, Observation, PlaceId, SubscriptionId};
+use crate::fact::{Fact, MessageId, NodeId, Observation, PlaceId, SubscriptionId};
 use crate::lab::record::Instant;
 use crate::lab::run::Outcome;
 use crate::lab::series::Series;
@@ -184,7 +184,22 @@ impl Names for Scene<'_> {
     fn place(&self, place: PlaceId) -> String {
         self.instant.world.place_name(place)
     }
+    /// Also that of a message which is not due yet at the cursor, as far as the log or the journey tell of it.
     fn message(&self, message: MessageId) -> String {
-        self.ledger().name(message)
+        if (message.0 as usize) < self.ledger().messages() {
+            return self.ledger().name(message);
+        }
+        if let Some(journey) = self.journey.filter(|journey| journey.message == message) {
+            return journey.name.clone();
+        }
+        let to_come = self.log.partition_point(|(event, _)| *event <= self.events());
+        let due = self.log[to_come..].iter().find_map(|(_, seen)| match seen.fact {
+            Fact::Due { message: id, producer, number, .. } if id == message => Some((producer, number)),
+            _ => None,
+        });
+        let named = due.and_then(|(producer, number)| {
+            Some(format!("{}#{number}", self.plan.producers.get(usize::from(producer.0))?.name))
+        });
+        named.unwrap_or_else(|| format!("#{}", message.0 + 1))
     }
 }

@@ -238,7 +238,8 @@ mod tests {
         for theme in [Theme::Light, Theme::Dark, Theme::HighContrast] {
             for role in ROLES {
                 let style = theme.style(role);
-                let (Some(fg), Some(bg)) = (style.fg.and_then(luminance), style.bg.and_then(luminance)) else {
+                let (Some(fg), Some(bg)) = (style.fg.and_then(luminance), style.bg.and_then(luminance))
+                else {
                     panic!("{theme:?} {role:?} has true colours")
                 };
                 let contrast = (fg.max(bg) + 0.05) / (fg.min(bg) + 0.05);

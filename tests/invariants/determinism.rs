@@ -1,7 +1,9 @@
 //! The same plan and seed give the same digest, by whichever way one gets there.
 
 use mqlab::broker::{Details, Family, World, family};
+use mqlab::lab::notable::NotableKind;
 use mqlab::lab::record::{Position, Recording};
+use mqlab::lab::run::Run;
 use mqlab::sim::{Span, Time};
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
@@ -48,10 +50,14 @@ fn is_deterministic(case: &Case, shares: &[u64]) -> Result<(), TestCaseError> {
     let mut recording = Recording::new(kafka(), &plan, plan.seed);
     // In pieces, as somebody who watches would.
     for piece in 1..=7 {
-        recording.record(Time::ZERO + Span(end.0 / 7 * piece));
+        recording.record_to(Position::Time(Time::ZERO + Span(end.0 / 7 * piece)));
     }
-    recording.record(end);
-    prop_assert_eq!(straight.0, recording.head().world.digest(), "recorded");
+    prop_assert!(!recording.record(u64::MAX), "recorded whole");
+    let outcome = Run::new(kafka(), &plan, plan.seed).outcome(&[]);
+    let recorded = recording.outcome().map(|recorded| (recorded.digest, recorded.ended, recorded.events));
+    prop_assert_eq!(Some((outcome.digest, outcome.ended, outcome.events)), recorded, "recorded");
+    let reordered: u64 = outcome.verdict.subscriptions.iter().map(|one| one.reordered).sum();
+    prop_assert_eq!(reordered, recording.notable_count(NotableKind::Reorder), "reordered");
     for share in shares {
         let events = straight.1 * share / 1_000;
         recording.seek(Position::Event(events));

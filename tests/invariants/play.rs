@@ -67,7 +67,7 @@ impl Play {
         let events_max = self.world.events() + EVENTS_MAX;
         let mut slice = Vec::new();
         while self.world.now() < until {
-            let progress = self.world.step(&mut slice);
+            let progress = self.world.step(Time::NEVER, &mut slice);
             if !slice.is_empty() {
                 self.ledger.observe(&slice);
                 for observation in slice.drain(..) {

@@ -96,8 +96,11 @@ enum Kind {
 /// All tracks, the most telling first.
 fn tracks<'a>(scene: &Scene<'a>) -> Vec<Track<'a>> {
     let look = scene.look;
-    let track = |name: String, role, kind, values: Box<dyn Fn(&Sample) -> [u64; 3] + 'a>| {
-        Track { name, role, kind, values }
+    let track = |name: String, role, kind, values: Box<dyn Fn(&Sample) -> [u64; 3] + 'a>| Track {
+        name,
+        role,
+        kind,
+        values,
     };
     let level = |name, role, values| track(name, role, Kind::Level, values);
     let rate = |key, role, of: fn(&Sample) -> u64| {
@@ -206,7 +209,13 @@ impl Canvas<'_> {
         self.lines(plot, out);
         for (column, values) in columns.iter().enumerate() {
             let Some(values) = values else {
-                out.glyph(plot, column as u16, plot.height.saturating_sub(1), look.glyphs.dots, look.style(Role::Dim));
+                out.glyph(
+                    plot,
+                    column as u16,
+                    plot.height.saturating_sub(1),
+                    look.glyphs.dots,
+                    look.style(Role::Dim),
+                );
                 continue;
             };
             let heights = values.map(|value| height_of(track.kind, value, most, plot.height));

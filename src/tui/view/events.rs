@@ -32,13 +32,12 @@ pub fn draw(scene: &Scene<'_>, area: Rect, out: &mut Out) {
         return;
     }
     out.claim(area);
-    let told = Told::around(scene);
+    let told = Told::around(scene, usize::from(area.height));
     let filter = &scene.pick.filter;
     let heading = u16::from(!filter.is_empty() && area.height >= 3);
     if heading > 0 {
         let (count, all) = (told.lines.len(), told.all);
-        let text =
-            scene.look.with("events.filter", &[("filter", filter), ("count", &count), ("all", &all)]);
+        let text = scene.look.with("events.filter", &[("filter", filter), ("count", &count), ("all", &all)]);
         out.fitted(area, 0, 0, &text, scene.look, Role::Title);
     }
     let list = Rect { y: area.y + heading, height: area.height - heading, ..area };
@@ -71,26 +70,32 @@ struct Told {
 }
 
 impl Told {
-    fn around(scene: &Scene<'_>) -> Self {
+    /// What fits into this height, and with a filter everything within reach: then there is something to count.
+    fn around(scene: &Scene<'_>, height: usize) -> Self {
         let cursor = scene.log.partition_point(|(event, _)| *event <= scene.events());
-        let range = cursor.saturating_sub(REACH)..(cursor + REACH).min(scene.log.len());
+        let (before, after) = scene.log.split_at(cursor);
         let filter = scene.pick.filter.to_lowercase();
-        let (mut lines, mut all, mut past) = (Vec::new(), 0, 0usize);
-        for (event, seen) in &scene.log[range] {
-            let Some(text) = sentence(scene, seen) else { continue };
-            all += 1;
-            let node = scene.node(seen.node);
-            let is_match = |text: &str| text.to_lowercase().contains(&filter);
-            // A sentence about a message names it.
-            if !filter.is_empty() && !is_match(&text) && !is_match(&node) {
-                continue;
+        let away = usize::try_from(scene.pick.line.unsigned_abs()).unwrap_or(REACH);
+        let needed = if filter.is_empty() { away.saturating_add(height).min(REACH) } else { REACH };
+        let mut all = 0;
+        let mut past: Vec<_> = Vec::new();
+        for (event, seen) in before.iter().rev().take(REACH) {
+            if past.len() < needed {
+                past.extend(line(scene, *event, seen, &filter, &mut all));
             }
-            past += usize::from(*event <= scene.events());
-            lines.push(Line { event: *event, seen: *seen, node, text });
         }
-        let here = past.saturating_sub(1);
+        past.reverse();
+        let here = past.len().saturating_sub(1);
+        let mut lines = past;
+        let full = lines.len() + needed;
+        for (event, seen) in after.iter().take(REACH) {
+            if lines.len() < full {
+                lines.extend(line(scene, *event, seen, &filter, &mut all));
+            }
+        }
         let last = lines.len().saturating_sub(1);
-        let selected = here.saturating_add_signed((-scene.pick.line) as isize).min(last);
+        let away = isize::try_from(scene.pick.line.saturating_neg()).unwrap_or(isize::MAX);
+        let selected = here.saturating_add_signed(away).min(last);
         Self { lines, all, here, selected }
     }
 
@@ -146,6 +151,16 @@ impl Told {
     }
 }
 
+/// An observation in words, if it is worth telling and the filter lets it through. A sentence about a message names it.
+fn line(scene: &Scene<'_>, event: u64, seen: &Observation, filter: &str, all: &mut usize) -> Option<Line> {
+    let text = sentence(scene, seen)?;
+    *all += 1;
+    let node = scene.node(seen.node);
+    let is_match = |text: &str| text.to_lowercase().contains(filter);
+    let passes = filter.is_empty() || is_match(&text) || is_match(&node);
+    passes.then(|| Line { event, seen: *seen, node, text })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -171,11 +186,14 @@ mod tests {
     #[test]
     fn the_selection_leaves_the_cursor_and_stays_in_the_list() {
         let mut stage = Stage::fake().at(505);
-        for line in [3, -3, i64::MAX, i64::MIN + 1] {
+        for line in [3, -3, i64::MAX, i64::MIN] {
             stage.pick.line = line;
-            let told = Told::around(&stage.scene());
-            let expected = (told.here as i64).saturating_sub(line).clamp(0, told.lines.len() as i64 - 1);
-            assert_eq!(told.selected as i64, expected, "{line}");
+            let told = Told::around(&stage.scene(), 20);
+            let expected = i64::try_from(told.here)
+                .unwrap()
+                .saturating_sub(line)
+                .clamp(0, i64::try_from(told.lines.len()).unwrap() - 1);
+            assert_eq!(i64::try_from(told.selected).unwrap(), expected, "{line}");
         }
     }
 

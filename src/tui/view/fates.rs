@@ -50,11 +50,8 @@ pub fn draw(scene: &Scene<'_>, area: Rect, out: &mut Out) {
     let top = legend_rows + gap(12);
     let bottom = footer + gap(12) * footer;
     legend.draw(Rect { height: legend_rows, ..area }, 0, out);
-    let grid = Rect {
-        y: area.y + top.min(area.height),
-        height: area.height.saturating_sub(top + bottom),
-        ..area
-    };
+    let grid =
+        Rect { y: area.y + top.min(area.height), height: area.height.saturating_sub(top + bottom), ..area };
     if survey.cells.is_empty() {
         out.fitted(grid, 0, 0, scene.look.word("fates.nothing"), scene.look, Role::Dim);
         return;
@@ -372,7 +369,10 @@ mod tests {
             plan.consumers[0].name = "账单".to_owned();
         });
         stage.pick.message = Some(MessageId(3));
-        insta::assert_snapshot!("fates_nothing", Stage::fake_with(|plan| plan.producers[0].messages = Some(0)).text(draw, 60, 4));
+        insta::assert_snapshot!(
+            "fates_nothing",
+            Stage::fake_with(|plan| plan.producers[0].messages = Some(0)).text(draw, 60, 4)
+        );
         insta::assert_snapshot!("fates_chinese", stage.at(100).text(draw, 60, 13));
     }
 

@@ -1,22 +1,23 @@
 //! What tests of views are made of: a run, an instant of it, and the screen as text.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use ratatui::layout::Rect;
 
-use crate::broker::{self, Details, Family, Progress};
-use crate::fact::{Fact, MessageId, Observation};
+use crate::fact::MessageId;
+use crate::fact::Observation;
+use crate::lab::Source;
 use crate::lab::explain::Question;
 use crate::lab::fake::FakeScenario;
-use crate::lab::record::Instant;
-use crate::lab::run::{Outcome, Run};
-use crate::lab::series::{Sample, Series};
+use crate::lab::notable::NotableKind;
+use crate::lab::record::{Instant, Position, Recording};
+use crate::lab::run::Outcome;
+use crate::lab::series::Series;
+use crate::lab::source::Opened;
 use crate::lab::study::{Journey, Sealed, Study};
-use crate::lab::{About, Source};
-use crate::ledger::{Fate, Layout, Ledger, NONE};
+use crate::ledger::{Fate, NONE};
 use crate::scenario::plan::Plan;
-use crate::scenario::{Scenario, catalog};
+use crate::scenario::{Style, catalog};
 use crate::sim::{Span, Time};
 use crate::tui::action::Landmark;
 use crate::tui::look::Look;
@@ -32,6 +33,7 @@ pub(crate) const SIZES: [(u16, u16); 3] = [(118, 31), (78, 17), (60, 13)];
 
 /// A run that can be drawn at any instant. Fields may be changed between two drawings.
 pub(crate) struct Stage {
+    pub(crate) recording: Recording,
     pub(crate) source: Arc<dyn Source>,
     pub(crate) plan: Plan,
     pub(crate) seed: u64,
@@ -70,36 +72,37 @@ impl Stage {
 
     /// A built-in scenario.
     pub(crate) fn built_in(name: &str) -> Self {
-        let source = BuiltIn::find(name);
+        let Ok(found) = catalog::find(name) else { panic!("there is no scenario {name}") };
+        let Ok(scenario) = found.read() else { panic!("{name} is wrong") };
+        let source = Opened::new(scenario, Style::Plain);
         let plan = source.plan(None, &[]).unwrap();
         Self::of(Arc::new(source), plan)
     }
 
     fn of(source: Arc<dyn Source>, plan: Plan) -> Self {
-        let family = source.family();
-        let seed = plan.seed;
-        let outcome = Run::new(family, &plan, seed).outcome(&[]);
-        let (log, series) = observe(family, &plan, &outcome);
-        let mut stage = Self {
-            instant: start(family, &plan),
-            head: outcome.ended,
-            head_events: outcome.events,
-            marks: marks(&log),
-            outcome: Some(outcome),
-            series,
+        let mut recording = Recording::new(source.family(), &plan, plan.seed);
+        recording.record(u64::MAX);
+        let segments = (0..recording.segments()).map(|index| recording.segment(index).entries);
+        let log = segments.collect::<Vec<_>>().concat();
+        Self {
+            instant: recording.cursor().clone(),
+            head: recording.head().now(),
+            head_events: recording.head().events(),
+            marks: marks(&recording),
+            outcome: recording.outcome().cloned(),
+            series: recording.series().clone(),
             study: None,
             seals: Seals::default(),
             journey: None,
             log,
             source,
+            seed: plan.seed,
             plan,
-            seed,
             deeds: Vec::new(),
             pick: Pick::new(),
             look: Look::new(Theme::Mono, false),
-        };
-        stage.seek(Time::ZERO);
-        stage
+            recording,
+        }
     }
 
     /// At that instant.
@@ -116,10 +119,8 @@ impl Stage {
 
     /// Moves the cursor.
     pub(crate) fn seek(&mut self, to: Time) {
-        if to < self.instant.world.now() {
-            self.instant = start(self.source.family(), &self.plan);
-        }
-        advance(&mut self.instant, to);
+        self.recording.seek(Position::Time(to));
+        self.instant = self.recording.cursor().clone();
     }
 
     /// With the causes known, and when each fate was sealed.
@@ -132,7 +133,7 @@ impl Stage {
             message: None,
         };
         let explanation = question.explain().unwrap();
-        let ledger = self.last();
+        let ledger = &self.recording.head().ledger;
         let mut sealed = Vec::new();
         for (number, group) in explanation.groups.iter().enumerate() {
             let at = group.chain.links.iter().filter_map(|link| link.at).max().unwrap_or(self.head);
@@ -153,7 +154,7 @@ impl Stage {
 
     /// With that message selected, and its journey known.
     pub(crate) fn selected(mut self, name: &str) -> Self {
-        let ledger = self.last();
+        let ledger = &self.recording.head().ledger;
         let message = ledger.find(name).unwrap();
         let is_it = |(_, one): &&(u64, Observation)| one.fact.message() == Some(message);
         let outcome = self.outcome.as_ref().unwrap();
@@ -180,13 +181,6 @@ impl Stage {
     pub(crate) fn ascii(mut self) -> Self {
         self.look = Look::new(Theme::Mono, true);
         self
-    }
-
-    /// The ledger at the end.
-    fn last(&self) -> Ledger {
-        let mut instant = start(self.source.family(), &self.plan);
-        advance(&mut instant, self.head);
-        instant.ledger
     }
 
     /// What a view is lent.
@@ -256,116 +250,25 @@ pub(crate) fn demand_all_sizes(stage: &Stage, view: Draw) {
     }
 }
 
-fn start(family: &dyn Family, plan: &Plan) -> Instant {
-    let mut world = family.world(plan, plan.seed);
-    world.want_details(Details::On);
-    Instant { world, ledger: Ledger::new(Arc::new(Layout::new(family, plan))) }
-}
-
-/// Up to and including that time.
-fn advance(instant: &mut Instant, to: Time) {
-    let mut slice = Vec::new();
-    loop {
-        let progress = instant.world.advance(to, &mut slice);
-        instant.ledger.observe(&slice);
-        slice.clear();
-        if !matches!(progress, Progress::Pause | Progress::Asked) {
-            return;
-        }
-    }
-}
-
-const BUCKET: Span = Span::from_millis(50);
-
-fn observe(family: &dyn Family, plan: &Plan, outcome: &Outcome) -> (Vec<(u64, Observation)>, Series) {
-    let mut instant = start(family, plan);
-    let mut log = Vec::new();
-    let gauges = instant.world.gauges().iter().map(|gauge| gauge.name.clone()).collect();
-    let mut series = Series { bucket: BUCKET, samples: Vec::new(), gauges };
-    let subscriptions = instant.ledger.layout().subscriptions.len();
-    let mut slice = Vec::new();
-    loop {
-        let progress = instant.world.step(&mut slice);
-        if instant.world.now() > outcome.ended || matches!(progress, Progress::Ended | Progress::Bound(_)) {
-            break;
-        }
-        instant.ledger.observe(&slice);
-        let bucket = (instant.world.now().0 / BUCKET.0) as usize;
-        while series.samples.len() <= bucket {
-            let none = vec![0; subscriptions];
-            let (delivered, effects, backlog) = (none.clone(), none.clone(), none);
-            series.samples.push(Sample { delivered, effects, backlog, ..Sample::default() });
-        }
-        let sample = &mut series.samples[bucket];
-        for one in slice.drain(..) {
-            match one.fact {
-                Fact::Due { .. } => sample.due += 1,
-                Fact::Confirmed { .. } => sample.confirmed += 1,
-                Fact::Failed { .. } => sample.failed += 1,
-                Fact::Delivered { subscription, .. } => sample.delivered[subscription.0 as usize] += 1,
-                Fact::Effect { subscription, .. } => sample.effects[subscription.0 as usize] += 1,
-                _ => {}
-            }
-            log.push((instant.world.events(), one));
-        }
-        let waiting = |number| instant.ledger.waiting(crate::fact::SubscriptionId(number as u16));
-        sample.backlog = (0..subscriptions).map(waiting).collect();
-        sample.gauges = instant.world.gauges().iter().map(|gauge| gauge.value).collect();
-    }
-    (log, series)
-}
-
 fn mark(at: Time, landmark: Landmark, message: Option<MessageId>) -> TimeMark {
     TimeMark { at, landmark, is_end: false, node: None, message }
 }
 
-fn marks(log: &[(u64, Observation)]) -> Vec<TimeMark> {
-    let mut done = BTreeSet::new();
-    let mut marks = Vec::new();
-    for (_, one) in log {
-        let at = one.at;
-        match one.fact {
-            Fact::Fault { .. } | Fact::FaultEnded { .. } => marks.push(TimeMark {
-                node: Some(one.node),
-                is_end: matches!(one.fact, Fact::FaultEnded { .. }),
-                ..mark(at, Landmark::Fault, None)
-            }),
-            Fact::LeaderElected { .. } => marks.push(mark(at, Landmark::Election, None)),
-            Fact::Effect { message, subscription, .. } if !done.insert((subscription, message)) => {
-                marks.push(mark(at, Landmark::Duplicate, Some(message)));
-            }
-            _ => {}
-        }
-    }
-    marks
-}
-
-/// A built-in scenario.
-struct BuiltIn {
-    scenario: Scenario,
-    about: About,
-}
-
-impl BuiltIn {
-    fn find(name: &str) -> Self {
-        let Ok(found) = catalog::find(name) else { panic!("there is no scenario {name}") };
-        let Ok(scenario) = found.read() else { panic!("{name} is wrong") };
-        let about = About { name: name.to_owned(), title: scenario.title().to_owned(), ..About::default() };
-        Self { scenario, about }
-    }
-}
-
-impl Source for BuiltIn {
-    fn about(&self) -> &About {
-        &self.about
-    }
-    fn family(&self) -> &'static dyn Family {
-        broker::family(self.scenario.family).unwrap()
-    }
-    fn variants(&self) -> Vec<String> {
-        self.scenario.variants.clone()
-    }
-    fn plan(&self, variant: Option<&str>, sets: &[String]) -> Result<Plan, String> {
-        self.scenario.plan(variant, sets).map_err(|_| format!("{} is wrong", self.scenario.name))
-    }
+fn marks(recording: &Recording) -> Vec<TimeMark> {
+    let found = recording.notable().iter().filter_map(|one| {
+        let landmark = match one.kind {
+            NotableKind::Fault | NotableKind::FaultEnded => Landmark::Fault,
+            NotableKind::Election => Landmark::Election,
+            NotableKind::Duplicate => Landmark::Duplicate,
+            NotableKind::Reorder => Landmark::Reorder,
+            _ => return None,
+        };
+        let seen = &one.observation;
+        Some(TimeMark {
+            is_end: one.kind == NotableKind::FaultEnded,
+            node: Some(seen.node),
+            ..mark(seen.at, landmark, seen.fact.message())
+        })
+    });
+    found.collect()
 }

@@ -71,9 +71,10 @@ impl<'a> Page<'a> {
         }
         let mut is_first = self.lines.last().is_some_and(|line| !line.parts.is_empty());
         for piece in wrap(text, self.width.saturating_sub(indent)) {
-            let used = self.lines.last().map_or(0, |line| {
-                line.parts.iter().map(|(text, _)| width(text)).sum::<u16>()
-            });
+            let used = self
+                .lines
+                .last()
+                .map_or(0, |line| line.parts.iter().map(|(text, _)| width(text)).sum::<u16>());
             if is_first && used <= indent {
                 let line = self.lines.last_mut().expect("the lead was pushed");
                 line.parts.push((" ".repeat(usize::from(indent - used)), Role::Text));

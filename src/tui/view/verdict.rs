@@ -54,7 +54,12 @@ fn ended(scene: &Scene<'_>, outcome: &Outcome, page: &mut Page<'_>) {
             Fate::ALL.map(|fate| (Standing::Fate(fate), judged.fates.of(fate))).into_iter().collect();
         fates(scene, &judged.name, &tally, page);
         for (key, broken, number) in promises(judged) {
-            promise(look, key, (number > 0).then(|| look.with(broken, &[("messages", &messages(look, number))])), page);
+            promise(
+                look,
+                key,
+                (number > 0).then(|| look.with(broken, &[("messages", &messages(look, number))])),
+                page,
+            );
         }
         store(look, judged.store, page);
     }
@@ -67,7 +72,11 @@ fn ended(scene: &Scene<'_>, outcome: &Outcome, page: &mut Page<'_>) {
     next(scene, page);
     page.head(look.word("verdict.again"));
     page.say("  ", &replay(scene, scene.plan.variant.as_deref(), &[]), Role::Key);
-    page.say("  ", &look.with("verdict.digest", &[("digest", &format!("{:016x}", outcome.digest))]), Role::Dim);
+    page.say(
+        "  ",
+        &look.with("verdict.digest", &[("digest", &format!("{:016x}", outcome.digest))]),
+        Role::Dim,
+    );
 }
 
 /// What can be said before the end.
@@ -77,7 +86,8 @@ fn so_far(scene: &Scene<'_>, page: &mut Page<'_>) {
     if scene.ledger().messages() == 0 {
         return page.say("  ", look.word("fates.nothing"), Role::Dim);
     }
-    let mut all: Vec<_> = (0..scene.ledger().layout().subscriptions.len() as u16).map(SubscriptionId).collect();
+    let mut all: Vec<_> =
+        (0..scene.ledger().layout().subscriptions.len() as u16).map(SubscriptionId).collect();
     all.push(NONE);
     for id in all {
         let tally = standings(scene, id);
@@ -126,7 +136,10 @@ fn fates(scene: &Scene<'_>, name: &str, tally: &[(Standing, u64)], page: &mut Pa
     page.line(bar);
     let entry = |(standing, count): &&(Standing, u64)| {
         let glyph = look.glyph(*standing).to_string();
-        vec![(glyph, look.standing_role(*standing)), (format!(" {} {count}", look.standing(*standing)), Role::Text)]
+        vec![
+            (glyph, look.standing_role(*standing)),
+            (format!(" {} {count}", look.standing(*standing)), Role::Text),
+        ]
     };
     page.flow(0, &seen.iter().map(entry).collect::<Vec<_>>());
 }

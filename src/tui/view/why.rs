@@ -290,7 +290,8 @@ pub(super) fn proof(scene: &Scene<'_>, group: &Group, page: &mut Page<'_>) {
                 tried(look, look.glyphs.tick, Role::Good, "why.saved", &trial.remedy, page);
                 for (links, count) in others {
                     let count = messages(look, *count as u64);
-                    let others = [("messages", &count as &dyn std::fmt::Display), ("links", &links.join("; "))];
+                    let others =
+                        [("messages", &count as &dyn std::fmt::Display), ("links", &links.join("; "))];
                     page.say("        ", &look.with("why.others", &others), Role::Dim);
                 }
             }
