@@ -74,6 +74,11 @@ impl Books {
         row.map(|attempts| *attempts = attempts.saturating_add(1)).is_some()
     }
 
+    /// How many messages stand in the outbox; none: there is no outbox.
+    pub(super) fn outbox(&self) -> Option<usize> {
+        (self.kind == OwnWrite::Outbox).then_some(self.outbox.len())
+    }
+
     /// Whether a write is under way.
     pub(super) fn is_busy(&self) -> bool {
         self.open > 0

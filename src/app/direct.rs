@@ -35,6 +35,11 @@ impl Direct {
         !self.app.has_more() && !self.app.is_waiting() && self.again == 0
     }
 
+    /// What it has called about and not heard of.
+    pub fn calls(&self) -> impl Iterator<Item = MessageId> {
+        self.line.calls()
+    }
+
     /// A step tells the application to send.
     pub fn told_to_send<M: Carries>(&mut self, count: u32, ctx: &mut Ctx<'_, M>) {
         self.app.tell(count, ctx.now());

@@ -112,6 +112,16 @@ impl Sender {
         }
     }
 
+    /// How many messages it has begun and not ended.
+    pub fn unanswered(&self) -> u32 {
+        self.unanswered
+    }
+
+    /// How many rows its outbox has; none: it has none.
+    pub fn outbox(&self) -> Option<usize> {
+        self.books.as_ref().and_then(|books| books.outbox())
+    }
+
     /// Whether something it sent is unanswered.
     pub fn is_waiting(&self) -> bool {
         self.unanswered > 0 || self.books.as_ref().is_some_and(|books| books.is_busy())

@@ -173,6 +173,26 @@ impl Service {
         }
     }
 
+    /// How many workers are busy, and how many there are.
+    pub fn workers(&self) -> (usize, usize) {
+        (self.workers.iter().flatten().count(), self.workers.len())
+    }
+
+    /// How many requests wait, and how many may.
+    pub fn queue(&self) -> (usize, usize) {
+        (self.waiting.len(), self.queue)
+    }
+
+    /// Whether it was overrun and is not mended.
+    pub fn is_broken(&self) -> bool {
+        self.is_broken
+    }
+
+    /// What it has been asked and not answered: what is worked on, then what waits.
+    pub fn held(&self) -> impl Iterator<Item = MessageId> {
+        self.workers.iter().flatten().chain(&self.waiting).map(|request| request.message)
+    }
+
     /// Takes an input.
     pub fn on<M: Carries>(
         &mut self,
@@ -299,6 +319,11 @@ impl Line {
     /// The process was restarted.
     pub fn restart(&mut self) {
         *self = Self { next: self.next, ..Self::new(self.service) };
+    }
+
+    /// What the open calls are about, oldest first.
+    pub fn calls(&self) -> impl Iterator<Item = MessageId> {
+        self.calls.iter().map(|call| call.message)
     }
 
     /// How many calls are open.

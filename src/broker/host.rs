@@ -6,22 +6,27 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::picture::{Gauge, LinkPicture, NodePicture, PlacePicture, Section};
 use super::{Details, Firing, Left, Progress, World};
 use crate::fact::{Down, Fact, MessageId, NodeId, Observation, PlaceId, SubscriptionId};
 use crate::scenario::expect::Expectation;
 use crate::scenario::plan::{Config, FaultPlan, Plan, Starts, Target, Trigger, Value};
-use crate::sim::{ConditionId, Engine, FileId, LinkConfig, Model, Status, Step, Time};
+use crate::sim::{ConditionId, Engine, FileId, LinkConfig, Status, Step, Time};
 
 mod act;
+mod names;
+mod picture;
 mod script;
 mod watch;
 
+pub(super) use names::NodeNames;
+pub(super) use picture::{Pictured, Shown};
 pub(super) use script::ClientCommand;
 use script::Script;
 use watch::{Waiter, Watch};
 
 /// What a family's model answers about itself.
-pub(super) trait Hosted: Model<Fact = Fact> + Sized {
+pub(super) trait Hosted: Pictured {
     /// The nodes that have a role now: `leader of orders/0`.
     fn resolve(engine: &Engine<Self>, role: &str) -> Vec<NodeId>;
     /// See [`World::waiting`].
@@ -111,55 +116,6 @@ enum Undo {
     Thaw(Vec<NodeId>),
     Lift(Vec<NodeId>, ConditionId),
     Speed(Vec<NodeId>),
-}
-
-/// The nodes and what they are called.
-#[derive(Debug)]
-pub(super) struct NodeNames {
-    names: Vec<String>,
-    sets: BTreeMap<String, Vec<NodeId>>,
-}
-
-impl NodeNames {
-    /// Nodes in the order of the cluster's roles, then producers' and consumers' instances, then services.
-    pub(super) fn new(plan: &Plan, roles: &[(&str, &str)]) -> Self {
-        let mut names = Vec::new();
-        let mut sets: BTreeMap<String, Vec<NodeId>> = BTreeMap::new();
-        for (plural, singular) in roles {
-            for number in 1..=plan.cluster.roles.get(*plural).copied().unwrap_or(0) {
-                sets.entry((*plural).to_owned()).or_default().push(NodeId(names.len() as u16));
-                names.push(format!("{singular}-{number}"));
-            }
-        }
-        let producers = plan.producers.iter().map(|it| (&it.name, it.instances, "producers"));
-        let consumers = plan.consumers.iter().map(|it| (&it.name, it.instances, "consumers"));
-        for (name, instances, set) in producers.chain(consumers) {
-            for instance in 1..=instances {
-                let node = NodeId(names.len() as u16);
-                for set in [set, "clients", name] {
-                    sets.entry(set.to_owned()).or_default().push(node);
-                }
-                names.push(if instances == 1 { name.clone() } else { format!("{name}/{instance}") });
-                sets.insert(format!("{name}/{instance}"), vec![node]);
-            }
-        }
-        for service in &plan.services {
-            sets.insert(format!("{}/1", service.name), vec![NodeId(names.len() as u16)]);
-            names.push(service.name.clone());
-        }
-        for (node, name) in names.iter().enumerate() {
-            sets.entry(name.clone()).or_insert_with(|| vec![NodeId(node as u16)]);
-        }
-        Self { names, sets }
-    }
-
-    fn count(&self) -> u16 {
-        self.names.len() as u16
-    }
-
-    fn of(&self, name: &str) -> Option<&Vec<NodeId>> {
-        self.sets.get(name)
-    }
 }
 
 impl<M: Hosted> Host<M> {
@@ -574,6 +530,34 @@ where
 
     fn place_name(&self, place: PlaceId) -> String {
         M::place_name(&self.engine, place)
+    }
+
+    fn nodes(&self) -> Vec<NodePicture> {
+        self.node_pictures()
+    }
+
+    fn inspect(&self, node: NodeId) -> Vec<Section> {
+        if node.0 < self.names.count() { M::inspect(&self.engine, node) } else { Vec::new() }
+    }
+
+    fn links(&self) -> Vec<LinkPicture> {
+        self.link_pictures()
+    }
+
+    fn places(&self) -> Vec<PlaceId> {
+        M::places(&self.engine)
+    }
+
+    fn place(&self, place: PlaceId) -> Option<PlacePicture> {
+        self.place_picture(place)
+    }
+
+    fn cells(&self, place: PlaceId, node: NodeId, from: u64, to: u64) -> Vec<Option<MessageId>> {
+        M::cells(&self.engine, (place, node), from, to)
+    }
+
+    fn gauges(&self) -> Vec<Gauge> {
+        M::gauges(&self.engine)
     }
 
     fn broken_invariants(&self) -> Vec<String> {

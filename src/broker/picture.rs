@@ -68,6 +68,13 @@ pub struct Field {
     pub value: String,
 }
 
+impl Field {
+    /// A field of this name.
+    pub fn new(name: impl Into<String>, value: impl std::fmt::Display) -> Self {
+        Self { name: name.into(), value: value.to_string() }
+    }
+}
+
 /// Fields that belong together.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Section {

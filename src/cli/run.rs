@@ -153,7 +153,14 @@ impl Explain {
         let source = open::scenario(&self.scenario)?;
         let question = self.choice.question(source.as_ref(), self.message.as_deref());
         let explanation = question.explain().map_err(|text| Failure::Usage(error(&text)))?;
-        write!(out, "{}", report::explain::explanation(&explanation))?;
+        let text = match &self.message {
+            Some(name) if explanation.groups.is_empty() => {
+                let journey = question.journey(name).map_err(|text| Failure::Usage(error(&text)))?;
+                report::explain::uneventful(&explanation, source.family(), &journey)
+            }
+            _ => report::explain::explanation(&explanation),
+        };
+        write!(out, "{text}")?;
         Ok(Exit::Holds)
     }
 }

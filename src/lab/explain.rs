@@ -5,14 +5,17 @@
 //! fired, one thing changed. A chain is confirmed if one of its remedies saves every message of its group from it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::AtomicBool;
 
 use super::Source;
-use super::run::{Fired, Outcome, Run};
-use crate::broker::{Case, Chain, Details, Names, Remedy};
+use super::findings::{Finding, Findings, Identity, chains, kinds};
+use super::run::{Ended, Fired, Outcome, Run};
+use crate::broker::{Chain, Details, Remedy};
 use crate::fact::{MessageId, SubscriptionId};
 use crate::ledger::trace::{Trace, Wanted};
 use crate::ledger::{Fate, Ledger, NONE};
 use crate::scenario::plan::{Action, FaultPlan, Plan, Target, Trigger};
+use crate::scenario::write;
 use crate::sim::Time;
 
 /// A group's remedies beyond these are not tried.
@@ -40,7 +43,7 @@ pub struct Group {
     pub chain: Chain,
     /// The remedies that were tried.
     pub trials: Vec<Trial>,
-    members: BTreeSet<(u16, u32)>,
+    pub(super) members: BTreeSet<Identity>,
 }
 
 /// A remedy that was tried.
@@ -48,6 +51,8 @@ pub struct Group {
 pub struct Trial {
     /// In words: `without the fault leader-dies`.
     pub remedy: String,
+    /// The line that does it; none: no line does exactly that.
+    pub line: Option<String>,
     /// What came of it.
     pub result: TrialResult,
 }
@@ -65,6 +70,11 @@ pub enum TrialResult {
 }
 
 impl Group {
+    /// The worse the fate, the smaller.
+    pub(super) fn rank(&self) -> usize {
+        rank(self.fate)
+    }
+
     /// Whether at least one remedy saves every message of the group from this chain.
     pub fn is_confirmed(&self) -> bool {
         self.trials.iter().any(|trial| matches!(trial.result, TrialResult::Confirmed(_)))
@@ -85,57 +95,124 @@ pub struct Question<'a> {
     pub message: Option<&'a str>,
 }
 
-/// Chains by subscription and message; the same message is the same in every run of a workload.
-type Chains = BTreeMap<(SubscriptionId, (u16, u32)), (Fate, Chain)>;
+/// How much is asked, and how much may be done to answer it.
+pub(super) struct Effort {
+    /// Groups to explain.
+    pub(super) groups_max: usize,
+    /// Messages to ask about; of more, some from all over the run.
+    pub(super) messages_max: usize,
+    /// Events to dispatch for trying remedies, beyond the first one tried.
+    pub(super) events_max: u64,
+    /// Most runs have something to explain: the first run keeps what explaining needs, if that is not too much.
+    pub(super) keeps_traces: bool,
+}
+
+/// What was found out.
+pub(super) struct Inquiry {
+    pub(super) explanation: Explanation,
+    pub(super) findings: Findings,
+    /// Of how many messages that were not simply processed.
+    pub(super) wanted: usize,
+    /// By reason: the group that it became.
+    group_of: Vec<Option<usize>>,
+}
+
+impl Inquiry {
+    /// What is known of each message, with its subscription and its group.
+    pub(super) fn findings(&self) -> impl Iterator<Item = (SubscriptionId, Finding, usize)> {
+        let with_group = |((subscription, _), finding): (&(SubscriptionId, Identity), &Finding)| {
+            Some((*subscription, *finding, *self.group_of.get(finding.reason)?.as_ref()?))
+        };
+        self.findings.of.iter().filter_map(with_group)
+    }
+}
+
+/// So many observations of a run are kept, if nobody knows yet what will have to be explained.
+const TRACE_MAX: usize = 1_000_000;
 
 impl Question<'_> {
     /// Runs, replays with details, groups, and tries the remedies of every group.
     pub fn explain(&self) -> Result<Explanation, String> {
-        self.explain_groups(usize::MAX)
+        let effort = Effort {
+            groups_max: usize::MAX,
+            messages_max: usize::MAX,
+            events_max: u64::MAX,
+            keeps_traces: true,
+        };
+        Ok(self.inquire(&effort)?.explanation)
     }
 
     /// Runs, and explains the worst group alone: what the report of a run shows.
     pub fn run(&self) -> Result<Explanation, String> {
-        self.explain_groups(1)
+        let effort =
+            Effort { groups_max: 1, messages_max: usize::MAX, events_max: u64::MAX, keeps_traces: false };
+        Ok(self.inquire(&effort)?.explanation)
     }
 
-    fn explain_groups(&self, groups_max: usize) -> Result<Explanation, String> {
+    pub(super) fn inquire(&self, effort: &Effort) -> Result<Inquiry, String> {
         let plan = self.source.plan(self.variant, self.sets)?;
         let run = Run::new(self.source.family(), &plan, self.seed.unwrap_or(plan.seed));
-        let ended = run.drive(Details::Off, &mut |_| {});
+        let (ended, trace) = first_run(&run, effort.keeps_traces);
         let outcome = run.conclude(&ended, &[]);
-        let wanted = self.wanted(&outcome, &ended.ledger)?;
-        if wanted.is_empty() {
-            return Ok(Explanation { outcome, groups: Vec::new() });
-        }
-        let (chains, names) = chains(&run, &wanted);
-        let mut groups = group(&chains, &names, &ended.ledger);
-        groups.truncate(groups_max);
-        let mut tried = BTreeMap::new();
-        for group in &mut groups {
-            for remedy in group.chain.remedies.clone().into_iter().take(REMEDIES_MAX) {
-                let rerun =
-                    tried.entry(remedy.clone()).or_insert_with(|| self.rerun(&outcome, &remedy, &wanted));
-                let result = match rerun {
-                    Ok(chains) => group.compare(&ended.ledger, chains),
-                    Err(reason) => TrialResult::Impossible(reason.clone()),
-                };
-                group.trials.push(Trial { remedy: words(&plan, &remedy), result });
+        let mut wanted = self.wanted(&outcome, &ended.ledger)?;
+        let count = wanted.len();
+        thin_out(&mut wanted, effort.messages_max);
+        let findings = match &trace {
+            _ if wanted.is_empty() => Findings::default(),
+            Some(trace) => Findings::of(&run, &ended, &outcome, trace, &wanted),
+            None => chains(&run, &wanted),
+        };
+        let (mut groups, group_of) = findings.group(&ended.ledger);
+        groups.truncate(effort.groups_max);
+        self.try_remedies(&outcome, &mut groups, &wanted, effort.events_max, &ended.ledger);
+        Ok(Inquiry { explanation: Explanation { outcome, groups }, findings, wanted: count, group_of })
+    }
+
+    /// Runs once for each different remedy of the groups, on as many threads as there are processors.
+    fn try_remedies(
+        &self,
+        outcome: &Outcome,
+        groups: &mut [Group],
+        wanted: &BTreeSet<Identity>,
+        events_max: u64,
+        ledger: &Ledger,
+    ) {
+        let mut remedies: Vec<Remedy> = Vec::new();
+        for remedy in groups.iter().flat_map(|group| group.chain.remedies.iter().take(REMEDIES_MAX)) {
+            if !remedies.contains(remedy) {
+                remedies.push(remedy.clone());
             }
         }
-        Ok(Explanation { outcome, groups })
+        let affordable = (events_max / outcome.events.max(1)).max(1) as usize;
+        let count = remedies.len().min(affordable);
+        let mut results: BTreeMap<Remedy, Vec<TrialResult>> = BTreeMap::new();
+        let work = |number: usize| self.rerun(outcome, &remedies[number], wanted);
+        let jobs = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let mut number = 0;
+        super::pool::in_order(jobs, count, &AtomicBool::new(false), &work, &mut |rerun| {
+            let compare = |group: &Group| match &rerun {
+                Ok(findings) => group.compare(ledger, findings),
+                Err(reason) => TrialResult::Impossible(reason.clone()),
+            };
+            results.insert(remedies[number].clone(), groups.iter().map(compare).collect());
+            number += 1;
+        });
+        for (number, group) in groups.iter_mut().enumerate() {
+            for remedy in group.chain.remedies.clone().into_iter().take(REMEDIES_MAX) {
+                let result = results.get(&remedy).and_then(|all| all.get(number)).cloned();
+                group.trials.push(Trial {
+                    remedy: words(&outcome.plan, &remedy),
+                    line: line(&outcome.plan, &remedy),
+                    result: result.unwrap_or_else(|| TrialResult::Impossible(NOT_TRIED.to_owned())),
+                });
+            }
+        }
     }
 
     /// The messages to explain.
-    fn wanted(&self, outcome: &Outcome, ledger: &Ledger) -> Result<BTreeSet<(u16, u32)>, String> {
+    fn wanted(&self, outcome: &Outcome, ledger: &Ledger) -> Result<BTreeSet<Identity>, String> {
         if let Some(name) = self.message {
-            let id = ledger.find(name).ok_or_else(|| match ledger.messages() as u32 {
-                0 => format!("there is no message {name}; nothing was sent"),
-                sent => {
-                    let last = ledger.name(MessageId(sent - 1));
-                    format!("there is no message {name}; {sent} were sent, the last one as {last}")
-                }
-            })?;
+            let id = ledger.find(name).ok_or_else(|| unknown(name, ledger))?;
             return Ok(BTreeSet::from([ledger.identity(id)]));
         }
         let mut wanted = BTreeSet::new();
@@ -154,8 +231,8 @@ impl Question<'_> {
         &self,
         outcome: &Outcome,
         remedy: &Remedy,
-        wanted: &BTreeSet<(u16, u32)>,
-    ) -> Result<Chains, String> {
+        wanted: &BTreeSet<Identity>,
+    ) -> Result<Findings, String> {
         let mut plan = match remedy {
             Remedy::WithoutFault(_) => outcome.plan.clone(),
             Remedy::Set(line) => {
@@ -174,7 +251,7 @@ impl Question<'_> {
             step.action = step.action.take().filter(|action| !matches!(action, Action::Fault(_)));
         }
         let run = Run::new(self.source.family(), &plan, outcome.seed);
-        Ok(chains(&run, wanted).0)
+        Ok(chains(&run, wanted))
     }
 }
 
@@ -197,72 +274,71 @@ fn rank(fate: Fate) -> usize {
     worst_first.iter().position(|other| *other == fate).unwrap_or(worst_first.len())
 }
 
-/// Runs with details on and asks the family about every wanted message that was not simply processed.
-fn chains(run: &Run<'_>, wanted: &BTreeSet<(u16, u32)>) -> (Chains, BTreeMap<(u16, u32), String>) {
-    let mut trace = Trace::new(Wanted::These(wanted.clone()));
-    let ended = run.drive(Details::On, &mut |slice| trace.observe(slice));
-    let outcome = run.conclude(&ended, &[]);
-    let (mut chains, mut names) = (Chains::new(), BTreeMap::new());
-    for subscription in &outcome.verdict.subscriptions {
-        let id = ended.ledger.layout().subscription(&subscription.name).unwrap_or(NONE);
-        for message in trace.messages() {
-            let Some(fate) = subscription.by_message[message.0 as usize] else { continue };
-            if fate == Fate::Processed {
-                continue;
-            }
-            let case = Case {
-                plan: run.plan,
-                message,
-                subscription: id,
-                fate: fate.name(),
-                history: trace.history(message),
-                events: trace.events(),
-                names: &ended,
-            };
-            let identity = ended.ledger.identity(message);
-            names.insert(identity, ended.message(message));
-            chains.insert((id, identity), (fate, run.family.explain(&case)));
+/// A remedy that is not worth the time.
+const NOT_TRIED: &str = "the run is long, and so many others were tried before";
+
+/// That there is no such message.
+pub(super) fn unknown(name: &str, ledger: &Ledger) -> String {
+    match ledger.messages() as u32 {
+        0 => format!("there is no message {name}; nothing was sent"),
+        sent => {
+            let last = ledger.name(MessageId(sent - 1));
+            format!("there is no message {name}; {sent} were sent, the last one as {last}")
         }
     }
-    (chains, names)
 }
 
-/// Groups equal chains, the worst fate first, then the largest group.
-fn group(chains: &Chains, names: &BTreeMap<(u16, u32), String>, ledger: &Ledger) -> Vec<Group> {
-    let mut groups: BTreeMap<(SubscriptionId, Fate, Vec<&str>), Group> = BTreeMap::new();
-    for ((subscription, identity), (fate, chain)) in chains {
-        let group = groups.entry((*subscription, *fate, kinds(chain))).or_insert_with(|| Group {
-            subscription: ledger.layout().subscription_name(*subscription).to_owned(),
-            fate: *fate,
-            messages: Vec::new(),
-            chain: chain.clone(),
-            trials: Vec::new(),
-            members: BTreeSet::new(),
-        });
-        group.messages.push(names[identity].clone());
-        group.members.insert(*identity);
+/// The run, and what explaining any message of it needs, if that is asked for and not too much.
+fn first_run(run: &Run<'_>, keeps_trace: bool) -> (Ended, Option<Trace>) {
+    if !keeps_trace {
+        return (run.drive(Details::Off, &mut |_| {}), None);
     }
-    let mut groups: Vec<_> = groups.into_values().collect();
-    groups.sort_by_key(|group| (rank(group.fate), std::cmp::Reverse(group.members.len())));
-    groups
+    let (mut trace, mut kept) = (Some(Trace::new(Wanted::All)), 0);
+    let ended = run.drive(Details::On, &mut |slice| {
+        kept += slice.len();
+        match &mut trace {
+            Some(trace) if kept <= TRACE_MAX => trace.observe(slice),
+            _ => trace = None,
+        }
+    });
+    if ended.bound.is_some() {
+        // Where a bound stops a run depends on how much is observed of it.
+        return first_run(run, false);
+    }
+    (ended, trace)
+}
+
+/// Leaves so many, from all over.
+fn thin_out(wanted: &mut BTreeSet<Identity>, most: usize) {
+    let all = wanted.len();
+    if all > most {
+        let mut number = 0;
+        wanted.retain(|_| {
+            number += 1;
+            number * most / all > (number - 1) * most / all
+        });
+    }
 }
 
 impl Group {
     /// What became of the group's messages in a run with one thing changed.
-    fn compare(&self, ledger: &Ledger, chains: &Chains) -> TrialResult {
+    fn compare(&self, ledger: &Ledger, rerun: &Findings) -> TrialResult {
         let subscription = ledger.layout().subscription(&self.subscription).unwrap_or(NONE);
+        let own = kinds(&self.chain);
         let mut still_there = 0;
-        let mut others: BTreeMap<Vec<&str>, (Vec<String>, usize)> = BTreeMap::new();
+        let mut others: BTreeMap<Vec<String>, (Vec<String>, usize)> = BTreeMap::new();
         for member in &self.members {
-            let Some((fate, chain)) = chains.get(&(subscription, *member)) else { continue };
-            if *fate != self.fate {
+            let Some(finding) = rerun.of.get(&(subscription, *member)) else { continue };
+            if finding.fate != self.fate {
                 continue;
             }
-            if kinds(chain) == kinds(&self.chain) {
+            let chain = &rerun.reasons[finding.reason].chain;
+            let kinds = kinds(chain);
+            if kinds == own {
                 still_there += 1;
             } else {
                 let words = || chain.links.iter().map(|link| link.text.clone()).collect();
-                others.entry(kinds(chain)).or_insert_with(|| (words(), 0)).1 += 1;
+                others.entry(kinds).or_insert_with(|| (words(), 0)).1 += 1;
             }
         }
         match still_there {
@@ -272,8 +348,19 @@ impl Group {
     }
 }
 
-fn kinds(chain: &Chain) -> Vec<&str> {
-    chain.links.iter().map(|link| link.kind.as_str()).collect()
+/// The line that carries a remedy out; none: no line does exactly that.
+fn line(plan: &Plan, remedy: &Remedy) -> Option<String> {
+    let fault = match remedy {
+        Remedy::Set(line) => return Some(line.clone()),
+        Remedy::WithoutFault(fault) => plan.faults.get(*fault as usize)?,
+    };
+    let name = write::key(&fault.name);
+    match fault.trigger {
+        // A step without a name of its own, and one of several repetitions, cannot be named.
+        _ if fault.name.contains(['#', ' ']) => None,
+        Trigger::Step => Some(format!("step.{name} = false")),
+        _ => Some(format!("fault.{name} = false")),
+    }
 }
 
 fn words(plan: &Plan, remedy: &Remedy) -> String {

@@ -2,9 +2,12 @@
 //! random 1 to 3 ms, and copied 5 ms later. With `acks = "1"` what was confirmed and not yet copied dies with the
 //! broker.
 
+mod picture;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{About, Source};
+use crate::broker::picture::{Gauge, LinkPicture, NodePicture, PlacePicture, Section};
 use crate::broker::{
     Case, Chain, Details, EntityKind, Family, Field, Finding, Firing, Link, Names, NodeRole, Progress,
     Remedy, Setting, World,
@@ -229,7 +232,13 @@ struct FakeWorld {
     fired: Vec<Firing>,
     stored: BTreeSet<u32>,
     is_safe: bool,
-    consumers: u16,
+    readers: Vec<String>,
+    /// Everything it confirmed, by offset; none: it died with the broker.
+    log: Vec<Option<MessageId>>,
+    copied: usize,
+    /// Which faults kill.
+    kills: Vec<bool>,
+    is_dead: bool,
 }
 
 impl FakeWorld {
@@ -245,7 +254,11 @@ impl FakeWorld {
             fired: Vec::new(),
             stored: BTreeSet::new(),
             is_safe: acks == Some(&Value::Text("all".to_owned())),
-            consumers: plan.consumers.len() as u16,
+            readers: plan.consumers.iter().map(|one| one.name.clone()).collect(),
+            log: Vec::new(),
+            copied: 0,
+            kills: plan.faults.iter().map(|one| matches!(one.verb, Verb::Kill(_))).collect(),
+            is_dead: false,
         };
         for n in 0..plan.producers[0].messages.unwrap_or(100) {
             world.schedule(Span::from_millis(10) * u64::from(n), Event::Due(n));
@@ -277,11 +290,13 @@ impl FakeWorld {
             }
             Event::Confirm(n) => {
                 self.stored.insert(n);
+                self.log.push(Some(MessageId(n)));
                 self.observe(out, Fact::Confirmed { message: MessageId(n), attempt: 1 });
                 self.schedule(Span::from_millis(5), Event::Copy(n));
             }
             Event::Copy(n) => {
-                if self.consumers > 0 && self.stored.remove(&n) {
+                self.copied += 1;
+                if !self.readers.is_empty() && self.stored.remove(&n) {
                     let (message, subscription) = (MessageId(n), SubscriptionId(0));
                     self.observe(out, Fact::Delivered { message, subscription, instance: 0 });
                     self.observe(out, Fact::Effect { message, subscription, stale: false });
@@ -290,7 +305,13 @@ impl FakeWorld {
             Event::Fault(fault) => {
                 self.fired.push(Firing { fault, node: NodeId(0), at: self.now });
                 self.observe(out, Fact::Fault { fault });
+                self.is_dead = self.kills[fault as usize];
                 if !self.is_safe {
+                    for lost in
+                        self.log.iter_mut().filter(|cell| cell.is_some_and(|it| self.stored.contains(&it.0)))
+                    {
+                        *lost = None;
+                    }
                     self.stored.clear();
                 }
             }
@@ -359,10 +380,31 @@ impl World for FakeWorld {
         Box::new(self.clone())
     }
     fn node_name(&self, node: NodeId) -> String {
-        format!("broker-{}", node.0 + 1)
+        self.name(node)
     }
     fn place_name(&self, place: PlaceId) -> String {
         format!("orders/{}", place.0)
+    }
+    fn nodes(&self) -> Vec<NodePicture> {
+        self.pictures()
+    }
+    fn inspect(&self, node: NodeId) -> Vec<Section> {
+        self.sections(node)
+    }
+    fn links(&self) -> Vec<LinkPicture> {
+        self.joined()
+    }
+    fn places(&self) -> Vec<PlaceId> {
+        vec![PlaceId(0)]
+    }
+    fn place(&self, place: PlaceId) -> Option<PlacePicture> {
+        (place == PlaceId(0)).then(|| self.orders())
+    }
+    fn cells(&self, _: PlaceId, node: NodeId, from: u64, to: u64) -> Vec<Option<MessageId>> {
+        self.held(node, from, to)
+    }
+    fn gauges(&self) -> Vec<Gauge> {
+        self.measures()
     }
     fn broken_invariants(&self) -> Vec<String> {
         Vec::new()

@@ -9,11 +9,13 @@ pub mod deed;
 pub mod explain;
 #[cfg(test)]
 pub(crate) mod fake;
+mod findings;
 pub(crate) mod gaps;
 pub mod list;
 pub mod matrix;
 pub mod notable;
 mod pool;
+pub mod promise;
 pub mod record;
 pub mod replay;
 pub mod run;

@@ -1,8 +1,11 @@
 //! Causes, for somebody who does not know the code.
 
+use super::narrate;
 use super::paint::{BAD, FAINT, GOOD, count, head, paint, put, wrap};
-use crate::broker::Link;
+use crate::broker::{Family, Link};
 use crate::lab::explain::{Explanation, Group, TrialResult};
+use crate::lab::study::Journey;
+use crate::ledger::Fate;
 
 /// Names shown of a group's messages.
 const NAMES_MAX: usize = 5;
@@ -22,6 +25,19 @@ pub fn explanation(explanation: &Explanation) -> String {
         out.push_str(&chain(group));
         out.push_str(&proof(group));
     }
+    out
+}
+
+/// A message of which there is nothing to explain: what happened to it.
+pub fn uneventful(explanation: &Explanation, family: &dyn Family, journey: &Journey) -> String {
+    let plan = &explanation.outcome.plan;
+    let variant = plan.variant.as_deref().unwrap_or("no variants");
+    let mut out = format!("{}, {variant}, seed {}\n", plan.scenario, explanation.outcome.seed);
+    let fate = |(subscription, fate, _): &(String, Fate, _)| format!("{} at {subscription}", fate.name());
+    let fates: Vec<String> = journey.fates.iter().map(fate).collect();
+    let fates = if fates.is_empty() { "addressed to nobody".to_owned() } else { fates.join(", ") };
+    head(&mut out, &format!("{}: {fates}", journey.name));
+    out.push_str(&narrate::journey(plan, family, journey));
     out
 }
 

@@ -10,6 +10,7 @@ use super::paint::{put, wrap};
 use crate::broker::{Family, Names};
 use crate::fact::{Down, Fact, GivenUp, MessageId, NodeId, Observation, PlaceId, Rule, SubscriptionId};
 use crate::lab::run::Ended;
+use crate::lab::study::Journey;
 use crate::ledger::Layout;
 use crate::scenario::plan::Plan;
 use crate::sim::{Span, Time};
@@ -87,6 +88,16 @@ enum Which {
     Told(String),
 }
 
+/// What happened to one message, step by step.
+pub fn journey(plan: &Plan, family: &dyn Family, journey: &Journey) -> String {
+    let layout = Layout::new(family, plan);
+    let mut narrator = Narrator::of_one(plan, family, &layout, journey);
+    narrator.observe(&journey.history);
+    // Of one message there is no progress to tell.
+    narrator.close(|_| true);
+    narrator.out
+}
+
 impl<'a> Narrator<'a> {
     /// Of a run of this plan, which is to be done again; `ended` is how it ended.
     pub fn new(plan: &'a Plan, family: &'a dyn Family, ended: &'a Ended) -> Self {
@@ -101,6 +112,22 @@ impl<'a> Narrator<'a> {
             routine: Routine::default(),
             open: BTreeMap::new(),
             seen: vec![Seen::default(); messages],
+            hit: (Time::ZERO, Vec::new()),
+        }
+    }
+
+    /// Of one message, whose history is to be told step by step.
+    fn of_one(plan: &'a Plan, family: &'a dyn Family, layout: &'a Layout, journey: &'a Journey) -> Self {
+        Self {
+            plan,
+            family,
+            names: &journey.names,
+            layout,
+            is_detailed: true,
+            out: String::new(),
+            routine: Routine::default(),
+            open: BTreeMap::new(),
+            seen: vec![Seen::default(); journey.message.0 as usize + 1],
             hit: (Time::ZERO, Vec::new()),
         }
     }

@@ -113,6 +113,15 @@ impl<E> Agenda<E> {
         self.heap.len() - usize::from(self.is_top_taken)
     }
 
+    /// Everything that is pending, in no particular order: when, in which order among equal times, and what.
+    pub fn pending(&self) -> impl Iterator<Item = (Time, u64, &E)> {
+        self.heap.iter().skip(usize::from(self.is_top_taken)).filter_map(|&key| {
+            let event = self.slots[(key & SLOT_MASK) as usize].event.as_ref()?;
+            let at = Time((key >> (SLOT_BITS + SEQUENCE_BITS)) as u64);
+            Some((at, (key >> SLOT_BITS) as u64 & ((1 << SEQUENCE_BITS) - 1), event))
+        })
+    }
+
     /// Whether nothing is pending.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
@@ -224,6 +233,21 @@ mod tests {
         assert_eq!(agenda.pop(Time(2)), None);
         assert_eq!(agenda.pop(Time(3)), Some((Time(3), 'c')));
         assert!(agenda.is_empty());
+    }
+
+    #[test]
+    fn what_is_pending_is_what_will_come() {
+        let mut agenda = Agenda::default();
+        let ticket = agenda.push(Time(3), 'c');
+        for (at, name) in [(7, 'g'), (1, 'a'), (5, 'e'), (5, 'f')] {
+            agenda.push(Time(at), name);
+        }
+        agenda.cancel(ticket);
+        assert_eq!(agenda.pop(Time::NEVER), Some((Time(1), 'a')));
+        let mut pending: Vec<_> = agenda.pending().map(|(at, rank, &name)| (at, rank, name)).collect();
+        pending.sort_unstable();
+        let names: Vec<_> = pending.into_iter().map(|(.., name)| name).collect();
+        assert_eq!(names, ['e', 'f', 'g']);
     }
 
     #[test]

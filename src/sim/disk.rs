@@ -99,6 +99,14 @@ impl Disk {
         self.files.get(file.0 as usize).map_or(0, |file| file.len)
     }
 
+    /// How many bytes all files have, and how many of them would survive a power loss at this instant.
+    pub fn total(&self, now: Time) -> (u64, u64) {
+        self.files.iter().copied().fold((0, 0), |(len, durable), mut file| {
+            file.write_back(now);
+            (len + file.len, durable + file.durable)
+        })
+    }
+
     /// The power goes: of every file only the durable part is left, each on its own.
     pub(super) fn lose_power(&mut self, now: Time) {
         for file in &mut self.files {

@@ -12,7 +12,7 @@ use super::time::{Span, Time};
 pub struct Engine<M: Model> {
     /// The nodes.
     pub model: M,
-    kernel: Kernel<M::Packet, M::Timer, M::Fact>,
+    pub(super) kernel: Kernel<M::Packet, M::Timer, M::Fact>,
 }
 
 /// What one step did.

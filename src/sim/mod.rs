@@ -21,6 +21,7 @@ mod dist;
 pub mod draw;
 mod engine;
 mod kernel;
+mod look;
 mod net;
 #[cfg(test)]
 mod tests;
@@ -34,5 +35,6 @@ pub use disk::{Disk, FileId};
 pub use dist::{Dist, exponential};
 pub use engine::{Engine, Step};
 pub use kernel::{Ctx, Input, Loss, Model, Observation, Status};
+pub use look::{Frame, Join, UnderWay};
 pub use net::{Condition, ConditionId, ConnId, Frames, Kind, LinkConfig, LinkEffect, NodeId};
 pub use time::{Span, Time};

@@ -230,6 +230,46 @@ impl<P> Net<P> {
         self.conns.get_mut(id.slot as usize).filter(|conn| conn.generation == id.generation)
     }
 
+    /// The connection of that id, if there still is one.
+    pub(super) fn known(&self, id: ConnId) -> Option<&Conn<P>> {
+        self.conns.get(id.slot as usize).filter(|conn| conn.generation == id.generation)
+    }
+
+    /// Every two nodes that ever spoke, the smaller first.
+    pub(super) fn pairs(&self) -> impl Iterator<Item = [NodeId; 2]> {
+        self.link_of.keys().filter(|(from, to)| from < to).map(|&(from, to)| [from, to])
+    }
+
+    /// Every direction that a condition in force spoils, and how. `nodes` is how many there are.
+    pub(super) fn spoiled(&self, nodes: u16) -> impl Iterator<Item = (NodeId, NodeId, LinkEffect)> {
+        self.conditions.values().flat_map(move |active| {
+            let Condition { from, to, both_ways, effect } = &active.condition;
+            let all = (0..nodes).map(NodeId).filter(|node| match to {
+                Some(to) => to.contains(node),
+                None => !from.contains(node),
+            });
+            let all: Vec<_> = all.collect();
+            let mut hit = Vec::new();
+            for &from in from {
+                for &to in all.iter().filter(|&&to| to != from) {
+                    hit.push((from, to, *effect));
+                    if *both_ways {
+                        hit.push((to, from, *effect));
+                    }
+                }
+            }
+            hit
+        })
+    }
+
+    /// How long a frame of this size takes on this link as a rule, delays included.
+    pub(super) fn usual(&self, link: u32, bytes: u32) -> Span {
+        let spoiled = self.links[link as usize].spoiled.as_ref();
+        let delays = spoiled.map_or(&[][..], |spoiled| &spoiled.delays);
+        let takes = delays.iter().fold(self.config.latency.usual(), |sum, delay| sum + delay.usual());
+        self.config.bandwidth.map_or(takes, |bandwidth| takes + wire(bytes, bandwidth))
+    }
+
     /// Closes one side; with both closed, and nothing left to send, the id dies.
     pub(super) fn close_side(&mut self, id: ConnId, side: usize) {
         let Some(conn) = self.get(id) else { return };
@@ -334,8 +374,7 @@ impl<P> Net<P> {
             }
         }
         let Some(bandwidth) = self.config.bandwidth else { return now + takes };
-        let wire = Span((u128::from(bytes) * 1_000_000_000 / u128::from(bandwidth.max(1))) as u64);
-        link.busy_until = link.busy_until.max(now) + wire;
+        link.busy_until = link.busy_until.max(now) + wire(bytes, bandwidth);
         link.busy_until + takes
     }
 
@@ -407,6 +446,12 @@ impl<P> Net<P> {
         }
         self.links[link].spoiled = is_spoiled.then(|| Box::new(spoiled));
     }
+}
+
+/// How long a frame keeps a link busy.
+#[inline]
+fn wire(bytes: u32, bandwidth: u64) -> Span {
+    Span((u128::from(bytes) * 1_000_000_000 / u128::from(bandwidth.max(1))) as u64)
 }
 
 impl Condition {

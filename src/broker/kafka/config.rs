@@ -45,6 +45,17 @@ pub(super) enum Acks {
     All,
 }
 
+impl Acks {
+    /// As it is written.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Zero => "0",
+            Self::One => "1",
+            Self::All => "all",
+        }
+    }
+}
+
 /// A producer's settings.
 #[derive(Clone, Debug)]
 pub(super) struct ProducerConfig {

@@ -14,7 +14,9 @@ use std::sync::Arc;
 use super::control::{Brokers, ClusterState, announce, only, reassess};
 use super::model::{KafkaCtx, Shared, Timer};
 use super::packet::{ControllerRequest as Request, ControllerResponse as Response, Packet};
+use super::picture::{SECTIONS_MAX, ago, broker_name};
 use super::topology::Topology;
+use crate::broker::picture::{Field, Section};
 use crate::fact::{Fact, NodeId};
 use crate::sim::{ConnId, Input, Span, Time};
 
@@ -47,6 +49,19 @@ impl Controller {
     /// What the cluster's metadata says now.
     pub(super) fn state(&self) -> &ClusterState {
         &self.state
+    }
+
+    /// Who is registered, and who is fenced.
+    pub(super) fn sections(&self, now: Time) -> Vec<Section> {
+        let fields = self.registrations.iter().take(SECTIONS_MAX).map(|(&broker, known)| {
+            let state = if known.is_fenced { "fenced" } else { "active" };
+            let stops = if self.stopping & only(broker) == 0 { "" } else { ", shutting down" };
+            let heard = ago(now, known.heard);
+            let value = format!("{state}{stops}, process {}, heartbeat {heard}", known.incarnation);
+            Field::new(broker_name(broker), value)
+        });
+        let fields = [Field::new("session timeout", self.session)].into_iter().chain(fields).collect();
+        vec![Section { title: "registrations".to_owned(), fields }]
     }
 
     pub(super) fn on(&mut self, input: Input<Packet, Timer>, shared: &mut Shared, ctx: &mut KafkaCtx<'_>) {

@@ -39,6 +39,35 @@ impl Log {
         self.epochs.last().map_or(0, |&(epoch, _)| epoch)
     }
 
+    /// Epochs and their first offsets.
+    pub(super) fn epochs(&self) -> &[(u32, u64)] {
+        &self.epochs
+    }
+
+    /// Before which offset everything is whole within the file's first `bytes`: what a power loss would leave. From
+    /// whichever end of the log is nearer.
+    pub(super) fn end_within(&self, bytes: u64, content: &Content) -> u64 {
+        if bytes >= self.bytes.div_ceil(2) {
+            let (mut end, mut left) = (self.end, self.bytes);
+            for &id in self.batches.iter().rev() {
+                if left <= bytes {
+                    break;
+                }
+                let batch = content.batch(id);
+                left -= u64::from(batch.bytes);
+                end = batch.base;
+            }
+            return end;
+        }
+        let (mut end, mut left) = (0, bytes);
+        for &id in self.batches.iter() {
+            let batch = content.batch(id);
+            let Some(rest) = left.checked_sub(u64::from(batch.bytes)) else { break };
+            (end, left) = (batch.end(), rest);
+        }
+        end
+    }
+
     /// Appends a batch that begins at the end.
     #[inline]
     pub(super) fn append(&mut self, id: BatchId, batch: &Batch) {
@@ -119,15 +148,7 @@ impl Log {
 
     /// Removes every batch that does not fit into the file's first `bytes`: what recovery does to a torn tail.
     pub(super) fn recover(&mut self, bytes: u64, content: &Content) -> Vec<BatchId> {
-        let (mut end, mut left) = (self.end, self.bytes);
-        for &id in self.batches.iter().rev() {
-            if left <= bytes {
-                break;
-            }
-            let batch = content.batch(id);
-            left -= u64::from(batch.bytes);
-            end = batch.base;
-        }
+        let end = self.end_within(bytes, content);
         self.truncate(end, content)
     }
 
@@ -198,6 +219,14 @@ mod tests {
         let (mut log, content) = log(&[(0, 1), (0, 1), (0, 1)]);
         log.recover(290, &content);
         assert_eq!((log.end(), log.bytes()), (2, 200));
+    }
+
+    #[test]
+    fn a_prefix_of_the_file_holds_whole_batches() {
+        let (log, content) = log(&[(0, 2); 10]);
+        for bytes in 0..=1_100 {
+            assert_eq!(log.end_within(bytes, &content), (bytes / 100).min(10) * 2, "{bytes} bytes");
+        }
     }
 
     #[test]

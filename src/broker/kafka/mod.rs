@@ -13,6 +13,7 @@ mod kraft;
 mod log;
 mod model;
 mod packet;
+mod picture;
 mod promises;
 pub mod settings;
 mod story;

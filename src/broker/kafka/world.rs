@@ -13,7 +13,8 @@ use crate::fact::{MessageId, NONE, NodeId, PlaceId, SubscriptionId};
 use crate::scenario::plan::{Config, Value};
 use crate::sim::{Engine, FileId, Status};
 
-type World = Engine<KafkaModel>;
+/// A Kafka world.
+pub(super) type World = Engine<KafkaModel>;
 
 impl Hosted for KafkaModel {
     fn resolve(engine: &World, role: &str) -> Vec<NodeId> {
@@ -197,14 +198,14 @@ impl Hosted for KafkaModel {
 }
 
 /// Whoever the cluster's metadata says leads, if that broker runs and knows it.
-fn leading(engine: &World, partition: u32) -> Option<&Replica> {
+pub(super) fn leading(engine: &World, partition: u32) -> Option<&Replica> {
     let broker = engine.model.cluster().leader(partition)?;
     let known = replica(engine, broker, partition)?;
     (known.is_leader() && is_up(engine, NodeId(broker))).then_some(known)
 }
 
 /// The leader as the cluster's metadata has it.
-fn leader(engine: &World, partition: u32) -> Option<u16> {
+pub(super) fn leader(engine: &World, partition: u32) -> Option<u16> {
     engine.model.cluster().leader(partition)
 }
 
@@ -216,15 +217,15 @@ fn controller(engine: &World) -> Option<NodeId> {
     }
 }
 
-fn replica(engine: &World, broker: u16, partition: u32) -> Option<&Replica> {
+pub(super) fn replica(engine: &World, broker: u16, partition: u32) -> Option<&Replica> {
     engine.model.broker(broker)?.replicas[partition as usize].as_deref()
 }
 
-fn is_up(engine: &World, node: NodeId) -> bool {
+pub(super) fn is_up(engine: &World, node: NodeId) -> bool {
     matches!(engine.status(node), Status::Up | Status::Frozen)
 }
 
-fn consumers(engine: &World) -> impl Iterator<Item = (NodeId, &Consumer)> {
+pub(super) fn consumers(engine: &World) -> impl Iterator<Item = (NodeId, &Consumer)> {
     engine.model.nodes.iter().enumerate().filter_map(|(index, node)| match node {
         Node::Consumer(consumer) => Some((NodeId(index as u16), &**consumer)),
         _ => None,

@@ -11,7 +11,9 @@ use std::sync::Arc;
 use super::control::{Brokers, ClusterState, PartitionState, announce, only};
 use super::model::{KafkaCtx, Timer};
 use super::packet::{Packet, ZooKeeperRequest as Request, ZooKeeperResponse as Response};
+use super::picture::{SECTIONS_MAX, broker_name, brokers, until};
 use super::topology::Topology;
+use crate::broker::picture::{Field, Section};
 use crate::fact::{Fact, NodeId};
 use crate::sim::{ConnId, Input, Span, Time};
 
@@ -59,6 +61,25 @@ impl ZooKeeper {
     /// What the cluster's metadata says now.
     pub(super) fn state(&self) -> &ClusterState {
         &self.state
+    }
+
+    /// Sessions, and who owns which node.
+    pub(super) fn sections(&self, now: Time) -> Vec<Section> {
+        let sessions = self.sessions.iter().take(SECTIONS_MAX).map(|(&id, session)| {
+            let (broker, ends) = (broker_name(session.broker), until(now, session.ends));
+            let owns_broker = self.registered.get(&session.broker) == Some(&id);
+            let own = owns_broker.then(|| format!(", /brokers/ids/{}", session.broker + 1));
+            let office = if self.controller == Some(id) { ", /controller" } else { "" };
+            let value = format!("{broker}{}{office}, ends {ends} unless heard", own.unwrap_or_default());
+            Field::new(format!("session {id}"), value)
+        });
+        let mut fields = vec![Field::new("session timeout", self.session_timeout)];
+        fields.extend(sessions);
+        if self.unseen != 0 {
+            let value = format!("{}, {}", brokers(self.unseen), until(now, self.unseen_until));
+            fields.push(Field::new("not seen yet, end", value));
+        }
+        vec![Section { title: "sessions".to_owned(), fields }]
     }
 
     pub(super) fn on(&mut self, input: Input<Packet, Timer>, ctx: &mut KafkaCtx<'_>) {

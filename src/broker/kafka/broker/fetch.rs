@@ -26,6 +26,12 @@ pub(super) struct Parked {
     until: Time,
 }
 
+impl Parked {
+    pub(super) fn is_of_follower(&self) -> bool {
+        self.request.replica.is_some()
+    }
+}
+
 impl Broker {
     pub(super) fn wake_followers(&mut self, partition: u32, shared: &mut Shared, ctx: &mut KafkaCtx<'_>) {
         self.wake(partition, true, shared, ctx);

@@ -20,20 +20,20 @@ use crate::sim::{ConnId, FileId, Time};
 /// The connection to one leader and what is fetched over it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Fetcher {
-    conn: Option<ConnId>,
-    is_open: bool,
+    pub(super) conn: Option<ConnId>,
+    pub(super) is_open: bool,
     /// When the request under way was sent.
-    asked_at: Option<Time>,
-    parts: Vec<Part>,
-    retry_at: Time,
+    pub(super) asked_at: Option<Time>,
+    pub(super) parts: Vec<Part>,
+    pub(super) retry_at: Time,
     look_at: Option<Time>,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Part {
-    partition: u32,
-    is_truncating: bool,
-    retry_at: Time,
+pub(super) struct Part {
+    pub(super) partition: u32,
+    pub(super) is_truncating: bool,
+    pub(super) retry_at: Time,
     /// What the request under way asked for; an answer to anything else comes from an earlier epoch and says nothing
     /// (`AbstractFetcherThread.processFetchRequest` compares both).
     asked: Option<Asked>,

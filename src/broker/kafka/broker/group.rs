@@ -4,6 +4,8 @@
 //! Source: `GroupCoordinator`, `GroupMetadataManager`.
 //! Not modelled: static members, cooperative rebalancing, the consumer protocol of KIP-848, expiry of offsets.
 
+mod picture;
+
 use std::collections::BTreeMap;
 
 use super::super::content::{Committed, GroupRecord, MemberRecord};

@@ -20,12 +20,12 @@ const RETRY: Span = Span::from_secs(1);
 #[derive(Clone, Debug, Default)]
 pub(super) struct Keeper {
     pub(super) conn: Option<ConnId>,
-    is_open: bool,
+    pub(super) is_open: bool,
     /// ZooKeeper: the session's number.
     session: Option<u64>,
     /// ZooKeeper: the session is established on this connection. KRaft: the process is registered.
     pub(super) is_ready: bool,
-    heard: Time,
+    pub(super) heard: Time,
     is_ticking: bool,
     metadata: Option<Metadata>,
 }

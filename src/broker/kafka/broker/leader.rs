@@ -50,6 +50,11 @@ struct Produce {
 }
 
 impl Produces {
+    /// How many wait.
+    pub(super) fn waiting(&self) -> usize {
+        self.slots.iter().flatten().count()
+    }
+
     fn insert(&mut self, mut produce: Produce) -> Waiter {
         self.serial = self.serial.wrapping_add(1);
         let serial = self.serial;

@@ -13,6 +13,7 @@ mod isr;
 mod keeper;
 mod leader;
 mod office;
+mod picture;
 mod replica;
 mod shutdown;
 
@@ -21,7 +22,7 @@ use std::sync::Arc;
 
 use self::fetch::Parked;
 use self::follower::Fetcher;
-use self::group::Group;
+pub(super) use self::group::Group;
 use self::keeper::Keeper;
 use self::leader::Produces;
 use self::office::Office;

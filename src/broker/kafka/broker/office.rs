@@ -26,8 +26,8 @@ const RETRY: Span = Span::from_millis(100);
 /// A controller in office.
 #[derive(Clone, Debug)]
 pub(super) struct Office {
-    epoch: u32,
-    work: Work,
+    pub(super) epoch: u32,
+    pub(super) work: Work,
     /// Something changed while it was at work.
     is_stale: bool,
     latest: Option<Arc<ClusterState>>,
@@ -52,7 +52,7 @@ struct Told {
 }
 
 #[derive(Clone, Debug)]
-enum Work {
+pub(super) enum Work {
     None,
     Reading,
     Writing(Arc<ClusterState>),

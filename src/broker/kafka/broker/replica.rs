@@ -17,7 +17,7 @@ pub(in super::super) struct Replica {
     /// The high watermark: the offset after the last record that every in-sync replica has.
     pub(in super::super) watermark: u64,
     /// The high watermark on disk.
-    pub(super) checkpoint: u64,
+    pub(in super::super) checkpoint: u64,
     /// The end of what appends have returned for: the log's end, except while a flush inside an append is under way.
     pub(super) settled: u64,
     /// What the controller last said.
@@ -99,6 +99,14 @@ impl Replica {
     pub(super) fn leading(&mut self) -> Option<&mut Leading> {
         match &mut self.role {
             Role::Leader(leading) => Some(leading),
+            _ => None,
+        }
+    }
+
+    /// The in-sync replicas that it proposed as a leader, if nobody answered yet.
+    pub(in super::super) fn proposed(&self) -> Option<Brokers> {
+        match &self.role {
+            Role::Leader(leading) => leading.proposed,
             _ => None,
         }
     }

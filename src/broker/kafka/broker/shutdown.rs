@@ -27,6 +27,16 @@ pub(super) struct Shutdown {
     flushing: Option<u32>,
 }
 
+impl Shutdown {
+    /// How far it has come, in words.
+    pub(super) fn progress(&self) -> String {
+        match self.flushing {
+            Some(left) => format!("flushing, {left} logs left"),
+            None => format!("moving leaderships, attempt {}", self.attempts + 1),
+        }
+    }
+}
+
 impl Broker {
     pub(super) fn stop(&mut self, shared: &mut Shared, ctx: &mut KafkaCtx<'_>) {
         if self.shutdown.is_some() {

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use crate::broker::picture::Field;
 use crate::fact::MessageId;
 
 /// A partition that this member owns.
@@ -65,6 +66,31 @@ impl Assigned {
     /// A pool was handed a message.
     pub(super) fn hand_off(&mut self, offset: u64, message: MessageId) {
         self.window.push_back((offset, message, false));
+    }
+
+    /// How many offsets were handed over and not committed; none: nobody knows what is committed.
+    pub(super) fn uncommitted(&self) -> Option<u64> {
+        self.position?.checked_sub(self.committed)
+    }
+
+    /// All of it, in words.
+    pub(super) fn tell(&self, fields: &mut Vec<Field>) {
+        let position = self.position.map_or_else(|| "unknown".to_owned(), |at| at.to_string());
+        let committed = self.committed;
+        let committed = if committed == u64::MAX { "unknown".to_owned() } else { committed.to_string() };
+        fields.push(Field::new("position", position));
+        if self.position.is_some() {
+            fields.push(Field::new("committed", committed));
+            fields.push(Field::new("finished before", self.done));
+            fields.push(Field::new("fetch offset", self.fetch_at));
+        }
+        fields.push(Field::new("fetched ahead", self.fetched.len()));
+        if self.is_resetting {
+            fields.push(Field::new("resetting", true));
+        }
+        if !self.window.is_empty() {
+            fields.push(Field::new("with the pool", self.window.len()));
+        }
     }
 
     /// The application finished what it was handed from here; what it was handed in an earlier ownership is not known.

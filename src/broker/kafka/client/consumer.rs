@@ -27,6 +27,7 @@ use crate::scenario::plan::{Plan, Then};
 use crate::sim::{ConnId, Input, Time};
 
 mod calls;
+mod picture;
 
 /// One instance of a consuming application, with its client library.
 #[derive(Clone, Debug)]

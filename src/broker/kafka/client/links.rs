@@ -12,6 +12,8 @@ use super::super::config::Client;
 use super::super::control::ClusterState;
 use super::super::model::{KafkaCtx, METADATA_BACKOFF};
 use super::super::packet::Packet;
+use super::super::picture::{ago, broker_name, until};
+use crate::broker::picture::{Field, Section};
 use crate::fact::NodeId;
 use crate::sim::draw::{self, Purpose};
 use crate::sim::{ConnId, Span, Time};
@@ -184,6 +186,33 @@ impl Links {
         if self.view.as_ref().is_none_or(|known| known.version <= view.version) {
             self.view = Some(view);
         }
+    }
+
+    /// Connections and metadata, in words.
+    pub(super) fn section(&self, now: Time) -> Section {
+        let mut fields: Vec<_> = (0..)
+            .zip(&self.by_broker)
+            .map(|(broker, link)| {
+                let state = match link.conn {
+                    Some(_) if link.is_open => "connected".to_owned(),
+                    Some(_) => format!("connecting for {}", now.since(link.begun)),
+                    None if link.retry_at > now => format!("retries {}", until(now, link.retry_at)),
+                    None => "not connected".to_owned(),
+                };
+                Field::new(broker_name(broker), state)
+            })
+            .collect();
+        let version = self.view.as_ref().map_or_else(|| "none".to_owned(), |view| view.version.to_string());
+        fields.push(Field::new("metadata version", version));
+        if self.view.is_some() {
+            fields.push(Field::new("metadata", ago(now, self.answered_at)));
+        }
+        if let Some((broker, at)) = self.asked {
+            fields.push(Field::new("metadata asked", format!("{}, {}", broker_name(broker), ago(now, at))));
+        } else if self.is_wanted {
+            fields.push(Field::new("metadata wanted", true));
+        }
+        Section { title: "connections".to_owned(), fields }
     }
 
     /// Asks for metadata if it is wanted, gives up what takes too long; when to look again.

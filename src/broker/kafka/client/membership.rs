@@ -14,8 +14,11 @@ use super::super::config::ConsumerConfig;
 use super::super::establish::GENERATION;
 use super::super::model::{KafkaCtx, METADATA_BACKOFF, Timer};
 use super::super::packet::{Error, GroupAnswer, GroupAsk, GroupRequest, GroupResponse, GroupVerb, Packet};
+use super::super::picture::{ago, broker_name, member_name};
+use super::super::world::World;
 use super::assigned::{Assigned, Progress};
 use super::consumer::Consumer;
+use crate::broker::picture::{Field, Section};
 use crate::fact::{Fact, NodeId};
 use crate::sim::{ConnId, Span, Time};
 
@@ -89,6 +92,68 @@ impl Membership {
 
     pub(super) fn is_committing(&self) -> bool {
         !self.committing.is_empty()
+    }
+
+    /// What the coordinator knows it as.
+    pub(super) fn member(&self) -> u64 {
+        self.member
+    }
+
+    pub(super) fn generation(&self) -> u32 {
+        self.generation
+    }
+
+    /// Whether it was given partitions, or none.
+    pub(super) fn is_member(&self) -> bool {
+        matches!(self.phase, Phase::Positioning | Phase::Stable)
+    }
+
+    /// In a word.
+    pub(super) fn state(&self) -> &'static str {
+        match self.phase {
+            Phase::Outside if self.member == 0 => "no member",
+            Phase::Outside => "rejoining",
+            Phase::Joining => "joining",
+            Phase::Syncing => "awaits assignment",
+            Phase::Positioning => "fetches offsets",
+            Phase::Stable if self.is_rejoin_asked => "told to rejoin",
+            Phase::Stable => "stable",
+        }
+    }
+
+    /// All of it, in words.
+    pub(super) fn section(&self, engine: &World) -> Section {
+        let now = engine.now();
+        let groups = &engine.model.shared.topology.groups;
+        let name = groups.get(self.group as usize).map_or("", |group| group.name.as_str());
+        let state = match self.phase {
+            Phase::Outside => "UNJOINED",
+            Phase::Joining => "PREPARING_REBALANCE",
+            Phase::Syncing => "COMPLETING_REBALANCE",
+            Phase::Positioning | Phase::Stable => "STABLE",
+        };
+        let mut fields = vec![Field::new("state", state)];
+        if self.member > 0 {
+            fields.push(Field::new("member", member_name(self.member)));
+        }
+        fields.push(Field::new("generation", self.generation));
+        let coordinator = match self.conn {
+            Some(_) if self.is_open => broker_name(self.coordinator),
+            Some(_) => format!("{}, connecting", broker_name(self.coordinator)),
+            None => "not connected".to_owned(),
+        };
+        fields.push(Field::new("coordinator", coordinator));
+        fields.push(Field::new("coordinator heard", ago(now, self.heard)));
+        if let Some(at) = self.asked_at {
+            fields.push(Field::new("answer awaited", format!("for {}", now.since(at))));
+        }
+        if self.is_rejoin_asked {
+            fields.push(Field::new("rebalance", "told to rejoin"));
+        }
+        if !self.committing.is_empty() {
+            fields.push(Field::new("commit under way", format!("{} partitions", self.committing.len())));
+        }
+        Section { title: format!("group {name}"), fields }
     }
 
     /// The connection to the coordinator is there, and nothing was asked on it yet.

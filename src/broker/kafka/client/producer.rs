@@ -10,6 +10,7 @@
 //! Not modelled: idempotence, transactions, compression.
 
 mod outcome;
+mod picture;
 
 use std::collections::{BTreeMap, VecDeque};
 

@@ -30,6 +30,11 @@ impl SendingOn {
         Some(Self { client, every: consumer.if_fails.every.max(Span::from_millis(1)) })
     }
 
+    /// How many messages are with it.
+    pub(super) fn under_way(&self) -> u64 {
+        self.client.buffered()
+    }
+
     /// Takes what is meant for this client; anything else is given back.
     fn take(
         &mut self,
