@@ -130,10 +130,10 @@ mod tests {
 
     #[test]
     fn what_happened_is_told_in_sentences_without_gaps() {
-        let stage = Stage::built_in("kafka/acks-one");
+        let stage = Stage::built_in("kafka/retries-reorder").at_end();
         let scene = stage.scene();
         let mut kinds = std::collections::BTreeMap::new();
-        for (_, seen) in &stage.log {
+        for (_, seen) in stage.log.iter().step_by(stage.log.len() / 20_000 + 1) {
             let Some(text) = sentence(&scene, seen) else { continue };
             assert!(!text.contains(['{', '}']) && !text.starts_with("sentence."), "{text}");
             let fact = format!("{:?}", seen.fact);

@@ -26,6 +26,9 @@ use crate::tui::theme::Role;
 /// A bar is at most so many rows high.
 const ROWS_MAX: u16 = 5;
 
+/// Where the scale of latencies begins: 100 microseconds.
+const LATENCY_LEAST: u64 = 100_000;
+
 /// Draws the view.
 pub fn draw(scene: &Scene<'_>, area: Rect, out: &mut Out) {
     let area = area.intersection(out.area());
@@ -39,16 +42,21 @@ pub fn draw(scene: &Scene<'_>, area: Rect, out: &mut Out) {
     }
     let tracks = tracks(scene);
     let gutter = match area.width {
-        100.. => 26,
-        50.. => 20,
+        100.. => 30,
+        70.. => 26,
+        50.. => 22,
         _ => 0,
     };
-    let heading = u16::from(area.height >= 3);
+    let heading = match area.height {
+        24.. => 2,
+        3.. => 1,
+        _ => 0,
+    };
     let body = Rect { y: area.y + heading, height: area.height - heading, ..area };
     let plot = Rect { x: area.x + gutter, width: area.width - gutter, ..area };
     let canvas = Canvas { scene, axis: Axis { end: end(scene), columns: plot.width } };
     if heading > 0 {
-        canvas.heading(Rect { height: 1, ..plot }, out);
+        canvas.heading(Rect { height: heading, ..plot }, out);
     }
     // Rows of a track: as many as let all be seen, else two; with no gutter, the first row is the name.
     let named = u16::from(gutter == 0);
@@ -74,13 +82,16 @@ pub fn draw(scene: &Scene<'_>, area: Rect, out: &mut Out) {
     }
 }
 
+/// Reads a measure: three quantiles, or the same value three times.
+type Values<'a> = Box<dyn Fn(&Sample) -> [u64; 3] + 'a>;
+
 /// One measure over time.
 struct Track<'a> {
     name: String,
     /// Whether it is bad if there is any.
     role: Role,
     kind: Kind,
-    values: Box<dyn Fn(&Sample) -> [u64; 3] + 'a>,
+    values: Values<'a>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -96,12 +107,7 @@ enum Kind {
 /// All tracks, the most telling first.
 fn tracks<'a>(scene: &Scene<'a>) -> Vec<Track<'a>> {
     let look = scene.look;
-    let track = |name: String, role, kind, values: Box<dyn Fn(&Sample) -> [u64; 3] + 'a>| Track {
-        name,
-        role,
-        kind,
-        values,
-    };
+    let track = |name: String, role, kind, values: Values<'a>| Track { name, role, kind, values };
     let level = |name, role, values| track(name, role, Kind::Level, values);
     let rate = |key, role, of: fn(&Sample) -> u64| {
         track(look.word(key).to_owned(), role, Kind::Rate, Box::new(move |sample| [of(sample); 3]))
@@ -140,16 +146,17 @@ struct Canvas<'a> {
 }
 
 impl Canvas<'_> {
-    /// Round times, and on them where faults begin.
+    /// Round times, and below or on them where faults begin and where the cursor is.
     fn heading(&self, row: Rect, out: &mut Out) {
         let look = self.scene.look;
         for (column, text) in self.axis.ticks() {
             out.text(row, column, 0, &text, look.style(Role::Dim));
         }
+        let marks = row.height - 1;
         for column in self.faults() {
-            out.glyph(row, column, 0, look.glyphs.fault, look.style(Role::Fault));
+            out.glyph(row, column, marks, look.glyphs.fault, look.style(Role::Fault));
         }
-        out.glyph(row, self.here(), 0, look.glyphs.arrow_down, look.style(Role::Accent));
+        out.glyph(row, self.here(), marks, look.glyphs.arrow_down, look.style(Role::Accent));
     }
 
     fn here(&self) -> u16 {
@@ -271,7 +278,10 @@ impl Canvas<'_> {
         let words = said(look, track.kind, now);
         out.text(area, 0, 1, &fit(&words, edge.saturating_sub(1), look), look.style(Role::Accent));
         if rows > 2 {
-            out.text(area, edge.saturating_sub(2), rows - 1, "0", look.style(Role::Dim));
+            let least =
+                if track.kind == Kind::Latency { Span(LATENCY_LEAST).to_string() } else { "0".to_owned() };
+            let column = edge.saturating_sub(width(&least) + 1);
+            out.text(area, column, rows - 1, &least, look.style(Role::Dim));
         }
     }
 }
@@ -289,10 +299,10 @@ fn height_of(kind: Kind, value: u64, most: u64, rows: u16) -> u64 {
     (value * full).div_ceil(most).max(1) as u64
 }
 
-/// How many factors of ten a time is above 100 microseconds, in thousandths of bits.
+/// How many times a time is twice the shortest that the scale shows, in thousandths.
 fn factors(time: u64) -> u128 {
-    let bits = (time.max(1) as f64 / 100_000.0).log2().max(0.0);
-    (bits * 1000.0) as u128
+    let doublings = (time.max(1) as f64 / LATENCY_LEAST as f64).log2().max(0.0);
+    (doublings * 1000.0) as u128
 }
 
 /// A value with its unit.

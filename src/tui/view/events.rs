@@ -20,8 +20,10 @@ use crate::tui::theme::Role;
 
 /// So many observations before and after the cursor are looked at.
 const REACH: usize = 4000;
-/// Columns of the time, with the pointer before it and a gap behind it.
-const TIME: u16 = 13;
+/// A sentence takes at most so many rows.
+const ROWS_MAX: usize = 3;
+/// From this width on nodes have a column of their own.
+const WIDE: u16 = 60;
 /// Names of nodes take at most so many columns.
 const NODE_MAX: u16 = 18;
 
@@ -99,55 +101,111 @@ impl Told {
         Self { lines, all, here, selected }
     }
 
-    fn draw(&self, scene: &Scene<'_>, area: Rect, out: &mut Out) {
-        // What is selected in full, if it does not fit on its line.
-        let nodes = self.window(usize::from(area.height)).map(|line| width(&line.node)).max().unwrap_or(0);
-        let nodes = nodes.min(NODE_MAX);
-        let left = TIME + nodes + 2;
-        let full = &self.lines[self.selected].text;
-        let room = area.width.saturating_sub(left);
-        let folded = if width(full) > room { wrap(full, area.width.saturating_sub(2)) } else { Vec::new() };
-        let fits = area.height >= 8 && folded.len() <= 3;
-        let footer = if fits { folded.len() as u16 } else { 0 };
-        let height = area.height - footer;
-        for (row, line) in self.window(usize::from(height)).enumerate() {
-            self.line(scene, line, nodes, Rect { y: area.y + row as u16, height: 1, ..area }, out);
-        }
-        for (row, text) in folded.iter().take(usize::from(footer)).enumerate() {
-            out.fitted(area, 2, height + row as u16, text, scene.look, Role::Text);
-        }
-    }
-
     /// As many lines as fit around the selected one, which is a little below the middle.
-    fn window(&self, height: usize) -> impl Iterator<Item = &Line> {
-        let from = self.selected.saturating_sub(height * 3 / 5).min(self.lines.len().saturating_sub(height));
-        self.lines[from..].iter().take(height)
+    fn draw(&self, scene: &Scene<'_>, area: Rect, out: &mut Out) {
+        let columns = self.columns(area);
+        let height = usize::from(area.height);
+        let more = scene.look.glyphs.more;
+        let tall = |line: &Line| columns.rows(line, more).len();
+        let (mut from, mut to) = (self.selected, self.selected + 1);
+        let mut used = tall(&self.lines[from]);
+        let grow_back = |from: &mut usize, used: &mut usize, room: usize| {
+            while *from > 0 && *used + tall(&self.lines[*from - 1]) <= room {
+                *from -= 1;
+                *used += tall(&self.lines[*from]);
+            }
+        };
+        grow_back(&mut from, &mut used, height * 3 / 5);
+        while to < self.lines.len() && used + tall(&self.lines[to]) <= height {
+            used += tall(&self.lines[to]);
+            to += 1;
+        }
+        grow_back(&mut from, &mut used, height);
+        let mut y = area.y;
+        for line in &self.lines[from..to] {
+            let rows = columns.rows(line, more);
+            let room = Rect { y, height: (rows.len() as u16).min(area.bottom() - y), ..area };
+            self.line(scene, line, &columns, &rows, room, out);
+            y += room.height;
+        }
     }
 
-    fn line(&self, scene: &Scene<'_>, line: &Line, nodes: u16, row: Rect, out: &mut Out) {
+    /// Where everything stands.
+    fn columns(&self, area: Rect) -> Columns {
+        let near = self.selected.saturating_sub(usize::from(area.height))
+            ..(self.selected + usize::from(area.height)).min(self.lines.len());
+        let near = &self.lines[near];
+        let time = near.iter().map(|line| width(&line.seen.at.to_string())).max().unwrap_or(0);
+        let node = near.iter().map(|line| width(&line.node)).max().unwrap_or(0).min(NODE_MAX);
+        let text = 2 + time + 2;
+        // Where it is narrow, the node begins the sentence.
+        let node = if area.width >= WIDE { node } else { 0 };
+        let text = if node > 0 { text + node + 2 } else { text };
+        Columns { time, node, text, room: area.width.saturating_sub(text) }
+    }
+
+    fn line(
+        &self,
+        scene: &Scene<'_>,
+        line: &Line,
+        columns: &Columns,
+        rows: &[String],
+        area: Rect,
+        out: &mut Out,
+    ) {
         let look = scene.look;
         let now = scene.events();
-        let is_here = line.event == now && now > 0;
-        let is_selected = std::ptr::eq(line, &raw const self.lines[self.selected]);
+        let is = |index: usize| self.lines.get(index).is_some_and(|other| std::ptr::eq(line, other));
+        let is_past = line.event <= now;
         let role = match line.event {
-            _ if is_selected && scene.pick.line != 0 => Role::Selected,
-            _ if is_here => Role::Accent,
+            _ if is(self.selected) && scene.pick.line != 0 => Role::Selected,
+            event if event == now && now > 0 => Role::Accent,
             event if event <= now => Role::Text,
             _ => Role::Dim,
         };
         if role == Role::Selected {
-            out.fill(row, look.style(role));
+            out.fill(area, look.style(role));
         }
-        let is_last_before = std::ptr::eq(line, &raw const self.lines[self.here]) && line.event <= now;
-        if is_here || is_last_before {
-            out.glyph(row, 0, 0, look.glyphs.pointer, look.style(Role::Accent));
+        if is_past && is(self.here) {
+            out.glyph(area, 0, 0, look.glyphs.pointer, look.style(Role::Accent));
         }
         let quiet = if role == Role::Text { Role::Dim } else { role };
-        out.text(row, 1, 0, &format!("{:>10}", line.seen.at.to_string()), look.style(quiet));
-        let node = Rect { width: (TIME + nodes).min(row.width), ..row };
-        out.fitted(node, TIME, 0, &line.node, look, role);
-        out.fitted(row, TIME + nodes + 2, 0, &line.text, look, role);
-        out.hit(row, Action::SeekTo(line.seen.at));
+        let time = line.seen.at.to_string();
+        let pad = columns.time.saturating_sub(width(&time));
+        out.text(area, 2 + pad, 0, &time, look.style(quiet));
+        if columns.node > 0 {
+            let left = 2 + columns.time + 2;
+            let node = Rect { width: (left + columns.node).min(area.width), ..area };
+            out.fitted(node, left, 0, &line.node, look, role);
+        }
+        for (row, text) in rows.iter().enumerate() {
+            out.fitted(area, columns.text, row as u16, text, look, role);
+        }
+        out.hit(area, Action::SeekTo(line.seen.at));
+    }
+}
+
+/// Where time, node and sentence stand.
+struct Columns {
+    time: u16,
+    node: u16,
+    text: u16,
+    room: u16,
+}
+
+impl Columns {
+    /// A sentence on at most so many rows as it may take, with a mark if there is more of it.
+    fn rows(&self, line: &Line, more: char) -> Vec<String> {
+        let text = match self.node {
+            0 if !line.node.is_empty() => wrap(&format!("{} {}", line.node, line.text), self.room),
+            _ => wrap(&line.text, self.room),
+        };
+        let rest = text.len() > ROWS_MAX;
+        let mut rows: Vec<_> = text.into_iter().take(ROWS_MAX).collect();
+        if let (true, Some(last)) = (rest, rows.last_mut()) {
+            *last = format!("{last} {more}");
+        }
+        rows
     }
 }
 
@@ -158,7 +216,7 @@ fn line(scene: &Scene<'_>, event: u64, seen: &Observation, filter: &str, all: &m
     let node = scene.node(seen.node);
     let is_match = |text: &str| text.to_lowercase().contains(filter);
     let passes = filter.is_empty() || is_match(&text) || is_match(&node);
-    passes.then(|| Line { event, seen: *seen, node, text })
+    passes.then_some(Line { event, seen: *seen, node, text })
 }
 
 #[cfg(test)]

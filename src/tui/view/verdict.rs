@@ -16,10 +16,11 @@ use ratatui::layout::Rect;
 use super::page::Page;
 use super::why;
 use crate::fact::{MessageId, SubscriptionId};
-use crate::lab::explain::{Group, TrialResult};
+use crate::lab::explain::TrialResult;
+use crate::lab::promise::{Guarantee, decided_by};
 use crate::lab::replay::command;
 use crate::lab::run::Outcome;
-use crate::ledger::{Fate, NONE, Standing, Store, SubscriptionVerdict};
+use crate::ledger::{Fate, NONE, Standing, Store};
 use crate::tui::action::{Action, View, Way};
 use crate::tui::look::Look;
 use crate::tui::out::{Out, width};
@@ -53,13 +54,8 @@ fn ended(scene: &Scene<'_>, outcome: &Outcome, page: &mut Page<'_>) {
         let tally: Vec<_> =
             Fate::ALL.map(|fate| (Standing::Fate(fate), judged.fates.of(fate))).into_iter().collect();
         fates(scene, &judged.name, &tally, page);
-        for (key, broken, number) in promises(judged) {
-            promise(
-                look,
-                key,
-                (number > 0).then(|| look.with(broken, &[("messages", &messages(look, number))])),
-                page,
-            );
+        for guarantee in Guarantee::ALL {
+            promise(look, guarantee, guarantee.broken_by(judged), page);
         }
         store(look, judged.store, page);
     }
@@ -144,40 +140,30 @@ fn fates(scene: &Scene<'_>, name: &str, tally: &[(Standing, u64)], page: &mut Pa
     page.flow(0, &seen.iter().map(entry).collect::<Vec<_>>());
 }
 
-/// Each promise that a delivery can keep: its name, how it was broken, and by how many messages.
-fn promises(judged: &SubscriptionVerdict) -> [(&'static str, &'static str, u64); 4] {
-    let repeated = judged.fates.of(Fate::Duplicated);
-    // Confirmed, and never to take effect as things stand.
-    let missing = [
-        Fate::Lost,
-        Fate::Stranded,
-        Fate::Expired,
-        Fate::Overflowed,
-        Fate::Unroutable,
-        Fate::Discarded,
-        Fate::DeadLettered,
-        Fate::Backlogged,
-    ];
-    let missing: u64 = missing.into_iter().map(|fate| judged.fates.of(fate)).sum();
-    [
-        ("verdict.at_most_once", "verdict.repeated", repeated),
-        ("verdict.at_least_once", "verdict.missing", missing),
-        ("verdict.exactly_once", "verdict.not_once", repeated + missing),
-        ("verdict.ordered", "verdict.overtaken", judged.reordered),
-    ]
-}
-
-fn promise(look: &Look, key: &'static str, broken: Option<String>, page: &mut Page<'_>) {
-    let keys = ["verdict.at_most_once", "verdict.at_least_once", "verdict.exactly_once", "verdict.ordered"];
-    let widest = keys.into_iter().map(|key| width(look.word(key))).max().unwrap_or(0);
-    let name = look.word(key);
+/// Whether a guarantee was kept; if not, by how many messages it was broken.
+fn promise(look: &Look, guarantee: Guarantee, broken: u64, page: &mut Page<'_>) {
+    let widest = Guarantee::ALL.into_iter().map(|one| width(look.word(words(one).0))).max().unwrap_or(0);
+    let (name, how) = words(guarantee);
+    let name = look.word(name);
     let pad = " ".repeat(usize::from(widest - width(name).min(widest) + 2));
-    let (glyph, role, text) = match broken {
-        None => (look.glyphs.tick, Role::Good, look.word("verdict.yes").to_owned()),
-        Some(number) => (look.glyphs.cross, Role::Bad, look.with("verdict.no", &[("number", &number)])),
+    let (glyph, role, text) = if broken == 0 {
+        (look.glyphs.tick, Role::Good, look.word("verdict.yes").to_owned())
+    } else {
+        let number = look.with(how, &[("messages", &messages(look, broken))]);
+        (look.glyphs.cross, Role::Bad, look.with("verdict.no", &[("number", &number)]))
     };
     let lead = vec![(format!("  {name}{pad}"), Role::Text), (format!("{glyph} "), role)];
     page.hang(lead, &text, role);
+}
+
+/// The name of a guarantee, and how it is broken.
+fn words(guarantee: Guarantee) -> (&'static str, &'static str) {
+    match guarantee {
+        Guarantee::AtMostOnce => ("verdict.at_most_once", "verdict.repeated"),
+        Guarantee::AtLeastOnce => ("verdict.at_least_once", "verdict.missing"),
+        Guarantee::ExactlyOnce => ("verdict.exactly_once", "verdict.not_once"),
+        Guarantee::InOrder => ("verdict.ordered", "verdict.overtaken"),
+    }
 }
 
 fn store(look: &Look, store: Store, page: &mut Page<'_>) {
@@ -203,38 +189,42 @@ fn decided(scene: &Scene<'_>, page: &mut Page<'_>) {
         ("fate", &why::word(group.fate)),
     ];
     page.head(&look.with("verdict.decided_by", &values));
-    let saving = saving(group);
-    if saving.is_empty() {
+    let trials = decided_by(&study.explanation);
+    if trials.is_empty() {
         page.say("  ", look.word("why.unproved"), Role::Warn);
     }
-    for remedy in saving {
-        page.hang(vec![(format!("  {} ", look.glyphs.tick), Role::Good)], remedy, Role::Text);
+    for trial in trials {
+        let text = match &trial.result {
+            TrialResult::Confirmed(others) if !others.is_empty() => {
+                let rest: usize = others.iter().map(|(_, count)| count).sum();
+                let rest = messages(look, rest as u64);
+                look.with("verdict.in_part", &[("remedy", &trial.remedy), ("messages", &rest)])
+            }
+            _ => trial.remedy.clone(),
+        };
+        page.hang(vec![(format!("  {} ", look.glyphs.tick), Role::Good)], &text, Role::Text);
     }
     page.hit(&Action::Show(View::Why));
 }
 
-/// The changes that save every message of a group.
-fn saving(group: &Group) -> Vec<&str> {
-    let saved = group.trials.iter().filter(|trial| matches!(trial.result, TrialResult::Confirmed(_)));
-    saved.map(|trial| trial.remedy.as_str()).collect()
-}
-
-/// Other variants, and the change that decides.
+/// The changes of settings that save, other variants, and what the scenario itself calls decisive.
 fn next(scene: &Scene<'_>, page: &mut Page<'_>) {
     let this = scene.plan.variant.as_deref();
     let variants = scene.source.variants();
-    let others: Vec<_> = variants.iter().filter(|variant| Some(variant.as_str()) != this).collect();
-    let decisive = scene.about().decisive.as_ref();
-    if others.is_empty() && decisive.is_none() {
-        return;
-    }
-    page.head(scene.look.word("verdict.next"));
-    for variant in others {
-        page.say("  ", &replay(scene, Some(variant), &[]), Role::Key);
-    }
-    page.hit(&Action::NextVariant(Way::On));
-    if let Some(line) = decisive {
-        page.say("  ", &replay(scene, this, std::slice::from_ref(line)), Role::Key);
+    let others = variants.iter().filter(|variant| Some(variant.as_str()) != this);
+    let tried = scene.study.map(|study| decided_by(&study.explanation)).unwrap_or_default();
+    let saving = tried.first().and_then(|trial| trial.line.as_ref());
+    let lines: Vec<_> = [saving, scene.about().decisive.as_ref()].into_iter().flatten().collect();
+    let mut commands: Vec<_> =
+        lines.into_iter().map(|line| replay(scene, this, std::slice::from_ref(line))).collect();
+    commands.extend(others.map(|variant| replay(scene, Some(variant), &[])));
+    commands.dedup();
+    if !commands.is_empty() {
+        page.head(scene.look.word("verdict.next"));
+        for command in &commands {
+            page.say("  ", command, Role::Key);
+        }
+        page.hit(&Action::NextVariant(Way::On));
     }
 }
 

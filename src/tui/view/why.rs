@@ -217,9 +217,10 @@ fn copies(scene: &Scene<'_>, journey: &Journey, page: &mut Page<'_>) {
             if held.first() != Some(&Some(journey.message)) {
                 continue;
             }
-            let (key, role) = match lane.durable > offset {
-                true => ("why.durable", Role::Good),
-                false => ("why.in_memory", Role::Pending),
+            let (key, role) = if lane.durable > offset {
+                ("why.durable", Role::Good)
+            } else {
+                ("why.in_memory", Role::Pending)
             };
             let mut words = vec![(format!("{} ", lane.name), Role::Text), (look.word(key).to_owned(), role)];
             if !lane.is_live {
