@@ -89,3 +89,4 @@ mod tests;
 
 pub use diagnostic::{Diagnostic, Diagnostics, Style};
 pub use file::{Scenario, Words};
+pub use value::duration;

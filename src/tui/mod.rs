@@ -12,14 +12,28 @@
 //!
 //! Invariant: drawing changes nothing; looking at a run never changes it; doing something starts another run.
 
+mod doing;
+mod palette;
+mod typed;
+
 pub mod action;
+pub mod app;
+pub mod frame;
 pub mod glyph;
+pub mod jobs;
 pub mod keymap;
 pub mod look;
+pub mod menu;
 pub mod out;
+pub mod picker;
+pub mod run;
 pub mod scene;
+pub mod screen;
 pub mod sentence;
+pub mod shelf;
+pub mod stage;
 pub mod svg;
 pub mod theme;
+pub mod update;
 pub mod view;
 pub mod words;

@@ -28,6 +28,8 @@ pub struct Scene<'a> {
     pub seed: u64,
     /// What was done by hand on the way to this branch, in words, oldest first.
     pub deeds: &'a [String],
+    /// The TOML lines laid over the variant: a run is done again with them.
+    pub lines: &'a [String],
     /// The world and the ledger at the cursor.
     pub instant: &'a Instant,
     /// The run as far as it is recorded: the last instant that can be looked at.
@@ -42,6 +44,8 @@ pub struct Scene<'a> {
     pub series: &'a Series,
     /// Causes; none: not known yet.
     pub study: Option<&'a Study>,
+    /// Why the causes cannot be found out, for people; none: they can, or they are known.
+    pub trouble: Option<&'a str>,
     /// When which fate was sealed; empty: not known yet.
     pub seals: &'a Seals,
     /// The selected message's journey; none: none is selected, or it is not known yet.

@@ -119,8 +119,8 @@ impl<'a> Page<'a> {
         self.lines.len()
     }
 
-    /// Shows what fits from the line `scroll` on, or the end if that is beyond it; arrows at the right say that there is
-    /// more above or below.
+    /// Shows what fits from the line `scroll` on, or the end if that is beyond it; arrows at the right say that there
+    /// is more above or below.
     pub(super) fn draw(self, area: Rect, scroll: usize, out: &mut Out) {
         let from = scroll.min(self.lines.len().saturating_sub(usize::from(area.height)));
         let is_more = self.lines.len() > from + usize::from(area.height);

@@ -181,7 +181,8 @@ fn decided(scene: &Scene<'_>, page: &mut Page<'_>) {
     let look = scene.look;
     let Some(study) = scene.study else {
         page.head(look.word("verdict.decided"));
-        return page.say("  ", look.word("why.proving"), Role::Pending);
+        let (text, role) = why::unstudied(scene, "why.proving");
+        return page.say("  ", &text, role);
     };
     let Some(group) = study.explanation.groups.first() else { return };
     let values = [
@@ -229,7 +230,8 @@ fn next(scene: &Scene<'_>, page: &mut Page<'_>) {
 }
 
 fn replay(scene: &Scene<'_>, variant: Option<&str>, sets: &[String]) -> String {
-    command(scene.look.word("verdict.verb"), &scene.about().name, variant, Some(scene.seed), sets)
+    let lines = [scene.lines, sets].concat();
+    command(scene.look.word("verdict.verb"), &scene.about().name, variant, Some(scene.seed), &lines)
 }
 
 #[cfg(test)]

@@ -51,6 +51,15 @@ pub fn draw(scene: &Scene<'_>, area: Rect, out: &mut Out) {
     page.draw(area, scene.pick.scroll, out);
 }
 
+/// What is said while there is no study: that one is under way, or why there is none.
+pub(super) fn unstudied(scene: &Scene<'_>, under_way: &'static str) -> (String, Role) {
+    match (scene.trouble, scene.outcome) {
+        (Some(trouble), _) => (scene.look.with("why.trouble", &[("trouble", &trouble)]), Role::Warn),
+        (None, None) => (scene.look.word("why.unrecorded").to_owned(), Role::Dim),
+        (None, Some(_)) => (scene.look.word(under_way).to_owned(), Role::Pending),
+    }
+}
+
 /// A message whose journey is not known yet.
 fn unknown(scene: &Scene<'_>, message: MessageId, page: &mut Page<'_>) {
     let is_there = (message.0 as usize) < scene.ledger().messages();
@@ -64,7 +73,8 @@ fn unknown(scene: &Scene<'_>, message: MessageId, page: &mut Page<'_>) {
 /// The causes of the whole run.
 fn all(scene: &Scene<'_>, page: &mut Page<'_>) {
     let Some(study) = scene.study else {
-        return page.say("", scene.look.word("why.no_study"), Role::Dim);
+        let (text, role) = unstudied(scene, "why.no_study");
+        return page.say("", &text, role);
     };
     if study.explanation.groups.is_empty() {
         return page.say("", scene.look.word("why.nothing"), Role::Good);
@@ -113,7 +123,10 @@ fn one(scene: &Scene<'_>, journey: &Journey, page: &mut Page<'_>) {
             page.say("  ", &look.with("why.sealed", &[("time", &at)]), Role::Dim);
         }
         match scene.study {
-            None => page.say("  ", look.word("why.proving"), Role::Pending),
+            None => {
+                let (text, role) = unstudied(scene, "why.proving");
+                page.say("  ", &text, role);
+            }
             Some(study) => {
                 let is_mine = |group: &&Group| {
                     group.subscription == *subscription
