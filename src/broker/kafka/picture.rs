@@ -7,9 +7,9 @@ mod config;
 mod label;
 mod place;
 
+use self::place::is_under_replicated;
 pub(super) use config::{broker as broker_config, consumer as consumer_config};
 pub(super) use config::{producer as producer_config, topic as topic_config};
-pub(super) use place::is_under_replicated;
 
 use self::config::CONFIG;
 use super::control::{Brokers, only};
@@ -193,7 +193,7 @@ fn keeper(engine: &World, node: NodeId) -> Shown {
         .push(Field::new("under-replicated", count_if(&|partition| is_under_replicated(engine, partition))));
     summary.push(Field::new("offline partitions", offline));
     let role = match topology.rules.metadata {
-        Metadata::ZooKeeper => "ensemble of one",
+        Metadata::ZooKeeper => "standalone",
         Metadata::Kraft => "active controller",
     };
     Shown { role: role.to_owned(), summary, ..Shown::default() }
