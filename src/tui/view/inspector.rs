@@ -108,7 +108,9 @@ fn lines(sections: &[Section], columns: u16) -> Vec<Line> {
         }
         lines.push(Line::Title(section.title.clone()));
         let longest = section.fields.iter().map(|field| width(&field.name)).max().unwrap_or(0);
-        let names = longest.min(columns / 2);
+        let values = section.fields.iter().map(|field| width(&field.value)).max().unwrap_or(0);
+        // Names are cut only where values need the room.
+        let names = longest.min(columns.saturating_sub(INDENT + 2 + values.min(columns / 2)));
         let room = columns.saturating_sub(INDENT + names + 2);
         for field in &section.fields {
             let mut values = wrap(&field.value, room).into_iter();

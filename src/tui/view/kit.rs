@@ -4,18 +4,18 @@ use std::sync::Arc;
 
 use ratatui::layout::Rect;
 
+use crate::broker::Family;
 use crate::fact::MessageId;
 use crate::fact::Observation;
-use crate::lab::Source;
-use crate::lab::explain::Question;
 use crate::lab::fake::FakeScenario;
 use crate::lab::notable::NotableKind;
 use crate::lab::record::{Instant, Position, Recording};
 use crate::lab::run::Outcome;
 use crate::lab::series::Series;
 use crate::lab::source::Opened;
-use crate::lab::study::{Journey, Sealed, Study};
-use crate::ledger::{Fate, NONE};
+use crate::lab::study::{Journey, Study, Subject};
+use crate::lab::{About, Source};
+use crate::ledger::Fate;
 use crate::scenario::plan::Plan;
 use crate::scenario::{Style, catalog};
 use crate::sim::{Span, Time};
@@ -125,28 +125,10 @@ impl Stage {
 
     /// With the causes known, and when each fate was sealed.
     pub(crate) fn studied(mut self) -> Self {
-        let question = Question {
-            source: self.source.as_ref(),
-            variant: self.plan.variant.as_deref(),
-            seed: Some(self.seed),
-            sets: &[],
-            message: None,
-        };
-        let explanation = question.explain().unwrap();
-        let ledger = &self.recording.head().ledger;
-        let mut sealed = Vec::new();
-        for (number, group) in explanation.groups.iter().enumerate() {
-            let at = group.chain.links.iter().filter_map(|link| link.at).max().unwrap_or(self.head);
-            let subscription = ledger.layout().subscription(&group.subscription).unwrap_or(NONE);
-            for message in group.messages.iter().filter_map(|name| ledger.find(name)) {
-                sealed.push(Sealed { at, message, subscription, fate: group.fate, group: number });
-            }
-        }
-        sealed.sort_by_key(|one| one.at);
-        let harmed = sealed.iter().filter(|one| one.fate != Fate::Backlogged);
+        let study = self.subject().study().unwrap();
+        let harmed = study.sealed.iter().filter(|one| one.fate != Fate::Backlogged);
         self.marks.extend(harmed.map(|one| mark(one.at, Landmark::Loss, Some(one.message))));
         self.marks.sort_by_key(|mark| mark.at);
-        let study = Study { explanation, sealed };
         self.seals = Seals::of(&study);
         self.study = Some(study);
         self
@@ -154,27 +136,15 @@ impl Stage {
 
     /// With that message selected, and its journey known.
     pub(crate) fn selected(mut self, name: &str) -> Self {
-        let ledger = &self.recording.head().ledger;
-        let message = ledger.find(name).unwrap();
-        let is_it = |(_, one): &&(u64, Observation)| one.fact.message() == Some(message);
-        let outcome = self.outcome.as_ref().unwrap();
-        let chain = |fate, subscription: &str| {
-            let groups = self.study.iter().flat_map(|study| &study.explanation.groups);
-            let mut groups = groups.filter(|group| group.fate == fate && group.subscription == subscription);
-            groups.find(|group| group.messages.iter().any(|one| one == name)).map(|group| group.chain.clone())
-        };
-        let fates = outcome.verdict.subscriptions.iter().filter_map(|one| {
-            let fate = one.by_message.get(message.0 as usize).copied().flatten()?;
-            Some((one.name.clone(), fate, chain(fate, &one.name)))
-        });
-        self.journey = Some(Journey {
-            message,
-            name: ledger.name(message),
-            history: self.log.iter().filter(is_it).map(|(_, one)| *one).collect(),
-            fates: fates.collect(),
-        });
-        self.pick.message = Some(message);
+        let journey = self.subject().journey(name).unwrap();
+        self.pick.message = Some(journey.message);
+        self.journey = Some(journey);
         self
+    }
+
+    fn subject(&self) -> Subject {
+        let source = Arc::new(Fixed { source: Arc::clone(&self.source), plan: self.plan.clone() });
+        Subject { source, variant: self.plan.variant.clone(), seed: self.seed, lines: Vec::new() }
     }
 
     /// In ASCII.
@@ -191,6 +161,7 @@ impl Stage {
             plan: &self.plan,
             seed: self.seed,
             deeds: &self.deeds,
+            lines: &[],
             instant: &self.instant,
             head: self.head,
             head_events: self.head_events,
@@ -198,6 +169,7 @@ impl Stage {
             marks: &self.marks,
             series: &self.series,
             study: self.study.as_ref(),
+            trouble: None,
             seals: &self.seals,
             journey: self.journey.as_ref(),
             log: &self.log,
@@ -271,4 +243,25 @@ fn marks(recording: &Recording) -> Vec<TimeMark> {
         })
     });
     found.collect()
+}
+
+/// A source whose plan was changed by the test, except under `--set` lines.
+struct Fixed {
+    source: Arc<dyn Source>,
+    plan: Plan,
+}
+
+impl Source for Fixed {
+    fn about(&self) -> &About {
+        self.source.about()
+    }
+    fn family(&self) -> &'static dyn Family {
+        self.source.family()
+    }
+    fn variants(&self) -> Vec<String> {
+        self.source.variants()
+    }
+    fn plan(&self, variant: Option<&str>, sets: &[String]) -> Result<Plan, String> {
+        if sets.is_empty() { Ok(self.plan.clone()) } else { self.source.plan(variant, sets) }
+    }
 }

@@ -2,10 +2,10 @@
 
 use ratatui::layout::Rect;
 
+use super::unit::{self, Line, Unit};
 use super::wire::{Route, Side, Wires, draw_pair, draw_traffic};
 use super::{Cluster, is_troubled, node};
-use crate::broker::picture::{LinkPicture, Station};
-use crate::tui::out::{Out, width};
+use crate::tui::out::Out;
 use crate::tui::theme::Role;
 
 /// A box has at least so many rows: its frame and its role.
@@ -19,65 +19,71 @@ const PAIR_MIN: u16 = 36;
 
 /// Where everything stands.
 pub(super) struct Plan {
-    /// One box for each node.
+    units: Vec<Unit>,
+    lines: Vec<Line>,
+    /// One box for each unit.
     boxes: Vec<Rect>,
-    /// By node: in which column it stands.
-    columns: Vec<usize>,
     /// Between the columns.
     gaps: [Rect; 2],
     /// Below them: links within a column, or from the first to the third.
     strip: Rect,
-    /// Links in the strip.
-    pairs: Vec<usize>,
-}
-
-fn column_of(station: Station) -> usize {
-    match station {
-        Station::Senders => 0,
-        Station::Cluster => 1,
-        Station::Receivers | Station::Services => 2,
-    }
 }
 
 impl Plan {
-    /// None: boxes do not fit.
+    /// A box for each node, or else one for each group of equals; none: boxes do not fit.
     pub(super) fn new(cluster: &Cluster<'_>, area: Rect) -> Option<Self> {
-        let columns: Vec<_> = cluster.nodes.iter().map(|one| column_of(one.station)).collect();
+        let singles = unit::units(cluster, false);
+        let groups = unit::units(cluster, true);
+        let is_grouped = groups.len() < singles.len();
+        let plan = Self::of(cluster, singles, area);
+        if plan.is_some() || !is_grouped { plan } else { Self::of(cluster, groups, area) }
+    }
+
+    fn of(cluster: &Cluster<'_>, units: Vec<Unit>, area: Rect) -> Option<Self> {
         let members = |column| -> Vec<usize> {
-            let mut all: Vec<_> = (0..columns.len()).filter(|&at| columns[at] == column).collect();
-            all.sort_by_key(|&at| cluster.nodes[at].station);
+            let mut all: Vec<_> = (0..units.len()).filter(|&at| units[at].column == column).collect();
+            all.sort_by_key(|&at| units[at].station);
             all
         };
         let members = [members(0), members(1), members(2)];
-        let is_there = [0, 1, 2].map(|column: usize| !members[column].is_empty());
-        let [left, left_gap, middle, right_gap, right] = widths(area.width, is_there)?;
-        let pairs: Vec<_> = (0..cluster.links.len())
-            .filter(|&at| {
-                is_shown(&cluster.links[at]) && ports(cluster, &columns, &cluster.links[at]).is_none()
-            })
-            .collect();
-        let strip = strip_height(pairs.len(), area);
-        let height = area.height - strip;
-        let most = members.iter().map(Vec::len).max().unwrap_or(0) as u16;
-        if most * HEIGHT_MIN > height {
+        let most = members.iter().map(Vec::len).max().unwrap_or(0);
+        if most * usize::from(HEIGHT_MIN) > usize::from(area.height) {
             return None;
         }
-        let upper = Rect { height, ..area };
-        let at = |x: u16, width| Rect { x: area.x + x, width, ..upper };
+        let is_there = [0, 1, 2].map(|column: usize| !members[column].is_empty());
+        let [left, left_gap, middle, right_gap, right] = widths(area.width, is_there)?;
+        let lines = unit::lines(cluster, &units);
+        let strip = strip_height(lines.iter().filter(|line| line.gap.is_none()).count(), area);
+        let height = area.height - strip;
+        if most * usize::from(HEIGHT_MIN) > usize::from(height) {
+            return None;
+        }
+        let at = |x: u16, width| Rect { x: area.x + x, width, height, ..area };
         let starts = [0, left + left_gap, left + left_gap + middle + right_gap];
         let rects = [at(starts[0], left), at(starts[1], middle), at(starts[2], right)];
-        let mut boxes = vec![Rect::default(); columns.len()];
+        let mut boxes = vec![Rect::default(); units.len()];
         for (column, rect) in members.iter().zip(rects) {
-            stack(cluster, &columns, column, rect, &mut boxes);
+            stack(cluster, &units, &lines, column, rect, &mut boxes);
         }
         let gaps = [at(left, left_gap), at(starts[1] + middle, right_gap)];
         let strip = Rect { y: area.y + height, height: strip, ..area };
-        Some(Self { boxes, columns, gaps, strip, pairs })
+        let plan = Self { units, lines, boxes, gaps, strip };
+        let fits = members[1].iter().all(|&at| plan.has_rows(at));
+        fits.then_some(plan)
+    }
+
+    /// Whether every link of a unit in the middle can have a row of its own.
+    fn has_rows(&self, middle: usize) -> bool {
+        let rows = usize::from(self.boxes[middle].height);
+        self.peers(0, middle).len() <= rows && self.peers(1, middle).len() <= rows
     }
 
     pub(super) fn draw(&self, cluster: &Cluster<'_>, out: &mut Out) {
-        for (one, area) in cluster.nodes.iter().zip(&self.boxes) {
-            node::draw_box(cluster, one, *area, out);
+        for (unit, area) in self.units.iter().zip(&self.boxes) {
+            match unit.members[..] {
+                [only] => node::draw_box(cluster, &cluster.nodes[only], *area, out),
+                _ => unit::draw_group(cluster, unit, *area, out),
+            }
         }
         for gap in 0..2 {
             self.draw_gap(cluster, gap, out);
@@ -87,48 +93,39 @@ impl Plan {
 
     fn draw_gap(&self, cluster: &Cluster<'_>, gap: usize, out: &mut Out) {
         let area = self.gaps[gap];
+        if area.is_empty() {
+            return;
+        }
         out.claim(area);
         let mut wires = Wires::new(area);
         let mut routes = Vec::new();
-        for link in cluster.links.iter().filter(|link| is_shown(link)) {
-            if let Some((own, left, right)) =
-                ports(cluster, &self.columns, link).filter(|found| found.0 == gap)
-            {
-                let route = self.route(cluster, link, own, left, right);
-                wires.add(&route, link);
-                routes.push((route, link));
-            }
+        for line in self.lines.iter().filter(|line| line.gap == Some(gap)) {
+            let route = self.route(gap, line);
+            wires.add(&route, &line.link);
+            routes.push((route, line));
         }
         wires.draw(cluster.scene.look, out);
         // What is in trouble last: it stays on top where links share cells.
-        routes.sort_by_key(|(_, link)| is_troubled(link));
-        for (route, link) in routes {
-            draw_traffic(&route, link, cluster.scene.look, out);
+        routes.sort_by_key(|(_, line)| is_troubled(&line.link));
+        for (route, line) in routes {
+            draw_traffic(&route, line, cluster.scene.look, out);
         }
     }
 
-    /// Every node at the side has an upright of its own; every link has a row of its own at the node in the middle, as
-    /// long as there are enough.
-    fn route(
-        &self,
-        cluster: &Cluster<'_>,
-        link: &LinkPicture,
-        gap: usize,
-        left: usize,
-        right: usize,
-    ) -> Route {
-        let area = self.gaps[gap];
-        let (side, middle) = if gap == 0 { (left, right) } else { (right, left) };
-        let own = self.boxes[middle];
-        let others: Vec<_> = cluster.links.iter().filter(|link| is_shown(link)).collect();
-        let mut peers: Vec<usize> = others
-            .iter()
-            .filter_map(|link| ports(cluster, &self.columns, link))
-            .filter(|found| found.0 == gap && if gap == 0 { found.2 == middle } else { found.1 == middle })
-            .map(|found| if gap == 0 { found.1 } else { found.2 })
-            .collect();
+    /// The units at the other side of a gap that a unit of the middle has links with, from top to bottom.
+    fn peers(&self, gap: usize, middle: usize) -> Vec<usize> {
+        let lines = self.lines.iter().filter(|line| line.gap == Some(gap) && line.units[1 - gap] == middle);
+        let mut peers: Vec<_> = lines.map(|line| line.units[gap]).collect();
         peers.sort_by_key(|&peer| self.boxes[peer].y);
-        peers.dedup();
+        peers
+    }
+
+    /// Every unit at the side has an upright of its own; every link has a row of its own at the unit in the middle.
+    fn route(&self, gap: usize, line: &Line) -> Route {
+        let area = self.gaps[gap];
+        let (side, middle) = (line.units[gap], line.units[1 - gap]);
+        let own = self.boxes[middle];
+        let peers = self.peers(gap, middle);
         let number = peers.iter().position(|&peer| peer == side).unwrap_or(0) as u16;
         let (first, rows) = match peers.len() as u16 {
             few if few <= own.height - 2 => (own.y + 1, own.height - 2),
@@ -136,17 +133,16 @@ impl Plan {
         };
         let row = first + rows * (2 * number + 1) / (2 * peers.len().max(1) as u16);
         let side_row = self.boxes[side].y + self.boxes[side].height / 2;
-        let column = |at: &usize| self.columns[*at] == self.columns[side];
-        let mut siblings: Vec<_> = (0..self.columns.len()).filter(column).collect();
+        let column = self.units[side].column;
+        let mut siblings: Vec<_> =
+            (0..self.units.len()).filter(|&at| self.units[at].column == column).collect();
         siblings.sort_by_key(|&at| self.boxes[at].y);
         let number = siblings.iter().position(|&at| at == side).unwrap_or(0) as u16;
-        let room = (area.width / 3).max(1);
-        let step = number * 2 % room;
-        let is_forward = cluster.index(link.ends[0]) == Some(left);
+        let step = number * 2 % (area.width / 3).max(1);
         if gap == 0 {
-            Route::bent(area, [side_row, row], area.x + 1 + step, Side::Right, is_forward)
+            Route::bent(area, [side_row, row], area.x + 1 + step, Side::Right)
         } else {
-            Route::bent(area, [row, side_row], area.right() - 2 - step, Side::Left, is_forward)
+            Route::bent(area, [row, side_row], area.right() - 2 - step, Side::Left)
         }
     }
 
@@ -155,11 +151,12 @@ impl Plan {
         if self.strip.is_empty() {
             return;
         }
+        let pairs: Vec<_> = self.lines.iter().filter(|line| line.gap.is_none()).collect();
         let across = (self.strip.width / PAIR_MIN).max(1);
-        let room = usize::from(across * (self.strip.height - 1));
-        let shown = choose(cluster, &self.pairs, room);
-        let title = if shown.len() < self.pairs.len() {
-            look.with("cluster.pairs_some", &[("shown", &shown.len()), ("all", &self.pairs.len())])
+        let all = pairs.len();
+        let shown = choose(pairs, usize::from(across * (self.strip.height - 1)));
+        let title = if shown.len() < all {
+            look.with("cluster.pairs_some", &[("shown", &shown.len()), ("all", &all)])
         } else {
             look.word("cluster.pairs").to_owned()
         };
@@ -170,7 +167,7 @@ impl Plan {
             out.glyph(head, x, 0, look.glyphs.horizontal, look.style(Role::Border));
         }
         let each = self.strip.width / across;
-        for (number, &pair) in shown.iter().enumerate() {
+        for (number, line) in shown.iter().enumerate() {
             let (column, row) = (number as u16 % across, number as u16 / across);
             let area = Rect {
                 x: self.strip.x + column * each,
@@ -178,38 +175,23 @@ impl Plan {
                 width: each - if column + 1 < across { 3 } else { 0 },
                 height: 1,
             };
-            draw_pair(cluster, &cluster.links[pair], area, out);
+            draw_pair(line.units.map(|unit| self.units[unit].name.as_str()), line, area, look, out);
         }
     }
 }
 
-/// A link that is worth a line.
-fn is_shown(link: &LinkPicture) -> bool {
-    link.is_connected || is_troubled(link) || !link.packets.is_empty()
-}
-
-/// Which gap a link crosses, and its left and right node; none: it joins no neighbouring columns.
-fn ports(cluster: &Cluster<'_>, columns: &[usize], link: &LinkPicture) -> Option<(usize, usize, usize)> {
-    let [one, other] = link.ends.map(|end| cluster.index(end));
-    let (one, other) = (one?, other?);
-    let (left, right) = if columns[one] <= columns[other] { (one, other) } else { (other, one) };
-    (columns[left] + 1 == columns[right]).then_some((columns[left], left, right))
-}
-
 /// Of these links as many as there is room for: all, or those that are in trouble or in use, in their order.
-pub(super) fn choose(cluster: &Cluster<'_>, links: &[usize], room: usize) -> Vec<usize> {
-    let mut chosen = links.to_vec();
-    let interest = |at: &usize| {
-        let link = &cluster.links[*at];
-        (!is_troubled(link), link.packets.is_empty())
-    };
-    if chosen.len() > room {
-        chosen.retain(|at| interest(at) != (true, true));
-        chosen.sort_by_key(interest);
-        chosen.truncate(room);
-        chosen.sort_unstable();
+pub(super) fn choose(mut lines: Vec<&Line>, room: usize) -> Vec<&Line> {
+    if lines.len() <= room {
+        return lines;
     }
-    chosen
+    let interest = |line: &Line| (!is_troubled(&line.link), line.link.packets.is_empty());
+    lines.retain(|line| interest(line) != (true, true));
+    let mut ranked: Vec<_> = lines.into_iter().enumerate().collect();
+    ranked.sort_by_key(|(_, line)| interest(line));
+    ranked.truncate(room);
+    ranked.sort_by_key(|(at, _)| *at);
+    ranked.into_iter().map(|(_, line)| line).collect()
 }
 
 /// Widths of: left column, gap, middle column, gap, right column.
@@ -224,8 +206,9 @@ fn widths(width: u16, is_there: [bool; 3]) -> Option<[u16; 5]> {
     }
     let gap = (width * 15 / 100).max(GAP_MIN);
     let rest = width.checked_sub(gap * gaps)?;
-    let side = (rest * 28 / 100).max(SIDE_MIN).min(MIDDLE_MAX * 3 / 4);
-    let middle = rest.checked_sub(side * gaps).filter(|middle| *middle >= MIDDLE_MIN)?.min(MIDDLE_MAX);
+    let side = (rest * 28 / 100).clamp(SIDE_MIN, MIDDLE_MAX * 3 / 4);
+    let most = if gaps == 2 { MIDDLE_MAX } else { MIDDLE_MAX + 14 };
+    let middle = rest.checked_sub(side * gaps).filter(|middle| *middle >= MIDDLE_MIN)?.min(most);
     // What nobody needs makes the gaps wider: that is where things move.
     let gap = gap + (rest - side * gaps - middle) / gaps;
     let part = |is_there: bool, columns| if is_there { columns } else { 0 };
@@ -241,30 +224,31 @@ fn strip_height(pairs: usize, area: Rect) -> u16 {
     1 + rows.min((area.height / 5).max(2))
 }
 
-/// Boxes of equal height below one another, with the rest of the room between them.
-fn stack(cluster: &Cluster<'_>, columns: &[usize], members: &[usize], area: Rect, boxes: &mut [Rect]) {
+/// Boxes below one another, each as high as it wants if all can be, with the rest of the room between them.
+fn stack(
+    cluster: &Cluster<'_>,
+    units: &[Unit],
+    lines: &[Line],
+    members: &[usize],
+    area: Rect,
+    boxes: &mut [Rect],
+) {
     let count = members.len() as u16;
-    if count == 0 {
-        return;
-    }
     let degree = |at: usize| {
-        let ports = cluster.links.iter().filter_map(|link| ports(cluster, columns, link));
-        let at_side =
-            |gap: usize| ports.clone().filter(|one| one.0 == gap && (one.1 == at || one.2 == at)).count();
-        at_side(0).max(at_side(1)) as u16
+        let own = |gap| lines.iter().filter(|line| line.gap == Some(gap) && line.units.contains(&at)).count();
+        own(0).max(own(1)).min(20) as u16
     };
-    let wanted = |&at: &usize| node::height_wanted(&cluster.nodes[at]).max((degree(at) + 2).min(12));
-    let most = members.iter().map(wanted).max().unwrap_or(HEIGHT_MIN);
-    let height = most.clamp(HEIGHT_MIN, area.height / count);
-    let spare = area.height - height * count;
+    let wanted = |&at: &usize| unit::height_wanted(cluster, &units[at]).max(degree(at) + 2);
+    let wanted: Vec<_> = members.iter().map(wanted).collect();
+    let total = |level: u16| wanted.iter().map(|&height| height.min(level)).sum::<u16>();
+    let levels = (HEIGHT_MIN..=40).take_while(|&level| total(level) <= area.height);
+    let level = levels.last().unwrap_or(HEIGHT_MIN);
+    let spare = area.height.saturating_sub(total(level));
+    let mut y = area.y;
     for (number, &at) in members.iter().enumerate() {
-        let number = number as u16;
-        let y = area.y + height * number + spare * (2 * number + 1) / (2 * count);
-        boxes[at] = Rect { y, height, ..area };
+        let before = spare * (2 * number as u16 + 1) / (2 * count);
+        let height = wanted[number].min(level);
+        boxes[at] = Rect { y: y + before, height, ..area };
+        y += height;
     }
-}
-
-/// How wide the longest name is.
-pub(super) fn name_width(cluster: &Cluster<'_>) -> u16 {
-    cluster.nodes.iter().map(|one| width(&one.name)).max().unwrap_or(0)
 }

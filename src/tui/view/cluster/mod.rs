@@ -15,6 +15,7 @@
 mod boxes;
 mod node;
 mod rows;
+mod unit;
 mod wire;
 
 #[cfg(test)]
@@ -76,4 +77,9 @@ pub fn draw(scene: &Scene<'_>, area: Rect, out: &mut Out) {
 /// Something keeps packets from going their way.
 fn is_troubled(link: &LinkPicture) -> bool {
     link.is_cut != [false; 2] || link.is_spoiled || link.held != [0; 2]
+}
+
+/// A link that is worth a line.
+fn is_shown(link: &LinkPicture) -> bool {
+    link.is_connected || is_troubled(link) || !link.packets.is_empty()
 }

@@ -112,6 +112,10 @@ fn title(node: &NodePicture, is_selected: bool, area: Rect, look: &Look, out: &m
 }
 
 fn contents(scene: &Scene<'_>, node: &NodePicture, area: Rect, out: &mut Out) {
+    if area.height == 1 {
+        draw_rest(scene, node, area, out);
+        return;
+    }
     let has_role = u16::from(!node.role.is_empty());
     let mut rest = area.height.saturating_sub(has_role);
     let mut take = |wanted: bool| {
@@ -243,7 +247,7 @@ fn bytes(count: u64, whole: u64, unit_word: &str) -> String {
 }
 
 /// The messages in its hands: a cell for each, and how many there are.
-fn draw_holds(scene: &Scene<'_>, node: &NodePicture, area: Rect, out: &mut Out) {
+pub(super) fn draw_holds(scene: &Scene<'_>, node: &NodePicture, area: Rect, out: &mut Out) {
     let look = scene.look;
     let count = if area.width >= 16 {
         look.with("cluster.held", &[("count", &node.held)])
@@ -294,7 +298,7 @@ pub(super) fn draw_row(cluster: &Cluster<'_>, node: &NodePicture, name: u16, are
 }
 
 /// What a node's line says behind its health.
-fn draw_rest(scene: &Scene<'_>, node: &NodePicture, area: Rect, out: &mut Out) {
+pub(super) fn draw_rest(scene: &Scene<'_>, node: &NodePicture, area: Rect, out: &mut Out) {
     let look = scene.look;
     let disk = node.disk.map(|disk| disk_texts(disk, look));
     let for_disk = disk.as_ref().map_or(0, |[_, short]| width(short) + 2);
@@ -314,7 +318,7 @@ fn draw_rest(scene: &Scene<'_>, node: &NodePicture, area: Rect, out: &mut Out) {
         used += out.fitted(area, used, 0, &text, look, role) + 2;
     }
     if node.held > 0 && used + 3 < area.width {
-        let own = Rect { x: area.x + used, width: for_holds.min(area.width - used), ..area };
+        let own = Rect { x: area.x + used, width: (for_holds - 2).min(area.width - used), ..area };
         draw_holds(scene, node, own, out);
         used += for_holds;
     }

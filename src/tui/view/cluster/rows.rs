@@ -2,9 +2,9 @@
 
 use ratatui::layout::Rect;
 
-use super::boxes::{choose, name_width};
+use super::boxes::choose;
 use super::wire::draw_pair;
-use super::{Cluster, is_troubled, node};
+use super::{Cluster, node, unit};
 use crate::broker::picture::{Health, Station};
 use crate::tui::out::{Out, width};
 use crate::tui::theme::Role;
@@ -12,7 +12,7 @@ use crate::tui::theme::Role;
 /// A column of lines is at least so wide when there are several.
 const COLUMN_MIN: u16 = 57;
 
-enum Line {
+enum Row {
     Heading(Station, usize),
     Node(usize),
 }
@@ -22,42 +22,34 @@ pub(super) fn draw(cluster: &Cluster<'_>, area: Rect, out: &mut Out) {
     let head = Rect { height: 1, ..area };
     let rest = Rect { y: area.y + 1, height: area.height - 1, ..area };
     let mut lines = lines(cluster);
-    let links = links_height(cluster, &lines, rest);
+    let joined = unit::lines(cluster, &unit::units(cluster, false));
+    let links = links_height(cluster, joined.len(), &lines, rest);
     let list = Rect { height: rest.height - links, ..rest };
     if lines.len() > usize::from(list.height) && cluster.nodes.len() <= usize::from(list.height) {
         // Every node is worth more than headings; the names and the order tell the stations.
-        lines.retain(|line| matches!(line, Line::Node(_)));
+        lines.retain(|line| matches!(line, Row::Node(_)));
     }
     let range = draw_list(cluster, &lines, list, out);
     draw_head(cluster, range, head, out);
-    draw_links(cluster, Rect { y: list.bottom(), height: links, ..rest }, out);
+    draw_links(cluster, &joined, Rect { y: list.bottom(), height: links, ..rest }, out);
 }
 
-fn lines(cluster: &Cluster<'_>) -> Vec<Line> {
+fn lines(cluster: &Cluster<'_>) -> Vec<Row> {
     let mut lines = Vec::new();
     for station in [Station::Senders, Station::Cluster, Station::Receivers, Station::Services] {
         let members: Vec<_> =
             (0..cluster.nodes.len()).filter(|&at| cluster.nodes[at].station == station).collect();
         if !members.is_empty() {
-            lines.push(Line::Heading(station, members.len()));
-            lines.extend(members.into_iter().map(Line::Node));
+            lines.push(Row::Heading(station, members.len()));
+            lines.extend(members.into_iter().map(Row::Node));
         }
     }
     lines
 }
 
-fn all_links(cluster: &Cluster<'_>) -> Vec<usize> {
-    let is_worth_it = |&at: &usize| {
-        let link = &cluster.links[at];
-        is_troubled(link) || !link.packets.is_empty() || link.is_connected
-    };
-    (0..cluster.links.len()).filter(is_worth_it).collect()
-}
-
 /// Room for links: what nodes leave, or a quarter; always the same for the same links, so that nothing jumps while
 /// packets go.
-fn links_height(cluster: &Cluster<'_>, lines: &[Line], area: Rect) -> u16 {
-    let links = all_links(cluster).len();
+fn links_height(cluster: &Cluster<'_>, links: usize, lines: &[Row], area: Rect) -> u16 {
     if links == 0 || area.height < 6 {
         return 0;
     }
@@ -68,21 +60,22 @@ fn links_height(cluster: &Cluster<'_>, lines: &[Line], area: Rect) -> u16 {
 }
 
 /// Draws as many lines as fit, the selected node's among them; how many nodes are shown.
-fn draw_list(cluster: &Cluster<'_>, lines: &[Line], area: Rect, out: &mut Out) -> usize {
+fn draw_list(cluster: &Cluster<'_>, lines: &[Row], area: Rect, out: &mut Out) -> usize {
     if area.is_empty() {
         return 0;
     }
     let rows = usize::from(area.height);
     let across = if lines.len() > rows { (area.width / COLUMN_MIN).max(1) } else { 1 };
     let room = rows * usize::from(across);
-    let is_picked = |line: &Line| match line {
-        Line::Node(at) => cluster.is_selected(&cluster.nodes[*at]),
-        Line::Heading(..) => false,
+    let is_picked = |line: &Row| match line {
+        Row::Node(at) => cluster.is_selected(&cluster.nodes[*at]),
+        Row::Heading(..) => false,
     };
     let picked = lines.iter().position(is_picked).unwrap_or(0);
     let first = picked.saturating_sub(room / 2).min(lines.len().saturating_sub(room));
     let each = area.width / across;
-    let name = name_width(cluster).min(each / 3);
+    let longest = cluster.nodes.iter().map(|one| width(&one.name)).max().unwrap_or(0);
+    let name = longest.min(each / 3);
     let mut shown = 0;
     for (number, line) in lines[first..].iter().take(room).enumerate() {
         let column = (number / rows) as u16;
@@ -94,8 +87,8 @@ fn draw_list(cluster: &Cluster<'_>, lines: &[Line], area: Rect, out: &mut Out) -
         };
         out.claim(row);
         match line {
-            Line::Heading(station, count) => heading(cluster, *station, *count, row, out),
-            Line::Node(at) => {
+            Row::Heading(station, count) => heading(cluster, *station, *count, row, out),
+            Row::Node(at) => {
                 shown += 1;
                 node::draw_row(cluster, &cluster.nodes[*at], name, row, out);
             }
@@ -151,14 +144,13 @@ fn draw_head(cluster: &Cluster<'_>, shown: usize, area: Rect, out: &mut Out) {
     }
 }
 
-fn draw_links(cluster: &Cluster<'_>, area: Rect, out: &mut Out) {
+fn draw_links(cluster: &Cluster<'_>, links: &[unit::Line], area: Rect, out: &mut Out) {
     let look = cluster.scene.look;
     if area.height < 2 {
         return;
     }
-    let links = all_links(cluster);
     let across = (area.width / COLUMN_MIN).max(1);
-    let shown = choose(cluster, &links, usize::from(across * (area.height - 1)));
+    let shown = choose(links.iter().collect(), usize::from(across * (area.height - 1)));
     let head = Rect { height: 1, ..area };
     out.claim(head);
     let title = if shown.len() < links.len() {
@@ -171,10 +163,10 @@ fn draw_links(cluster: &Cluster<'_>, area: Rect, out: &mut Out) {
         out.glyph(head, x, 0, look.glyphs.horizontal, look.style(Role::Border));
     }
     let each = area.width / across;
-    for (number, &link) in shown.iter().enumerate() {
+    for (number, line) in shown.iter().enumerate() {
         let (column, row) = (number as u16 % across, number as u16 / across);
         let width = each - if column + 1 < across { 3 } else { 0 };
         let area = Rect { x: area.x + column * each, y: area.y + 1 + row, width, height: 1 };
-        draw_pair(cluster, &cluster.links[link], area, out);
+        draw_pair(line.link.ends.map(|end| cluster.name(end)), line, area, look, out);
     }
 }

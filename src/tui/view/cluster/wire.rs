@@ -3,10 +3,10 @@
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
-use super::Cluster;
+use super::unit::Line;
 use crate::broker::picture::{LinkPicture, PacketPicture};
 use crate::tui::look::Look;
-use crate::tui::out::{Out, width};
+use crate::tui::out::{Out, fit, width};
 use crate::tui::theme::Role;
 
 /// A gap between two columns of boxes, in which lines run; cells where lines meet join.
@@ -27,23 +27,21 @@ pub(super) struct Route {
     cells: Vec<(u16, u16)>,
     /// The level stretch that belongs to this link alone: first cell and length.
     level: (u16, u16, u16),
-    /// The link's first node is the left one.
-    is_forward: bool,
 }
 
 impl Route {
     /// Straight from one column to before another.
-    pub(super) fn level(from: u16, to: u16, row: u16, is_forward: bool) -> Self {
+    pub(super) fn level(from: u16, to: u16, row: u16) -> Self {
         let cells = (from..to).map(|x| (x, row)).collect();
-        Self { cells, level: (from, row, to.saturating_sub(from)), is_forward }
+        Self { cells, level: (from, row, to.saturating_sub(from)) }
     }
 
     /// From the gap's left edge at one row over an upright at `trunk` to its right edge at another row. The link's own
     /// stretch is the one to the left or to the right of the upright.
-    pub(super) fn bent(gap: Rect, rows: [u16; 2], trunk: u16, own: Side, is_forward: bool) -> Self {
+    pub(super) fn bent(gap: Rect, rows: [u16; 2], trunk: u16, own: Side) -> Self {
         let [left, right] = rows;
         if left == right {
-            let mut route = Self::level(gap.left(), gap.right(), left, is_forward);
+            let mut route = Self::level(gap.left(), gap.right(), left);
             route.level = Self::own(gap, rows, trunk, own);
             return route;
         }
@@ -54,7 +52,7 @@ impl Route {
             cells.extend((right..=left).rev().map(|y| (trunk, y)));
         }
         cells.extend((trunk + 1..gap.right()).map(|x| (x, right)));
-        Self { cells, level: Self::own(gap, rows, trunk, own), is_forward }
+        Self { cells, level: Self::own(gap, rows, trunk, own) }
     }
 
     fn own(gap: Rect, rows: [u16; 2], trunk: u16, own: Side) -> (u16, u16, u16) {
@@ -64,16 +62,11 @@ impl Route {
         }
     }
 
-    /// Whether a packet goes from left to right.
-    fn is_rightward(&self, packet: &PacketPicture) -> bool {
-        packet.is_backward != self.is_forward
-    }
-
     /// Where a packet is, as an index into the cells.
     fn at(&self, packet: &PacketPicture) -> usize {
         let last = self.cells.len().saturating_sub(1);
         let along = last * usize::from(packet.progress.min(1000)) / 1000;
-        if self.is_rightward(packet) { along } else { last - along }
+        if packet.is_backward { last - along } else { along }
     }
 
     /// The arrow for a packet where it is now.
@@ -83,18 +76,12 @@ impl Route {
         let (here, after) = (self.cells[at].1, self.cells.get(at + 1).map_or(0, |cell| cell.1));
         let is_upright = at > 0 && at + 1 < self.cells.len() && before != here && here != after;
         let sinks = before < after;
-        match (is_upright, self.is_rightward(packet)) {
+        match (is_upright, !packet.is_backward) {
             (true, is_rightward) if is_rightward == sinks => glyphs.arrow_down,
             (true, _) => glyphs.arrow_up,
             (false, true) => glyphs.arrow_right,
             (false, false) => glyphs.arrow_left,
         }
-    }
-
-    /// What is cut: rightward, leftward.
-    fn cuts(&self, link: &LinkPicture) -> [bool; 2] {
-        let [there, back] = link.is_cut;
-        if self.is_forward { [there, back] } else { [back, there] }
     }
 }
 
@@ -178,12 +165,13 @@ fn line_role(link: &LinkPicture) -> Role {
 }
 
 /// Draws what is on a link whose line is drawn: packets, the words for the foremost of them, and what is wrong.
-pub(super) fn draw_traffic(route: &Route, link: &LinkPicture, look: &Look, out: &mut Out) {
+pub(super) fn draw_traffic(route: &Route, line: &Line, look: &Look, out: &mut Out) {
     let screen = out.area();
     let put = |out: &mut Out, (x, y): (u16, u16), glyph: char, style: Style| {
         out.glyph(screen, x - screen.x, y - screen.y, glyph, style);
     };
-    let cuts = route.cuts(link);
+    let link = &line.link;
+    let cuts = link.is_cut;
     let (from, row, room) = route.level;
     if cuts != [false; 2] {
         for x in from..from + room {
@@ -198,7 +186,7 @@ pub(super) fn draw_traffic(route: &Route, link: &LinkPicture, look: &Look, out: 
     }
     let own = Rect { x: from, y: row, width: room, height: 1 };
     if super::is_troubled(link) {
-        let text = trouble(cuts, link, room, look);
+        let text = trouble(line, room, look);
         let at = room.saturating_sub(width(&text)) / 2;
         out.text(own, at, 0, &text, look.style(Role::Fault));
         return;
@@ -224,7 +212,7 @@ fn label(route: &Route, link: &LinkPicture, own: Rect, look: &Look, out: &mut Ou
             let middle = own.x + own.width.saturating_sub(columns) / 2;
             // Behind the packet, before it, or anywhere on its line.
             let behind = x.saturating_sub(columns);
-            let places = match (y == own.y, route.is_rightward(packet)) {
+            let places = match (y == own.y, !packet.is_backward) {
                 (true, true) => [behind, x + 1, middle],
                 (true, false) => [x + 1, behind, middle],
                 (false, _) => [middle; 3],
@@ -247,7 +235,8 @@ fn packet_text(packet: &PacketPicture) -> String {
 
 /// What is wrong with a link, in as many columns: the cut glyph with an arrow for each direction that is cut, words,
 /// and how many segments wait.
-fn trouble(cuts: [bool; 2], link: &LinkPicture, room: u16, look: &Look) -> String {
+fn trouble(line: &Line, room: u16, look: &Look) -> String {
+    let (link, cuts) = (&line.link, line.link.is_cut);
     let glyphs = &look.glyphs;
     let mut sign = String::new();
     if cuts[1] {
@@ -263,7 +252,9 @@ fn trouble(cuts: [bool; 2], link: &LinkPicture, room: u16, look: &Look) -> Strin
     let mut long = Vec::new();
     let mut short = sign.clone();
     if !sign.is_empty() {
-        long.push(format!("{sign} {}", look.word("cluster.cut")));
+        let part = look.with("cluster.cut_some", &[("count", &line.cut), ("all", &line.pairs)]);
+        let word = if line.cut < line.pairs { &part } else { look.word("cluster.cut") };
+        long.push(format!("{sign} {word}"));
     }
     if link.is_spoiled {
         long.push(look.word("cluster.spoiled").to_owned());
@@ -280,24 +271,20 @@ fn trouble(cuts: [bool; 2], link: &LinkPicture, room: u16, look: &Look) -> Strin
 }
 
 /// Draws a link as a line of its own: a name at each end.
-pub(super) fn draw_pair(cluster: &Cluster<'_>, link: &LinkPicture, area: Rect, out: &mut Out) {
-    let look = cluster.scene.look;
+pub(super) fn draw_pair(names: [&str; 2], line: &Line, area: Rect, look: &Look, out: &mut Out) {
     out.claim(area);
-    let names = link.ends.map(|end| cluster.name(end));
     let most = (area.width.saturating_sub(8)) / 2;
     let room = names.map(|name| width(name).min(most.min(area.width / 3)));
-    out.text(area, 0, 0, &crate::tui::out::fit(names[0], room[0], look), look.style(Role::Text));
-    let second = crate::tui::out::fit(names[1], room[1], look);
-    out.text(area, area.width.saturating_sub(room[1]), 0, &second, look.style(Role::Text));
+    out.text(area, 0, 0, &fit(names[0], room[0], look), look.style(Role::Text));
+    let second = area.width.saturating_sub(room[1]);
+    out.text(area, second, 0, &fit(names[1], room[1], look), look.style(Role::Text));
     let (from, to) = (area.x + room[0] + 1, area.right().saturating_sub(room[1] + 1));
     if from + 2 > to {
         return;
     }
-    let route = Route::level(from, to, area.y, true);
+    let route = Route::level(from, to, area.y);
     let mut wires = Wires::new(Rect { x: from, width: to - from, ..area });
-    if link.is_connected || super::is_troubled(link) {
-        wires.add(&route, link);
-        wires.draw(look, out);
-        draw_traffic(&route, link, look, out);
-    }
+    wires.add(&route, &line.link);
+    wires.draw(look, out);
+    draw_traffic(&route, line, look, out);
 }

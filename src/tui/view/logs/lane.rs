@@ -3,7 +3,7 @@
 use ratatui::layout::Rect;
 use ratatui::style::Modifier;
 
-use super::window::{Column, DENSE, Window, badness};
+use super::window::{Column, DENSE, Lane, Window, badness};
 use crate::broker::picture::{LanePicture, OffsetMark, PlacePicture};
 use crate::ledger::{Fate, Standing};
 use crate::tui::action::Action;
@@ -18,7 +18,7 @@ pub(super) struct Lanes<'a> {
     pub(super) place: &'a PlacePicture,
     pub(super) window: Window,
     /// By lane.
-    pub(super) columns: &'a [Vec<Column>],
+    pub(super) read: &'a [Lane],
     /// Columns for names at the left.
     pub(super) labels: u16,
     /// Rows that a lane takes: its cells, its line, its marks, and one between it and the next.
@@ -43,7 +43,7 @@ impl Lanes<'_> {
         for (number, lane) in lanes.iter().enumerate().skip(first).take(room) {
             let row = (number - first) as u16 * self.rows;
             let own = Rect { y: area.y + row, height: self.rows.min(area.height - row), ..area };
-            self.draw_lane(lane, &self.columns[number], own, out);
+            self.draw_lane(lane, &self.read[number], own, out);
         }
         if is_cut && area.height > 0 {
             let last = Rect { y: area.bottom() - 1, height: 1, ..area };
@@ -53,25 +53,25 @@ impl Lanes<'_> {
         }
     }
 
-    fn draw_lane(&self, lane: &LanePicture, columns: &[Column], area: Rect, out: &mut Out) {
+    fn draw_lane(&self, lane: &LanePicture, read: &Lane, area: Rect, out: &mut Out) {
         let look = self.scene.look;
         out.claim(area);
         let labels = self.labels.min(area.width);
         let label = Rect { width: labels.saturating_sub(1), ..area };
         out.hit(label, Action::SelectNode(lane.node));
-        self.draw_label(lane, columns, label, out);
+        self.draw_label(lane, read, label, out);
         let cells = Rect { x: area.x + labels, width: area.width - labels, ..area };
-        self.draw_cells(columns, lane, cells, out);
+        self.draw_cells(&read.columns, lane, cells, out);
         if self.rows < 2 || area.height < 2 {
             return;
         }
-        self.draw_line(columns, lane, cells, out);
+        self.draw_line(&read.columns, lane, cells, out);
         let marks = if self.rows > 2 && area.height > 2 { 2 } else { 1 };
         let row = Rect { y: cells.y + marks, height: 1, ..cells };
         draw_marks(&lane.marks, self.window, row, look, Role::Accent, out);
     }
 
-    fn draw_label(&self, lane: &LanePicture, columns: &[Column], area: Rect, out: &mut Out) {
+    fn draw_label(&self, lane: &LanePicture, read: &Lane, area: Rect, out: &mut Out) {
         let look = self.scene.look;
         let (glyph, role) =
             if lane.is_live { (look.glyphs.up, Role::Good) } else { (look.glyphs.down, Role::Bad) };
@@ -99,8 +99,7 @@ impl Lanes<'_> {
             return;
         }
         let (durable, end) = (lane.durable.min(lane.end), lane.end);
-        let (texts, role) = if let Some(at) = columns.iter().position(|column| column.differs) {
-            let from = (self.window.from + at as u64 * self.window.per).max(lane.start);
+        let (texts, role) = if let Some(from) = read.differs_from {
             let text = look.with("logs.differs_from", &[("offset", &from)]);
             ([text, look.word("logs.differs").to_owned()], Role::Fault)
         } else if durable < end {
@@ -201,25 +200,65 @@ pub(super) fn draw_marks(
         }
     }
     let style = look.style(role);
-    let mut free_from = 0;
-    let mut untold = String::new();
-    for (number, (column, arrow, short, long)) in groups.iter().enumerate() {
-        let next = groups.get(number + 1).map_or(area.width, |next| next.0);
+    for (column, arrow, ..) in &groups {
         out.glyph(area, *column, 0, *arrow, style);
-        let after = column + 1;
-        let texts = [format!("{untold}{long}"), format!("{untold}{short}")];
-        let place = texts.iter().find_map(|text| {
-            let columns = width(text);
-            let fits_after = after + columns <= next.min(area.width);
-            let fits_before = free_from + columns <= *column;
-            (fits_after || fits_before).then(|| (text, if fits_after { after } else { column - columns }))
-        });
-        untold.clear();
-        free_from = after;
-        match place {
-            Some((text, at)) => free_from = (at + out.text(area, at, 0, text, style) + 1).max(after),
-            // Told with the next one.
-            None => untold = format!("{short},"),
+    }
+    let mut labels: Vec<Label> = groups.iter().map(Label::of).collect();
+    // Labels that find no room join their neighbours, which stand beside all their arrows.
+    loop {
+        match place_labels(&labels, area.width) {
+            Ok(placed) => {
+                for (at, text) in placed {
+                    out.text(area, at, 0, &text, style);
+                }
+                return;
+            }
+            Err(_) if labels.len() < 2 => return,
+            Err(at) => {
+                let last = labels.remove(if at + 1 < labels.len() { at + 1 } else { at });
+                let into = at.min(labels.len() - 1);
+                labels[into].join(&last);
+            }
         }
     }
+}
+
+/// What stands beside one or several arrows.
+struct Label {
+    first: u16,
+    last: u16,
+    long: String,
+    short: String,
+}
+
+impl Label {
+    fn of((column, _, short, long): &(u16, char, String, String)) -> Self {
+        Self { first: *column, last: *column, long: long.clone(), short: short.clone() }
+    }
+
+    fn join(&mut self, other: &Self) {
+        self.last = other.last;
+        self.long = format!("{},{}", self.short, other.long);
+        self.short = format!("{},{}", self.short, other.short);
+    }
+}
+
+/// Where each label stands, behind its arrows or before them, in long or in short; the first one without room.
+fn place_labels(labels: &[Label], room: u16) -> Result<Vec<(u16, String)>, usize> {
+    let mut placed = Vec::new();
+    let mut free = 0;
+    for (number, label) in labels.iter().enumerate() {
+        let next = labels.get(number + 1).map_or(room, |next| next.first);
+        let fitting = [&label.long, &label.short].into_iter().find_map(|text| {
+            let columns = width(text);
+            let behind = label.last + 1;
+            let is_behind = behind + columns <= next.min(room);
+            let is_before = free + columns <= label.first;
+            (is_behind || is_before).then(|| (if is_behind { behind } else { label.first - columns }, text))
+        });
+        let (at, text) = fitting.ok_or(number)?;
+        free = (at + width(text) + 1).max(label.last + 1);
+        placed.push((at, text.clone()));
+    }
+    Ok(placed)
 }

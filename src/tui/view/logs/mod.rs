@@ -46,22 +46,40 @@ pub fn draw(scene: &Scene<'_>, area: Rect, out: &mut Out) {
         out.fitted(area, 0, 0, scene.look.word("logs.nothing"), scene.look, Role::Dim);
         return;
     };
-    let parts = Parts::new(area, &place, places.len());
-    draw_title(scene, &place, parts.title, out);
     let labels = label_width(area.width);
     let columns = area.width.saturating_sub(labels + 1);
     let start = place.lanes.iter().map(|lane| lane.start).min().unwrap_or(0);
     let end = place.lanes.iter().map(|lane| lane.end).max().unwrap_or(0);
     let window = Window::new(start, end, columns, scene.pick.offset);
+    let parts = Parts::new(area, &place, places.len(), window.per > 1);
+    draw_title(scene, &place, parts.title, out);
     let read = window::read(scene, &place, window);
-    let lanes = Lanes { scene, place: &place, window, columns: &read, labels, rows: parts.rows };
+    let lanes = Lanes { scene, place: &place, window, read: &read, labels, rows: parts.rows };
     draw_ruler(scene, window, labels, parts.ruler, out);
     lanes.draw(parts.lanes, out);
     for (reader, row) in place.readers.iter().zip(parts.readers.rows()) {
         draw_reader(scene, reader, window, labels, row, out);
     }
     draw_legend(scene, &lanes, parts.legend, out);
+    if !parts.close.is_empty() {
+        // Where copies part, or else the newest, message by message.
+        let last = match window::parting(scene, &place) {
+            Some(offset) => offset.saturating_add(u64::from(columns / 2)).min(end),
+            None => end,
+        };
+        let window = Window::new(start, end, columns, Some(last.saturating_sub(1)));
+        let read = window::read(scene, &place, window);
+        let (ruler, below) = split(parts.close);
+        draw_ruler(scene, window, labels, ruler, out);
+        Lanes { scene, place: &place, window, read: &read, labels, rows: parts.close_rows }.draw(below, out);
+    }
     draw_others(scene, &places, picked, parts.others, out);
+}
+
+/// The first row, and the rest.
+fn split(area: Rect) -> (Rect, Rect) {
+    let first = Rect { height: area.height.min(1), ..area };
+    (first, Rect { y: area.y + first.height, height: area.height - first.height, ..area })
 }
 
 fn label_width(columns: u16) -> u16 {
@@ -81,11 +99,14 @@ struct Parts {
     rows: u16,
     readers: Rect,
     legend: Rect,
+    /// Single messages below an overview, and the rows that a lane takes there.
+    close: Rect,
+    close_rows: u16,
     others: Rect,
 }
 
 impl Parts {
-    fn new(area: Rect, place: &PlacePicture, places: usize) -> Self {
+    fn new(area: Rect, place: &PlacePicture, places: usize, is_overview: bool) -> Self {
         let mut rest = area;
         let mut take = |rows: u16| {
             let rows = rows.min(rest.height);
@@ -106,10 +127,19 @@ impl Parts {
         let lanes_wanted = copies.saturating_mul(rows);
         // Air between the copies.
         let spaced = lanes_wanted.saturating_add(copies);
-        let has_air = spaced.saturating_add(readers + legend + others) <= free;
+        let used = lanes_wanted.saturating_add(readers + legend);
+        let for_close = |rows: u16| copies.saturating_mul(rows).saturating_add(2);
+        let has_close = |rows: &u16| is_overview && used.saturating_add(for_close(*rows)) <= free;
+        let close_rows = [3, 2].into_iter().find(has_close).unwrap_or(0);
+        let close = if close_rows > 0 { for_close(close_rows) } else { 0 };
+        let has_air = spaced.saturating_add(readers + legend + others).saturating_add(close) <= free;
         let lanes = take(if has_air { spaced } else { lanes_wanted.min(free.saturating_sub(readers)) });
         let readers = take(readers);
         let legend = take(if lanes.height > 1 { legend } else { 0 });
+        let close = take(close);
+        // An empty row before it.
+        let close =
+            Rect { y: close.y + close.height.min(1), height: close.height.saturating_sub(1), ..close };
         let others = take(u16::MAX);
         let others = if places > 1 && others.height > 2 {
             Rect { y: others.y + 1, height: others.height - 1, ..others }
@@ -117,7 +147,7 @@ impl Parts {
             Rect { height: if places > 1 { others.height } else { 0 }, ..others }
         };
         let rows = if has_air { rows + 1 } else { rows };
-        Self { title, ruler, lanes, rows, readers, legend, others }
+        Self { title, ruler, lanes, rows, readers, legend, close, close_rows, others }
     }
 }
 
@@ -199,7 +229,8 @@ fn draw_legend(scene: &Scene<'_>, lanes: &Lanes<'_>, area: Rect, out: &mut Out) 
     }
     let look = scene.look;
     out.claim(area);
-    let seen: BTreeSet<_> = lanes.columns.iter().flatten().filter_map(|column| column.worst).collect();
+    let seen: BTreeSet<_> =
+        lanes.read.iter().flat_map(|lane| &lane.columns).filter_map(|column| column.worst).collect();
     let mut seen: Vec<Standing> = seen.into_iter().collect();
     seen.sort_by_key(|&standing| std::cmp::Reverse(badness(standing)));
     let mut column = 0;
@@ -216,7 +247,7 @@ fn draw_legend(scene: &Scene<'_>, lanes: &Lanes<'_>, area: Rect, out: &mut Out) 
         put(look.glyphs.horizontal_heavy, look.word("logs.durable"), Role::Good);
         put(look.glyphs.dots, look.word("logs.cached"), Role::Warn);
     }
-    if lanes.columns.iter().flatten().any(|column| column.differs) {
+    if lanes.read.iter().flat_map(|lane| &lane.columns).any(|column| column.differs) {
         put(look.glyphs.differs, look.word("logs.differs"), Role::Fault);
     }
 }

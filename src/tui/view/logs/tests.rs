@@ -55,7 +55,7 @@ fn a_million_messages_and_not_one_loss_is_missed() {
     let numbers = [500_001, 623_457, 700_001, 899_999];
     let stage = lost(stage(1_000_000), &numbers);
     let text = stage.text(draw, 118, 31);
-    let lanes: Vec<_> = text.lines().filter(|line| line.contains("● broker")).collect();
+    let lanes: Vec<_> = text.lines().filter(|line| line.contains("● broker")).take(3).collect();
     assert_eq!(lanes.iter().map(|lane| lane.matches('✗').count()).collect::<Vec<_>>(), [4, 4, 2], "{text}");
     insta::assert_snapshot!("million_wide", text);
 }

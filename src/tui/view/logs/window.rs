@@ -1,6 +1,6 @@
 //! Which offsets a column stands for, and what the lanes hold there.
 
-use crate::broker::picture::PlacePicture;
+use crate::broker::picture::{LanePicture, PlacePicture};
 use crate::fact::MessageId;
 use crate::ledger::{Fate, Standing};
 use crate::tui::scene::Scene;
@@ -13,6 +13,8 @@ const SAMPLES: u64 = 6_000;
 const SEARCH_MAX: u64 = 100_000;
 /// Messages of several senders and tries do not stand in the order of their numbers, but nearly.
 const DISORDER: u32 = 512;
+/// So many copies are compared with one another.
+const LANES_COMPARED: usize = 12;
 /// From so many offsets a column on, harmless columns show how much of them is done.
 pub(super) const DENSE: u64 = 100;
 
@@ -87,29 +89,60 @@ pub(super) struct Column {
     pub(super) differs: bool,
 }
 
+/// What a lane shows.
+pub(super) struct Lane {
+    /// By column.
+    pub(super) columns: Vec<Column>,
+    /// The first offset at which it holds something else than others do.
+    pub(super) differs_from: Option<u64>,
+}
+
+/// What a lane holds at one offset.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Cell {
+    /// It has no such offset.
+    Missing,
+    /// Nothing that is a message.
+    Other,
+    Message(MessageId),
+}
+
+impl Cell {
+    fn message(self) -> Option<MessageId> {
+        if let Self::Message(message) = self { Some(message) } else { None }
+    }
+}
+
 /// What every lane of a place shows in every column.
-pub(super) fn read(scene: &Scene<'_>, place: &PlacePicture, window: Window) -> Vec<Vec<Column>> {
+pub(super) fn read(scene: &Scene<'_>, place: &PlacePicture, window: Window) -> Vec<Lane> {
     let offsets = offsets(window, place.lanes.len() as u64);
     let lanes: Vec<_> = (0..place.lanes.len()).map(|lane| held(scene, place, lane, &offsets)).collect();
-    let mut columns: Vec<_> = lanes.iter().map(|held| fold(scene, window, &offsets, held)).collect();
-    for (at, offset) in offsets.iter().enumerate() {
-        let column = ((offset - window.from) / window.per) as usize;
-        let mut present = lanes.iter().filter_map(|held| held[at]);
-        let first = present.next();
-        if present.any(|other| Some(other) != first) {
-            for (lane, held) in lanes.iter().enumerate() {
-                columns[lane][column].differs |= held[at].is_some();
-            }
+    let shown = |held: &Vec<Cell>| Lane { columns: fold(scene, window, &offsets, held), differs_from: None };
+    let mut read: Vec<_> = lanes.iter().map(shown).collect();
+    let mut mark = |lane: usize, from: u64, to: u64| {
+        let column = |offset: u64| ((offset - window.from) / window.per) as usize;
+        let lane = &mut read[lane];
+        lane.columns[column(from)..=column(to)].iter_mut().for_each(|column| column.differs = true);
+        lane.differs_from = Some(lane.differs_from.map_or(from, |known| known.min(from)));
+    };
+    for (at, &offset) in offsets.iter().enumerate() {
+        let here: Vec<_> = lanes.iter().map(|held| held[at]).collect();
+        odd_ones(&here).for_each(|lane| mark(lane, offset, offset));
+    }
+    let is_sampled = (offsets.len() as u64) < window.to - window.from;
+    if is_sampled {
+        for (lane, from, to) in histories(scene, place) {
+            mark(lane, from, to);
         }
     }
-    if (offsets.len() as u64) < window.to - window.from {
+    if is_sampled {
         let harmed = harmed(scene);
         for (lane, held) in lanes.iter().enumerate() {
             let search = Search { scene, place, lane, window, offsets: &offsets, held, harmed: &harmed };
-            search.run(&mut columns[lane], SEARCH_MAX / place.lanes.len() as u64);
+            search.run(&mut read[lane].columns, SEARCH_MAX / place.lanes.len() as u64);
         }
     }
-    columns
+    read
 }
 
 /// The offsets that are looked at: all, or evenly spread ones, the same in every lane.
@@ -125,39 +158,92 @@ fn offsets(window: Window, lanes: u64) -> Vec<u64> {
     (0..columns).flat_map(of_column).filter(|&offset| offset < window.to).collect()
 }
 
-/// What a lane holds at these offsets; outer none: it has no such offset.
-fn held(
-    scene: &Scene<'_>,
-    place: &PlacePicture,
-    lane: usize,
-    offsets: &[u64],
-) -> Vec<Option<Option<MessageId>>> {
-    let lane = &place.lanes[lane];
-    let world = &scene.instant.world;
-    let is_there = |offset: u64| (lane.start..lane.end).contains(&offset);
-    let (Some(&first), Some(&last)) = (offsets.first(), offsets.last()) else { return Vec::new() };
-    if last - first + 1 == offsets.len() as u64 {
-        let (from, to) = (first.max(lane.start), (last + 1).min(lane.end));
-        let cells = if from < to { world.cells(place.place, lane.node, from, to) } else { Vec::new() };
-        let at = |offset: u64| cells.get((offset - from) as usize).copied();
-        return offsets.iter().map(|&offset| if is_there(offset) { at(offset) } else { None }).collect();
-    }
-    let one = |offset: u64| world.cells(place.place, lane.node, offset, offset + 1).first().copied();
-    offsets.iter().map(|&offset| if is_there(offset) { one(offset) } else { None }).collect()
+/// The lanes that hold something else than most of those that hold anything at an offset; of two, both.
+fn odd_ones(cells: &[Cell]) -> impl Iterator<Item = usize> {
+    let like = |cell: &Cell| cells.iter().filter(|other| *other == cell).count();
+    let present = || cells.iter().filter(|cell| **cell != Cell::Missing);
+    let (most, least) = (present().map(like).max().unwrap_or(0), present().map(like).min().unwrap_or(0));
+    // Where as many hold the one as the other, nobody is right.
+    let is_odd = move |count: usize| present().count() > most && (count < most || least == most);
+    cells
+        .iter()
+        .enumerate()
+        .filter(move |(_, cell)| **cell != Cell::Missing && is_odd(like(cell)))
+        .map(|(at, _)| at)
 }
 
-fn fold(
-    scene: &Scene<'_>,
-    window: Window,
-    offsets: &[u64],
-    held: &[Option<Option<MessageId>>],
-) -> Vec<Column> {
+/// Where two copies part, found exactly: once they hold different messages at an offset, they do from there to the end of
+/// the shorter one. Lane, first and last offset.
+fn histories(scene: &Scene<'_>, place: &PlacePicture) -> Vec<(usize, u64, u64)> {
+    let lanes = &place.lanes[..place.lanes.len().min(LANES_COMPARED)];
+    let at = |offset: u64| -> Vec<_> { lanes.iter().map(|lane| cell(scene, place, lane, offset)).collect() };
+    let mut found = Vec::new();
+    for (one, first) in lanes.iter().enumerate() {
+        for (other, second) in lanes.iter().enumerate().skip(one + 1) {
+            let (from, to) = (first.start.max(second.start), first.end.min(second.end));
+            let differ = |offset: u64| {
+                let cells = [first, second].map(|lane| cell(scene, place, lane, offset));
+                cells[0] != cells[1]
+            };
+            if from >= to || !differ(to - 1) {
+                continue;
+            }
+            let (mut same, mut different) = (from, to - 1);
+            while same < different {
+                let middle = same + (different - same) / 2;
+                if differ(middle) {
+                    different = middle;
+                } else {
+                    same = middle + 1;
+                }
+            }
+            let odd: Vec<_> = odd_ones(&at(different)).collect();
+            let both = [one, other].into_iter().filter(|lane| odd.contains(lane));
+            found.extend(both.map(|lane| (lane, different, to - 1)));
+        }
+    }
+    found
+}
+
+/// The first offset at which copies of a place hold different messages.
+pub(super) fn parting(scene: &Scene<'_>, place: &PlacePicture) -> Option<u64> {
+    histories(scene, place).into_iter().map(|(_, from, _)| from).min()
+}
+
+fn cell(scene: &Scene<'_>, place: &PlacePicture, lane: &LanePicture, offset: u64) -> Cell {
+    if !(lane.start..lane.end).contains(&offset) {
+        return Cell::Missing;
+    }
+    let cells = scene.instant.world.cells(place.place, lane.node, offset, offset + 1);
+    cells.first().map_or(Cell::Missing, |cell| cell.map_or(Cell::Other, Cell::Message))
+}
+
+/// What a lane holds at these offsets.
+fn held(scene: &Scene<'_>, place: &PlacePicture, lane: usize, offsets: &[u64]) -> Vec<Cell> {
+    let lane = &place.lanes[lane];
+    let (Some(&first), Some(&last)) = (offsets.first(), offsets.last()) else { return Vec::new() };
+    if last - first + 1 > offsets.len() as u64 {
+        return offsets.iter().map(|&offset| cell(scene, place, lane, offset)).collect();
+    }
+    let (from, to) = (first.max(lane.start), (last + 1).min(lane.end));
+    let cells =
+        if from < to { scene.instant.world.cells(place.place, lane.node, from, to) } else { Vec::new() };
+    let at = |offset: u64| {
+        let found = offset.checked_sub(from).and_then(|at| cells.get(at as usize));
+        found.map_or(Cell::Missing, |cell| cell.map_or(Cell::Other, Cell::Message))
+    };
+    offsets.iter().map(|&offset| at(offset)).collect()
+}
+
+fn fold(scene: &Scene<'_>, window: Window, offsets: &[u64], held: &[Cell]) -> Vec<Column> {
     let mut columns = vec![Column::default(); window.columns()];
     for (offset, cell) in offsets.iter().zip(held) {
-        let Some(cell) = *cell else { continue };
+        if *cell == Cell::Missing {
+            continue;
+        }
         let column = &mut columns[((offset - window.from) / window.per) as usize];
         column.is_there = true;
-        let Some(message) = cell else { continue };
+        let Some(message) = cell.message() else { continue };
         if window.per == 1 {
             column.message = Some(message);
         }
@@ -229,7 +315,7 @@ struct Search<'a> {
     lane: usize,
     window: Window,
     offsets: &'a [u64],
-    held: &'a [Option<Option<MessageId>>],
+    held: &'a [Cell],
     harmed: &'a [MessageId],
 }
 
@@ -237,7 +323,7 @@ impl Search<'_> {
     fn run(&self, columns: &mut [Column], mut budget: u64) {
         let lane = &self.place.lanes[self.lane];
         let samples = self.offsets.iter().zip(self.held);
-        let mut known = samples.filter_map(|(&offset, cell)| Some((offset, (*cell)??))).peekable();
+        let mut known = samples.filter_map(|(&offset, cell)| Some((offset, cell.message()?))).peekable();
         let mut before: Option<(u64, MessageId)> = None;
         while budget > 0 {
             let next = known.next();
