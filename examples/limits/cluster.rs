@@ -1,13 +1,9 @@
 //! W2 through the real model: one producer sends to three brokers with `acks=all`, one record a batch; one consumer
 //! keeps up. A fault is armed and never fires.
 
-use std::sync::Arc;
-
 use mqlab::broker::{Details, Family, Progress, World};
-use mqlab::lab::Source;
 use mqlab::lab::record::{Position, Recording};
 use mqlab::lab::run::{Ended, Run};
-use mqlab::lab::source::Opened;
 use mqlab::scenario::Scenario;
 use mqlab::scenario::plan::Plan;
 use mqlab::sim::{Span, Time};
@@ -17,7 +13,6 @@ const PERIOD: Span = Span::from_millis(5);
 
 /// The cluster, and how many messages it is sent.
 pub(crate) struct Cluster {
-    source: Arc<dyn Source>,
     plan: Plan,
     family: &'static dyn Family,
     messages: u32,
@@ -31,17 +26,7 @@ impl Cluster {
             scenario.unwrap_or_else(|mistakes| panic!("{}", mistakes.render(mqlab::scenario::Style::Plain)));
         let plan = scenario.plan(None, &[]).expect("a scenario that was checked has a plan");
         let family = mqlab::broker::family("kafka").expect("the family is built in");
-        Self {
-            source: Arc::new(Opened::new(scenario, mqlab::scenario::Style::Plain)),
-            plan,
-            family,
-            messages,
-        }
-    }
-
-    /// The scenario, for the terminal view.
-    pub(crate) fn source(&self) -> Arc<dyn Source> {
-        Arc::clone(&self.source)
+        Self { plan, family, messages }
     }
 
     /// The world alone, to its end; returns its events. Observations are thrown away.
@@ -90,7 +75,8 @@ impl Cluster {
     }
 }
 
-fn text(messages: u32) -> String {
+/// The scenario of so many messages.
+pub(crate) fn text(messages: u32) -> String {
     let seconds = PERIOD.as_millis() * f64::from(messages) / 1e3 + 1.0;
     format!(
         r#"

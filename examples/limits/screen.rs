@@ -7,6 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mqlab::lab::record::Position;
+use mqlab::lab::source::Opened;
+use mqlab::scenario::{Scenario, Style};
 use mqlab::sim::draw::{self, Purpose};
 use mqlab::tui::action::View;
 use mqlab::tui::app::App;
@@ -18,7 +20,7 @@ use mqlab::tui::theme::Theme;
 use portable_pty::{CommandBuilder, PtySize, native_pty_system};
 use ratatui::layout::Rect;
 
-use crate::cluster::Cluster;
+use crate::cluster;
 use crate::contest::{own_time, quantile, wall_time};
 
 /// The screen that frames are measured on.
@@ -49,7 +51,10 @@ impl Desk for Nobody {
 /// what is near and draw it.
 pub(crate) fn frames() -> (f64, f64) {
     let mut app = App::new(Look::new(Theme::Default, false), Arc::new(Empty));
-    app.open(Cluster::new(100_000).source(), None, Some(1), Vec::new()).expect("the run can be looked at");
+    let text = cluster::text(100_000);
+    let scenario = Scenario::read("limits", "limits.toml", text.as_bytes()).expect("the scenario is right");
+    app.open(Arc::new(Opened::new(scenario, Style::Plain)), None, Some(1), Vec::new())
+        .expect("the run can be looked at");
     let stage = app.stage_mut().expect("a run is shown");
     stage.record_all();
     let events = stage.recording().head().events();

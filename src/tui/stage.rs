@@ -6,9 +6,10 @@ use super::action::{Landmark, View, Way};
 use super::jobs::Job;
 use super::look::Look;
 use super::scene::{Pick, Scene, Seals, TimeMark};
+use super::view::events;
 use crate::fact::{MessageId, Observation, SubscriptionId};
 use crate::lab::notable::NotableKind;
-use crate::lab::record::{Position, Recording};
+use crate::lab::record::{Instant, Position, Recording};
 use crate::lab::session::{BranchId, Session};
 use crate::lab::study::{Journey, Study, Subject};
 use crate::ledger::{Fate, Standing};
@@ -146,6 +147,11 @@ impl Stage {
 
     /// Lends views what they may look at.
     pub fn with_scene<R>(&self, look: &Look, draw: impl FnOnce(&Scene<'_>) -> R) -> R {
+        draw(&self.scene_at(look, self.recording().cursor()))
+    }
+
+    /// The scene as it is at an instant of the recording.
+    fn scene_at<'a>(&'a self, look: &'a Look, instant: &'a Instant) -> Scene<'a> {
         let recording = self.recording();
         let branch = self.session.current();
         let known = self.known();
@@ -153,14 +159,14 @@ impl Stage {
             .journey
             .as_ref()
             .filter(|(of, message, _)| *of == branch && Some(*message) == self.pick.message);
-        let scene = Scene {
+        Scene {
             source: self.session.source().as_ref(),
             family: self.session.source().family(),
             plan: recording.plan(),
             seed: recording.seed(),
             deeds: &self.deeds,
             lines: &self.session.branch(branch).lines,
-            instant: recording.cursor(),
+            instant,
             head: recording.head().world.now(),
             head_events: recording.head().events(),
             outcome: recording.outcome(),
@@ -173,8 +179,50 @@ impl Stage {
             log: &self.near.entries,
             pick: &self.pick,
             look,
+        }
+    }
+
+    /// Into the selected line of the events: the cursor goes to its event, and what it is about is selected.
+    pub fn enter_event(&mut self, look: &Look) {
+        let selected = self.with_scene(look, events::selected);
+        if let Some((event, seen)) = selected {
+            self.arrive_at(event, &seen);
+        }
+    }
+
+    /// To the next sentence that the filter lets through; false: there is none that way.
+    pub fn next_sentence(&mut self, way: Way, look: &Look) -> bool {
+        let now = self.recording().cursor().events();
+        let recording = self.recording();
+        let last = recording.segments().saturating_sub(1);
+        let here = recording.segment_of(now);
+        let segments: Vec<usize> = match way {
+            Way::On => (here..=last).collect(),
+            Way::Back => (0..=here).rev().collect(),
         };
-        draw(&scene)
+        // At the end of the recording everything has its name.
+        let scene = self.scene_at(look, recording.head());
+        let is_it = |(event, seen): &&(u64, Observation)| {
+            let is_that_way = if way == Way::On { *event > now } else { *event < now };
+            is_that_way && events::passes(&scene, seen)
+        };
+        let found = segments.into_iter().find_map(|segment| {
+            let entries = recording.segment(segment).entries;
+            let found = if way == Way::On { entries.iter().find(is_it) } else { entries.iter().rfind(is_it) };
+            found.copied()
+        });
+        if let Some((event, seen)) = found {
+            self.arrive_at(event, &seen);
+        }
+        found.is_some()
+    }
+
+    fn arrive_at(&mut self, event: u64, seen: &Observation) {
+        self.seek(Position::Event(event));
+        self.pick.message = seen.fact.message().or(self.pick.message);
+        if usize::from(seen.node.0) < self.recording().cursor().world.nodes().len() {
+            self.pick.node = seen.node;
+        }
     }
 
     /// Fetches what is near the cursor, and brings marks and names up to date.

@@ -30,7 +30,7 @@ impl Terminal {
         command.env("LC_ALL", "C.UTF-8");
         let child = pair.slave.spawn_command(command).expect("the program starts");
         drop(pair.slave);
-        let screen = Arc::new(Mutex::new(vt100::Parser::new(rows, cols, 0)));
+        let screen = Arc::new(Mutex::new(vt100::Parser::new(nonzero(rows), nonzero(cols), 0)));
         let raw = Arc::new(Mutex::new(Vec::new()));
         let mut reader = pair.master.try_clone_reader().expect("the terminal can be read");
         let (shown, kept) = (Arc::clone(&screen), Arc::clone(&raw));
@@ -78,6 +78,10 @@ impl Terminal {
         let raw = self.raw.lock().expect("nobody panicked");
         (code, String::from_utf8_lossy(&raw).into_owned())
     }
+}
+
+fn nonzero(size: u16) -> std::num::NonZeroU16 {
+    std::num::NonZeroU16::new(size).expect("a terminal has a size")
 }
 
 /// The terminal is as it was found: the alternate screen is left, the cursor shown.

@@ -51,6 +51,17 @@ pub fn draw(scene: &Scene<'_>, area: Rect, out: &mut Out) {
     told.draw(scene, list, out);
 }
 
+/// The line that is selected: its event and what was seen; none: nothing is told.
+pub fn selected(scene: &Scene<'_>) -> Option<(u64, Observation)> {
+    let told = Told::around(scene, 1);
+    told.lines.get(told.selected).map(|line| (line.event, line.seen))
+}
+
+/// Whether an observation is told, and the filter lets it through.
+pub fn passes(scene: &Scene<'_>, seen: &Observation) -> bool {
+    line(scene, 0, seen, &scene.pick.filter.to_lowercase(), &mut 0).is_some()
+}
+
 /// An observation in words.
 struct Line {
     event: u64,
