@@ -6,7 +6,7 @@ use std::sync::Arc;
 use mqlab::lab::Source;
 use mqlab::lab::source::Opened;
 use mqlab::scenario::{Scenario, Style};
-use mqlab::tui::app::{App, Errand, Overlay};
+use mqlab::tui::app::{App, Errand};
 use mqlab::tui::jobs::AtOnce;
 use mqlab::tui::keymap::Chord;
 use mqlab::tui::look::Look;
@@ -55,7 +55,7 @@ fn open(path: &str) -> Arc<dyn Source> {
 /// A program whose jobs are done at once.
 pub(crate) struct Desk {
     pub(crate) app: App,
-    desk: AtOnce,
+    at_once: AtOnce,
     pub(crate) errands: Vec<Errand>,
 }
 
@@ -64,7 +64,7 @@ impl Desk {
     pub(crate) fn at_picker(theme: Theme, is_ascii: bool) -> Self {
         let shelf: Arc<dyn Shelf> = Arc::new(Two);
         let app = App::new(Look::new(theme, is_ascii), Arc::clone(&shelf));
-        let mut desk = Self { app, desk: AtOnce::new(shelf), errands: Vec::new() };
+        let mut desk = Self { app, at_once: AtOnce::new(shelf), errands: Vec::new() };
         desk.settle();
         desk
     }
@@ -80,7 +80,7 @@ impl Desk {
 
     /// Whatever a key asked for is found out and done, but for what is done outside.
     pub(crate) fn settle(&mut self) {
-        self.app.prepare(&mut self.desk);
+        self.app.prepare(&mut self.at_once);
         while let Some(errand) = self.app.errand() {
             if let Errand::Write { path, .. } = &errand {
                 self.app.written(path, Ok(()));
@@ -114,9 +114,5 @@ impl Desk {
     /// The screen as text.
     pub(crate) fn text(&self, width: u16, height: u16) -> String {
         mqlab::tui::svg::text(&self.draw(width, height).buffer)
-    }
-
-    pub(crate) fn has_menu(&self) -> bool {
-        matches!(self.app.overlays.last(), Some(Overlay::Menu(_)))
     }
 }

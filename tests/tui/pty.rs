@@ -10,6 +10,14 @@ use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system}
 
 use crate::kit::{LEADER_DIES, root};
 
+/// How long something may take on a busy machine before a test gives up.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+#[expect(clippy::disallowed_methods, reason = "a test that waits for ever tells nobody anything")]
+fn clock() -> Instant {
+    Instant::now()
+}
+
 /// A terminal with the program in it.
 struct Terminal {
     screen: Arc<Mutex<vt100::Parser>>,
@@ -57,21 +65,21 @@ impl Terminal {
     }
 
     fn wait_for(&self, until: &str) {
-        let begun = Instant::now();
+        let begun = clock();
         while !self.text().contains(until) {
-            assert!(begun.elapsed() < Duration::from_secs(60), "no {until:?} on\n{}", self.text());
+            assert!(begun.elapsed() < PATIENCE, "no {until:?} on\n{}", self.text());
             std::thread::sleep(Duration::from_millis(20));
         }
     }
 
     /// How the program ended.
     fn ends(mut self) -> (u32, String) {
-        let begun = Instant::now();
+        let begun = clock();
         let code = loop {
             if let Some(status) = self.child.try_wait().expect("the program can be waited for") {
                 break status.exit_code();
             }
-            assert!(begun.elapsed() < Duration::from_secs(60), "it does not end\n{}", self.text());
+            assert!(begun.elapsed() < PATIENCE, "it does not end\n{}", self.text());
             std::thread::sleep(Duration::from_millis(20));
         };
         std::thread::sleep(Duration::from_millis(200));
