@@ -83,9 +83,11 @@ mod value;
 mod working;
 mod workload;
 pub mod write;
+mod written;
 
 #[cfg(test)]
 mod tests;
 
 pub use diagnostic::{Diagnostic, Diagnostics, Style};
 pub use file::{Scenario, Words};
+pub use written::Heading;
