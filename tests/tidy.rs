@@ -42,6 +42,9 @@ const VENDOR_WORDS_ALLOWED: &[(&str, &str)] = &[
 const LINE_MAX: usize = 110;
 const LINES_MAX: usize = 600;
 
+/// The one file that knows the time of day: how fast a run is played.
+const HAS_CLOCK: &str = "src/tui/run.rs";
+
 /// What never appears in `src`, each with its reason.
 const BANNED: &[(&str, &str)] = &[
     ("HashMap", "its order is random; use BTreeMap"),
@@ -208,7 +211,9 @@ fn nothing_that_is_banned_appears() {
     let mut findings = Vec::new();
     for file in files("src") {
         for (at, line) in file.text.lines().enumerate() {
-            for (word, reason) in BANNED.iter().filter(|(word, _)| line.contains(word)) {
+            let is_banned =
+                |word: &str| line.contains(word) && !(word == "Instant::now" && file.path == HAS_CLOCK);
+            for (word, reason) in BANNED.iter().filter(|(word, _)| is_banned(word)) {
                 findings.push(format!("{}:{}: {word}: {reason}", file.path, at + 1));
             }
         }

@@ -59,6 +59,9 @@ pub enum Failure {
         /// What the system says.
         source: std::io::Error,
     },
+    /// There is no terminal, or it does not work: the text says what to do.
+    #[error("{0}")]
+    Terminal(String),
     /// Nobody takes the output.
     #[error("error: cannot write the output: {0}")]
     Output(#[from] std::io::Error),
@@ -70,7 +73,7 @@ impl Failure {
         match self {
             Self::Usage(_) => Exit::Usage,
             Self::Output(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Exit::Holds,
-            Self::Read { .. } | Self::Write { .. } | Self::Output(_) => Exit::Environment,
+            Self::Read { .. } | Self::Write { .. } | Self::Terminal(_) | Self::Output(_) => Exit::Environment,
         }
     }
 }

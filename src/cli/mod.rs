@@ -2,7 +2,7 @@
 //!
 //! Data goes to standard output, progress and mistakes to standard error.
 
-use std::io::Write;
+use std::io::{IsTerminal as _, Write};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -13,7 +13,9 @@ mod exit;
 mod list;
 mod open;
 mod run;
+mod shelf;
 mod tools;
+mod tui;
 
 pub use exit::{Exit, Failure};
 
@@ -30,6 +32,8 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Watch runs in the terminal: stop time, step back, break things, ask why.
+    Tui(tui::Tui),
     /// Run a scenario once and say what became of the messages.
     Run(run::Run),
     /// Run every variant of scenarios and compare all measures in one table.
@@ -38,8 +42,12 @@ enum Command {
     Check(check::Check),
     /// Say why messages were lost, repeated or left behind, and prove it by running again.
     Explain(run::Explain),
+    /// Draw one screen of the terminal view, as text or as a picture.
+    Frame(tui::Frame),
     /// List the built-in scenarios, a family's settings, or the moments that faults can wait for.
     List(list::List),
+    /// The keys of the terminal view.
+    Keys,
     /// The JSON Schema of scenario files, for editors.
     Schema,
     /// A script that completes commands in a shell.
@@ -105,7 +113,18 @@ impl Cli {
     fn execute(&self) -> Result<Exit, Failure> {
         let mut out = anstream::stdout().lock();
         match &self.command {
+            // Not before a lock on the output that the terminal view needs is gone.
+            None if std::io::stdout().is_terminal() && std::io::stdin().is_terminal() => {
+                drop(out);
+                tui::picker()
+            }
             None => run::lesson(&mut out, FIRST_LESSON),
+            Some(Command::Tui(tui)) => {
+                drop(out);
+                tui.execute()
+            }
+            Some(Command::Frame(frame)) => frame.execute(&mut out),
+            Some(Command::Keys) => tui::keys(&mut out),
             Some(Command::Run(run)) => run.execute(&mut out),
             Some(Command::Matrix(matrix)) => matrix.execute(&mut out),
             Some(Command::Check(check)) => check.execute(&mut out),
@@ -168,12 +187,22 @@ mod tests {
 
     #[test]
     fn only_what_works_is_accepted() {
-        for typed in ["mqlab run kafka/acks-one --seed 7 --set a=1 --set b=2 --format json", "mqlab"] {
+        for typed in [
+            "mqlab run kafka/acks-one --seed 7 --set a=1 --set b=2 --format json",
+            "mqlab",
+            "mqlab tui",
+            "mqlab keys",
+        ] {
             assert!(Cli::try_parse_from(typed.split(' ')).is_ok(), "{typed}");
         }
-        for typed in
-            ["mqlab tui", "mqlab run", "mqlab check", "mqlab check x --seeds 0", "mqlab check x --jobs 0"]
-        {
+        for typed in [
+            "mqlab tui --theme pink",
+            "mqlab frame kafka/acks-one --size 0x3",
+            "mqlab run",
+            "mqlab check",
+            "mqlab check x --seeds 0",
+            "mqlab check x --jobs 0",
+        ] {
             assert!(Cli::try_parse_from(typed.split(' ')).is_err(), "{typed}");
         }
     }

@@ -2,6 +2,7 @@
 
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::exit::Failure;
 use crate::broker;
@@ -14,8 +15,21 @@ const BYTES_MAX: u64 = 1 << 20;
 
 /// Opens a scenario by the name of a built-in one or by its path.
 pub(super) fn scenario(name: &str) -> Result<Box<dyn Source>, Failure> {
+    Ok(Box::new(Opened::new(read_scenario(name, Style::Colour)?, Style::Colour)))
+}
+
+/// The same, for whoever looks at it for longer.
+pub(super) fn shared(name: &str) -> Result<Arc<dyn Source>, Failure> {
+    Ok(Arc::new(Opened::new(read_scenario(name, Style::Colour)?, Style::Colour)))
+}
+
+/// Reads and checks a scenario; mistakes are worded in this style.
+pub(super) fn read_scenario(name: &str, style: Style) -> Result<Scenario, Failure> {
+    let checked = |read: Result<Scenario, Diagnostics>| {
+        read.map_err(|mistakes| Failure::Usage(source::words(&mistakes, style)))
+    };
     match catalog::find(name) {
-        Ok(built_in) => source(built_in.read()),
+        Ok(built_in) => checked(built_in.read()),
         Err(nearest) if !is_path(name) => {
             let help = nearest.map_or_else(
                 || "`mqlab list` names all built-in ones".to_owned(),
@@ -23,7 +37,7 @@ pub(super) fn scenario(name: &str) -> Result<Box<dyn Source>, Failure> {
             );
             Err(Failure::Usage(format!("error: there is no scenario {name}; {help}")))
         }
-        Err(_) => source(Scenario::read(name, name, &read(Path::new(name))?)),
+        Err(_) => checked(Scenario::read(name, name, &read(Path::new(name))?)),
     }
 }
 
@@ -48,7 +62,7 @@ fn read(path: &Path) -> Result<Vec<u8>, Failure> {
 
 /// All built-in scenarios.
 pub(super) fn all() -> Result<Vec<Box<dyn Source>>, Failure> {
-    catalog::all().iter().map(|built_in| source(built_in.read())).collect()
+    catalog::all().iter().map(|built_in| scenario(built_in.name)).collect()
 }
 
 /// The scenarios that a path or name means: itself, or all below a directory in the order of their names.
@@ -77,18 +91,6 @@ pub(super) fn names(name: &str) -> Result<Vec<String>, Failure> {
         return Err(Failure::Usage(format!("error: there is no scenario (*.toml) in {name}")));
     }
     Ok(files.iter().map(|file: &PathBuf| file.to_string_lossy().into_owned()).collect())
-}
-
-fn source(read: Result<Scenario, Diagnostics>) -> Result<Box<dyn Source>, Failure> {
-    match read {
-        Ok(scenario) => Ok(Box::new(Opened::new(scenario, Style::Colour))),
-        Err(mistakes) => Err(Failure::Usage(words(&mistakes))),
-    }
-}
-
-/// With colours: standard error takes them away where nobody sees them.
-fn words(mistakes: &Diagnostics) -> String {
-    source::words(mistakes, Style::Colour)
 }
 
 fn unreadable(path: &Path, source: std::io::Error) -> Failure {

@@ -90,4 +90,5 @@ mod tests;
 
 pub use diagnostic::{Diagnostic, Diagnostics, Style};
 pub use file::{Scenario, Words};
+pub use value::duration;
 pub use written::Heading;

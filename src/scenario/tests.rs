@@ -6,7 +6,8 @@ use proptest::prelude::*;
 
 use super::expect::{Comparison, Operand, Quantity, Test};
 use super::plan::{
-    Condition, Idempotency, Moment, Plan, Rate, Reaction, Target, Trigger, Value, Verb, Version, Which,
+    Condition, Idempotency, Moment, Plan, Rate, Reaction, Starts, Target, Trigger, Value, Verb, Version,
+    Which,
 };
 use super::{Scenario, Style};
 use crate::sim::{Dist, Span};
@@ -173,6 +174,24 @@ fn rate_and_phases_displace_each_other_in_overlays() {
     let plan = scenario.expect("no mistakes").plan(None, &[rate]).expect("no mistakes");
     assert_eq!(plan.producers[0].phases.len(), 1);
     assert_eq!(plan.producers[0].rate(), Rate::Every(Span(142_857_143)));
+}
+
+#[test]
+fn each_instance_of_a_consumer_may_start_in_its_own_time() {
+    let line = |starts: &str| format!("consumer.billing = {{ instances = 3, starts = {starts} }}");
+    let plan = set(&line("[\"0s\", \"by step\", \"10s\"]")).expect("no mistakes");
+    let starts: Vec<Starts> = (0..3).map(|instance| plan.consumers[0].starts.of(instance)).collect();
+    assert_eq!(starts, [Starts::AtOnce, Starts::ByStep, Starts::At(Span::from_secs(10))]);
+    let plan = set(&line("\"10s\"")).expect("no mistakes");
+    assert_eq!(plan.consumers[0].starts.of(2), Starts::At(Span::from_secs(10)));
+    for (starts, why) in [
+        ("[\"0s\"]", "expected 3, one for each instance, found 1"),
+        ("[\"0s\", \"soon\", \"1s\"]", "or `by step`"),
+        ("[\"0s\", \"1s\", \"1h\"]", "after the end of the run"),
+    ] {
+        let mistake = set(&line(starts)).expect_err("a mistake");
+        assert!(mistake.contains(why), "{mistake}");
+    }
 }
 
 #[test]

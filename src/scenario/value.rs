@@ -17,7 +17,7 @@ const ZIPF_KEYS_MAX: u32 = 1_000_000;
 const DURATION: &str = "expected a time such as `30s`, `1.5ms`, `10us`, `2m` or `1h`";
 
 /// `30s`, `1.5ms`, `10us`, `2m`, `1h`.
-pub(super) fn duration(text: &str) -> Result<Span, String> {
+pub fn duration(text: &str) -> Result<Span, String> {
     let (number, unit) = split_unit(text).ok_or(DURATION)?;
     let nanos = match unit {
         "ns" => 1.0,

@@ -61,7 +61,7 @@ pub struct Glyphs {
 }
 
 /// For terminals that show Unicode.
-pub const UNICODE: Glyphs = Glyphs {
+pub static UNICODE: Glyphs = Glyphs {
     is_ascii: false,
     horizontal: '─',
     vertical: '│',
@@ -111,7 +111,7 @@ pub const UNICODE: Glyphs = Glyphs {
 };
 
 /// For all others.
-pub const ASCII: Glyphs = Glyphs {
+pub static ASCII: Glyphs = Glyphs {
     is_ascii: true,
     horizontal: '-',
     vertical: '|',
@@ -186,7 +186,7 @@ mod tests {
 
     #[test]
     fn no_two_fates_look_alike() {
-        for set in [UNICODE, ASCII] {
+        for set in [&UNICODE, &ASCII] {
             let fates = [
                 set.open,
                 set.waiting,

@@ -30,6 +30,8 @@ pub enum Chord {
     PageDown,
     Home,
     End,
+    Backspace,
+    Delete,
 }
 
 /// What is being looked at, as far as keys mean different things there.
@@ -210,6 +212,8 @@ impl Chord {
             KeyCode::PageDown => Self::PageDown,
             KeyCode::Home => Self::Home,
             KeyCode::End => Self::End,
+            KeyCode::Backspace => Self::Backspace,
+            KeyCode::Delete => Self::Delete,
             _ => return None,
         })
     }
@@ -234,6 +238,8 @@ impl Chord {
             Self::PageDown => "keys.page_down",
             Self::Home => "keys.home",
             Self::End => "keys.end",
+            Self::Backspace => "keys.backspace",
+            Self::Delete => "keys.delete",
         };
         words.get(key).to_owned()
     }

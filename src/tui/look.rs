@@ -14,7 +14,7 @@ pub struct Look {
     /// Colours and attributes.
     pub theme: Theme,
     /// Characters.
-    pub glyphs: Glyphs,
+    pub glyphs: &'static Glyphs,
     /// Texts.
     pub words: &'static Words,
     /// How much room the screen has.
@@ -49,7 +49,7 @@ impl SizeClass {
 impl Look {
     /// The terminal's colours, Unicode, English.
     pub fn new(theme: Theme, is_ascii: bool) -> Self {
-        let glyphs = if is_ascii { ASCII } else { UNICODE };
+        let glyphs = if is_ascii { &ASCII } else { &UNICODE };
         Self { theme, glyphs, words: Words::english(), class: SizeClass::Normal }
     }
 
@@ -90,7 +90,7 @@ impl Look {
 
     /// The glyph of a standing: no two look alike.
     pub fn glyph(&self, standing: Standing) -> char {
-        let glyphs = &self.glyphs;
+        let glyphs = self.glyphs;
         match standing {
             Standing::Open => glyphs.open,
             Standing::Waiting => glyphs.waiting,

@@ -13,12 +13,25 @@
 //! Invariant: drawing changes nothing; looking at a run never changes it; doing something starts another run.
 
 pub mod action;
+pub mod app;
+mod doing;
+pub mod frame;
 pub mod glyph;
+pub mod jobs;
 pub mod keymap;
 pub mod look;
+pub mod menu;
 pub mod out;
+mod palette;
+pub mod picker;
+pub mod run;
 pub mod scene;
+pub mod screen;
+pub mod shelf;
+pub mod stage;
 pub mod svg;
 pub mod theme;
+mod typed;
+pub mod update;
 pub mod view;
 pub mod words;

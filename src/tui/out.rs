@@ -120,7 +120,7 @@ impl Out {
     /// A frame with a title in its upper edge; the area inside. `role` is the frame's meaning.
     pub fn frame(&mut self, area: Rect, title: &str, look: &Look, role: Role) -> Rect {
         let heavy = matches!(role, Role::Focus | Role::Bad | Role::Fault);
-        let glyphs = &look.glyphs;
+        let glyphs = look.glyphs;
         let (corners, horizontal, vertical) = if heavy {
             (glyphs.corners_heavy, glyphs.horizontal_heavy, glyphs.vertical_heavy)
         } else {

@@ -58,6 +58,16 @@ impl Words {
     }
 }
 
+/// Why a file could not be written.
+pub fn unwritten(words: &Words, path: &str, why: &std::io::Error) -> String {
+    let key = match why.kind() {
+        std::io::ErrorKind::AlreadyExists => "write.exists",
+        std::io::ErrorKind::NotFound => "write.no_folder",
+        _ => "write.failed",
+    };
+    words.with(key, &[("path", &path), ("why", why)])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,0 +1,75 @@
+//! All keys, from the key table, in as many columns as there is room for; what cannot be done now says why.
+
+use ratatui::layout::Rect;
+
+use crate::tui::app::App;
+use crate::tui::keymap::{BINDINGS, Binding, Context, Group};
+use crate::tui::look::Look;
+use crate::tui::out::{Out, fit, width};
+use crate::tui::screen::centred;
+use crate::tui::theme::Role;
+
+/// Draws it over the whole screen.
+pub fn draw(app: &App, look: &Look, scroll: usize, area: Rect, out: &mut Out) {
+    let window = centred(area, 118, area.height.saturating_sub(2));
+    out.claim(window);
+    out.fill(window, look.style(Role::Text));
+    let inside = out.frame(window, look.word("help.title"), look, Role::Focus);
+    let context = if app.stage().is_some() { Context::Lab } else { Context::Picker };
+    let lines = lines(app, context, look);
+    let rows = usize::from(inside.height.saturating_sub(1));
+    let first = scroll.min(lines.len().saturating_sub(rows));
+    let keys = lines.iter().map(|line| width(&line.keys)).max().unwrap_or(0);
+    for (row, line) in lines.iter().skip(first).take(rows).enumerate() {
+        let row = row as u16;
+        if line.is_heading {
+            out.fitted(inside, 1, row, &line.keys, look, Role::Title);
+            continue;
+        }
+        let (key, text) = if line.is_possible { (Role::Key, Role::Text) } else { (Role::Dim, Role::Dim) };
+        out.text(inside, 2, row, &line.keys, look.style(key));
+        let used = 2 + keys + 2;
+        let text_fitted = fit(&line.text, inside.width.saturating_sub(used + 1), look);
+        out.text(inside, used, row, &text_fitted, look.style(text));
+    }
+    let foot = Rect { y: inside.y + inside.height.saturating_sub(1), height: inside.height.min(1), ..inside };
+    let last = (first + rows).min(lines.len());
+    let text = look.with("help.foot", &[("last", &last), ("all", &lines.len())]);
+    out.fitted(foot, 1, 0, &text, look, Role::Dim);
+}
+
+/// How many lines the help has, for scrolling.
+pub fn count(app: &App, look: &Look) -> usize {
+    let context = if app.stage().is_some() { Context::Lab } else { Context::Picker };
+    lines(app, context, look).len()
+}
+
+struct Line {
+    is_heading: bool,
+    is_possible: bool,
+    keys: String,
+    text: String,
+}
+
+fn lines(app: &App, context: Context, look: &Look) -> Vec<Line> {
+    let mut lines = Vec::new();
+    for group in Group::ALL {
+        let is_here = |one: &&Binding| one.group == group && one.contexts.contains(&context);
+        let bindings: Vec<_> = BINDINGS.iter().filter(is_here).collect();
+        if bindings.is_empty() {
+            continue;
+        }
+        let heading = look.words.get(group.heading()).to_owned();
+        lines.push(Line { is_heading: true, is_possible: true, keys: heading, text: String::new() });
+        for binding in bindings {
+            let mut text = binding.help(look.words);
+            let obstacle = app.obstacle(&binding.action);
+            if let Some(why) = &obstacle {
+                text = look.with("help.not_now", &[("help", &text), ("why", why)]);
+            }
+            let keys = binding.keys(look.words);
+            lines.push(Line { is_heading: false, is_possible: obstacle.is_none(), keys, text });
+        }
+    }
+    lines
+}
