@@ -282,7 +282,8 @@ mod tests {
     fn a_file_reads_as_people_write_it() {
         let scenario = catalog::find("kafka/acks-one").expect("it is built in").read().expect("no mistakes");
         let sets = [
-            "fault.by-hand-1 = { kill = [\"broker-2\", \"broker-3\"], restart_after = \"5s\", at = \"2.000000001s\" }"
+            "fault.by-hand-1 = { kill = [\"broker-2\", \"broker-3\"], restart_after = \"5s\", \
+             at = \"2.000000001s\" }"
                 .to_owned(),
             "topic.orders.config.\"min.insync.replicas\" = 2".to_owned(),
         ];
