@@ -12,9 +12,12 @@
 //!
 //! Invariant: drawing changes nothing; looking at a run never changes it; doing something starts another run.
 
+mod doing;
+mod palette;
+mod typed;
+
 pub mod action;
 pub mod app;
-mod doing;
 pub mod frame;
 pub mod glyph;
 pub mod jobs;
@@ -22,16 +25,15 @@ pub mod keymap;
 pub mod look;
 pub mod menu;
 pub mod out;
-mod palette;
 pub mod picker;
 pub mod run;
 pub mod scene;
 pub mod screen;
+pub mod sentence;
 pub mod shelf;
 pub mod stage;
 pub mod svg;
 pub mod theme;
-mod typed;
 pub mod update;
 pub mod view;
 pub mod words;

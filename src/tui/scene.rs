@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::action::{Landmark, View};
 use super::look::Look;
 use crate::broker::{Family, Names};
-use crate::fact::{MessageId, NodeId, Observation, PlaceId, SubscriptionId};
+use crate::fact::{Fact, MessageId, NodeId, Observation, PlaceId, SubscriptionId};
 use crate::lab::record::Instant;
 use crate::lab::run::Outcome;
 use crate::lab::series::Series;
@@ -28,6 +28,8 @@ pub struct Scene<'a> {
     pub seed: u64,
     /// What was done by hand on the way to this branch, in words, oldest first.
     pub deeds: &'a [String],
+    /// The TOML lines laid over the variant: a run is done again with them.
+    pub lines: &'a [String],
     /// The world and the ledger at the cursor.
     pub instant: &'a Instant,
     /// The run as far as it is recorded: the last instant that can be looked at.
@@ -42,6 +44,8 @@ pub struct Scene<'a> {
     pub series: &'a Series,
     /// Causes; none: not known yet.
     pub study: Option<&'a Study>,
+    /// Why the causes cannot be found out, for people; none: they can, or they are known.
+    pub trouble: Option<&'a str>,
     /// When which fate was sealed; empty: not known yet.
     pub seals: &'a Seals,
     /// The selected message's journey; none: none is selected, or it is not known yet.
@@ -184,7 +188,22 @@ impl Names for Scene<'_> {
     fn place(&self, place: PlaceId) -> String {
         self.instant.world.place_name(place)
     }
+    /// Also that of a message which is not due yet at the cursor, as far as the log or the journey tell of it.
     fn message(&self, message: MessageId) -> String {
-        self.ledger().name(message)
+        if (message.0 as usize) < self.ledger().messages() {
+            return self.ledger().name(message);
+        }
+        if let Some(journey) = self.journey.filter(|journey| journey.message == message) {
+            return journey.name.clone();
+        }
+        let to_come = self.log.partition_point(|(event, _)| *event <= self.events());
+        let due = self.log[to_come..].iter().find_map(|(_, seen)| match seen.fact {
+            Fact::Due { message: id, producer, number, .. } if id == message => Some((producer, number)),
+            _ => None,
+        });
+        let named = due.and_then(|(producer, number)| {
+            Some(format!("{}#{number}", self.plan.producers.get(usize::from(producer.0))?.name))
+        });
+        named.unwrap_or_else(|| format!("#{}", message.0 + 1))
     }
 }

@@ -1,11 +1,22 @@
 //! One file a view. Each draws a scene into an area and claims the panes that it fills.
 
+mod axis;
 pub mod bars;
+pub mod charts;
+pub mod events;
+pub mod fates;
 pub mod help;
 pub mod menu;
 pub mod message;
+mod page;
 pub mod picker;
 pub mod prompt;
+pub mod timeline;
+pub mod verdict;
+pub mod why;
+
+#[cfg(test)]
+pub(crate) mod kit;
 
 /// Comes.
 pub mod cluster {
@@ -21,42 +32,6 @@ pub mod logs {
 
 /// Comes.
 pub mod inspector {
-    /// Draws it.
-    pub fn draw(_: &crate::tui::scene::Scene<'_>, _: ratatui::layout::Rect, _: &mut crate::tui::out::Out) {}
-}
-
-/// Comes.
-pub mod fates {
-    /// Draws it.
-    pub fn draw(_: &crate::tui::scene::Scene<'_>, _: ratatui::layout::Rect, _: &mut crate::tui::out::Out) {}
-}
-
-/// Comes.
-pub mod why {
-    /// Draws it.
-    pub fn draw(_: &crate::tui::scene::Scene<'_>, _: ratatui::layout::Rect, _: &mut crate::tui::out::Out) {}
-}
-
-/// Comes.
-pub mod verdict {
-    /// Draws it.
-    pub fn draw(_: &crate::tui::scene::Scene<'_>, _: ratatui::layout::Rect, _: &mut crate::tui::out::Out) {}
-}
-
-/// Comes.
-pub mod timeline {
-    /// Draws it.
-    pub fn draw(_: &crate::tui::scene::Scene<'_>, _: ratatui::layout::Rect, _: &mut crate::tui::out::Out) {}
-}
-
-/// Comes.
-pub mod charts {
-    /// Draws it.
-    pub fn draw(_: &crate::tui::scene::Scene<'_>, _: ratatui::layout::Rect, _: &mut crate::tui::out::Out) {}
-}
-
-/// Comes.
-pub mod events {
     /// Draws it.
     pub fn draw(_: &crate::tui::scene::Scene<'_>, _: ratatui::layout::Rect, _: &mut crate::tui::out::Out) {}
 }
