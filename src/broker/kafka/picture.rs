@@ -194,7 +194,8 @@ fn keeper(engine: &World, node: NodeId) -> Shown {
     summary.push(Field::new("offline partitions", offline));
     let role = match topology.rules.metadata {
         Metadata::ZooKeeper => "standalone",
-        Metadata::Kraft => "active controller",
+        Metadata::Kraft if is_up(engine, node) => "active controller",
+        Metadata::Kraft => "controller",
     };
     Shown { role: role.to_owned(), summary, ..Shown::default() }
 }
@@ -204,15 +205,19 @@ fn cluster(engine: &World) -> Vec<Section> {
     let (topology, cluster) = (&engine.model.shared.topology, engine.model.cluster());
     let existing: Vec<_> =
         (0..topology.partitions.len()).filter(|&partition| cluster.partitions[partition].exists()).collect();
-    let mut sections = vec![Section {
-        title: "cluster".to_owned(),
-        fields: vec![
-            Field::new("live brokers", brokers(cluster.live)),
-            Field::new("controller epoch", cluster.controller_epoch),
-            Field::new("metadata version", cluster.version),
-            Field::new("partitions", existing.len()),
-        ],
-    }];
+    let mut fields = vec![
+        Field::new("live brokers", brokers(cluster.live)),
+        Field::new("metadata version", cluster.version),
+        Field::new("partitions", existing.len()),
+    ];
+    if topology.rules.metadata == Metadata::ZooKeeper {
+        fields.push(Field::new(
+            "controller",
+            cluster.controller.map_or_else(|| "none".to_owned(), broker_name),
+        ));
+        fields.push(Field::new("controller epoch", cluster.controller_epoch));
+    }
+    let mut sections = vec![Section { title: "cluster".to_owned(), fields }];
     for &partition in existing.iter().take(SECTIONS_MAX) {
         let state = &cluster.partitions[partition];
         let mut fields = vec![
