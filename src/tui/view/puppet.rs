@@ -92,7 +92,7 @@ pub(crate) fn place(number: u32, name: &str, lanes: Vec<LanePicture>) -> PlacePi
     PlacePicture {
         place: PlaceId(number),
         name: name.to_owned(),
-        fields: vec![field("leader", "broker-1"), field("epoch", "3"), field("ISR", "broker-1, broker-2")],
+        fields: vec![field("leader", "broker-1"), field("epoch", "3"), field("set", "broker-1, broker-2")],
         lanes,
         readers: vec![ReaderPicture {
             subscription: SubscriptionId(0),

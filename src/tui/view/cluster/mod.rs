@@ -1,5 +1,5 @@
-//! The cluster: senders on the left, the broker's own nodes in the middle, receivers and services on the right, and what
-//! is under way between them.
+//! The cluster: senders on the left, the broker's own nodes in the middle, receivers and services on the right, and
+//! what is under way between them.
 //!
 //! ```text
 //! ┌ ● checkout ── up ┐                 ┌ ● broker-1 ───────── up ┐                 ┌ ● billing/1 ─ up ┐

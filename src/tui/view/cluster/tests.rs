@@ -52,13 +52,11 @@ fn crowd() -> Puppet {
     Puppet { nodes, links, ..Puppet::default() }
 }
 
+const NAMES: [&str; 8] = ["北京-1", "上海-1", "广州-1", "结账", "退货", "账单/1", "账单/2", "银行"];
+
 fn chinese() -> Puppet {
     let mut puppet = Puppet::cluster();
-    for (node, name) in puppet
-        .nodes
-        .iter_mut()
-        .zip(["北京-1", "上海-1", "广州-1", "结账", "退货", "账单/1", "账单/2", "银行"])
-    {
+    for (node, name) in puppet.nodes.iter_mut().zip(NAMES) {
         name.clone_into(&mut node.name);
         node.role = "领导者，负责三个分区的全部写入".to_owned();
         node.summary = vec![field("积压", "一百二十"), field("已提交", "四百")];
@@ -154,7 +152,8 @@ proptest! {
     ) {
         let stations = [Station::Senders, Station::Cluster, Station::Receivers];
         let members = stations.into_iter().zip(counts).flat_map(|(one, count)| (0..count).map(move |_| one));
-        let nodes: Vec<_> = members.enumerate().map(|(n, one)| node(n as u16, &format!("n{n}"), one)).collect();
+        let named = |(n, one)| node(n as u16, &format!("n{n}"), one);
+        let nodes: Vec<_> = members.enumerate().map(named).collect();
         let links = ends.into_iter().map(|(one, other, progress, [cut, back, spoiled, connected])| {
             let mut link = link([one.min(other), one.max(other)], &[(back, progress, "Produce", one.into())]);
             (link.is_cut, link.is_spoiled, link.is_connected) = ([cut, back], spoiled, connected);

@@ -172,8 +172,8 @@ fn odd_ones(cells: &[Cell]) -> impl Iterator<Item = usize> {
         .map(|(at, _)| at)
 }
 
-/// Where two copies part, found exactly: once they hold different messages at an offset, they do from there to the end of
-/// the shorter one. Lane, first and last offset.
+/// Where two copies part, found exactly: once they hold different messages at an offset, they do from there to the
+/// end of the shorter one. Lane, first and last offset.
 fn histories(scene: &Scene<'_>, place: &PlacePicture) -> Vec<(usize, u64, u64)> {
     let lanes = &place.lanes[..place.lanes.len().min(LANES_COMPARED)];
     let at = |offset: u64| -> Vec<_> { lanes.iter().map(|lane| cell(scene, place, lane, offset)).collect() };
