@@ -362,7 +362,8 @@ pub(super) fn ask_file(app: &mut App) {
     let Some(stage) = app.stage() else { return };
     let name = &stage.session.source().about().name;
     let stem = name.rsplit('/').next().unwrap_or(name).trim_end_matches(".toml");
-    app.ask(Question::File, format!("{stem}-by-hand.toml"));
+    let name = app.look.with("write.name", &[("stem", &stem)]);
+    app.ask(Question::File, name);
 }
 
 /// Writes the branch as a scenario of its own.

@@ -240,6 +240,11 @@ impl Stage {
             self.marks_of = Some(of);
         }
         self.deeds = self.collect_deeds();
+        let messages = self.recording().head().ledger.messages();
+        if self.recording().is_whole() && self.pick.message.is_some_and(|one| one.0 as usize >= messages) {
+            // Another branch had more of them.
+            self.pick.message = None;
+        }
         let nodes = self.recording().cursor().world.nodes();
         if nodes.iter().all(|node| node.node != self.pick.node) {
             self.pick.node = nodes.first().map_or(self.pick.node, |node| node.node);
@@ -253,6 +258,10 @@ impl Stage {
             return Some(Job::Study(branch, self.subject()));
         }
         let message = self.pick.message.filter(|_| self.pick.view == View::Why)?;
+        if message.0 as usize >= self.recording().head().ledger.messages() {
+            // It is not due as far as this branch is recorded.
+            return None;
+        }
         let is_there = matches!(&self.journey, Some((of, about, _)) if *of == branch && *about == message);
         let name = self.recording().head().ledger.name(message);
         (!is_there).then(|| Job::Journey(branch, message, name, self.subject()))
@@ -424,12 +433,17 @@ impl Stage {
         }
     }
 
-    /// The harm that is nearest: the last one sealed up to now, else the first one to come.
+    /// The harm to ask about: at the end of the run the worst there was, else the last that came up to now, else the
+    /// first to come. Of several that came together, the worst.
     pub fn nearest_harm(&self) -> Option<(SubscriptionId, MessageId)> {
         let sealed = &self.study()?.sealed;
         let now = self.now();
-        let last = sealed.iter().rfind(|one| one.at <= now);
-        last.or(sealed.first()).map(|one| (one.subscription, one.message))
+        let is_over = self.recording().is_whole() && now >= self.end();
+        let at = sealed.iter().rfind(|one| one.at <= now).or(sealed.first())?.at;
+        let together = sealed.iter().filter(|one| is_over || one.at == at);
+        // Groups are in the order of harm, the worst first.
+        let worst = together.min_by_key(|one| (one.group, one.message));
+        worst.map(|one| (one.subscription, one.message))
     }
 
     /// The next message after the selected one that came to harm at the selected subscription.

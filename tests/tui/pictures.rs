@@ -6,7 +6,7 @@ use crate::kit::root;
 
 /// File and how it is made.
 const PICTURES: [(&str, &[&str]); 5] = [
-    ("picker", &["kafka/leader-dies", "--view", "picker", "--size", "120x32"]),
+    ("picker", &["kafka/acks-one", "--view", "picker", "--size", "120x32"]),
     ("cluster", &["tests/tui/leader-dies.toml", "--at", "1.2s", "--size", "120x36", "--node", "broker-1"]),
     ("logs", &["tests/tui/leader-dies.toml", "--at", "6.1s", "--view", "logs", "--size", "120x30"]),
     (

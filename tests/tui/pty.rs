@@ -158,8 +158,8 @@ fn what_was_done_by_hand_is_written_and_replays_to_the_same_digest() {
 /// How many rows below the first one that can be chosen a row of the menu is.
 fn menu_row(screen: &str, row: &str, first: &str) -> usize {
     let begins = |line: &str, word: &str| {
-        let line = line.trim_start_matches([' ', '┃', '│', '›', '┏']);
-        line.split_whitespace().next() == Some(word)
+        let row = line.split('┃').nth(1).unwrap_or_default().trim_start_matches([' ', '›']);
+        row.split_whitespace().next() == Some(word)
     };
     let lines: Vec<_> = screen.lines().collect();
     let at = |word: &str| lines.iter().position(|line| begins(line, word));
