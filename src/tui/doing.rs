@@ -371,8 +371,7 @@ pub(super) fn write(app: &mut App, path: String) {
     let Some(stage) = app.stage_mut() else { return };
     // What is claimed of the run is how it ended.
     stage.record_all();
-    let written: Result<String, String> = Err(String::new());
-    match written {
+    match stage.session.file() {
         Ok(text) => app.errands.push_back(Errand::Write { path, text }),
         Err(why) => app.complain(&why),
     }

@@ -81,7 +81,9 @@ fn the_help_lists_every_key() {
         desk.press(Chord::Char('?'));
         let help = desk.text(240, 70);
         for binding in BINDINGS.iter().filter(|binding| binding.contexts.contains(&context)) {
-            let line = help.lines().find(|line| line.contains(&binding.help(words)));
+            // A long line is folded.
+            let begins: String = binding.help(words).chars().take(40).collect();
+            let line = help.lines().find(|line| line.contains(&begins));
             let line = line.unwrap_or_else(|| panic!("{} is not in the help", binding.name));
             assert!(line.contains(&binding.keys(words)), "{line}");
         }

@@ -136,7 +136,7 @@ fn what_was_done_by_hand_is_written_and_replays_to_the_same_digest() {
     terminal.types("jj\r", "done: power_off broker-2 for 5s");
     // And a setting.
     terminal.types("sproducer acks\r", "producer.checkout acks");
-    let down = "j".repeat(menu_row(&terminal.text(), "all", "all"));
+    let down = "j".repeat(menu_row(&terminal.text(), "all", "0"));
     terminal.types(&format!("{down}\r"), "done: acks = all");
     terminal.types("8G", "digest");
     let digest = digest_on(&terminal.text());
