@@ -130,6 +130,12 @@ impl Seals {
         Self(study.sealed.iter().map(of).collect())
     }
 
+    /// The fates sealed at a subscription, in the order of their messages.
+    pub fn at(&self, subscription: SubscriptionId) -> impl Iterator<Item = (MessageId, Time, Fate)> {
+        let all = (subscription, MessageId(0))..=(subscription, MessageId(u32::MAX));
+        self.0.range(all).map(|(&(_, message), &(at, fate))| (message, at, fate))
+    }
+
     /// When the fate of a message that was not simply processed was sealed, and which.
     pub fn get(&self, subscription: SubscriptionId, message: MessageId) -> Option<(Time, Fate)> {
         self.0.get(&(subscription, message)).copied()

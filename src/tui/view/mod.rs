@@ -12,11 +12,14 @@ mod page;
 pub mod picker;
 pub mod prompt;
 pub mod timeline;
+mod told;
 pub mod verdict;
 pub mod why;
 
 #[cfg(test)]
 pub(crate) mod kit;
+#[cfg(test)]
+mod sizes;
 
 /// Comes.
 pub mod cluster {
