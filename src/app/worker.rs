@@ -275,6 +275,16 @@ impl Worker {
         fails
     }
 
+    /// How many of its threads are busy, and how many there are.
+    pub fn threads(&self) -> (usize, usize) {
+        (self.active, self.threads.len())
+    }
+
+    /// How many messages wait for a thread.
+    pub fn queued(&self) -> usize {
+        self.queued
+    }
+
     /// Whether it has nothing to do.
     pub fn is_idle(&self) -> bool {
         self.active == 0 && self.queued == 0

@@ -10,7 +10,7 @@ use super::picture::{Gauge, LinkPicture, NodePicture, PlacePicture, Section};
 use super::{Details, Firing, Left, Progress, World};
 use crate::fact::{Down, Fact, MessageId, NodeId, Observation, PlaceId, SubscriptionId};
 use crate::scenario::expect::Expectation;
-use crate::scenario::plan::{Config, FaultPlan, Plan, Starts, Target, Trigger, Value};
+use crate::scenario::plan::{Config, FaultPlan, Plan, Starting, Starts, Target, Trigger, Value};
 use crate::sim::{ConditionId, Engine, FileId, LinkConfig, Status, Step, Time};
 
 mod act;
@@ -153,10 +153,12 @@ impl<M: Hosted> Host<M> {
 
     /// Clients that start later are down until then; those that stop are asked to when it is time.
     fn arrange_clients(&mut self, plan: &Plan) {
-        let producers = plan.producers.iter().map(|one| (&one.name, one.starts, one.stops));
-        let consumers = plan.consumers.iter().map(|one| (&one.name, one.starts, one.stops));
+        let all = |starts| Starting::all(starts);
+        let producers = plan.producers.iter().map(|one| (&one.name, all(one.starts), one.stops));
+        let consumers = plan.consumers.iter().map(|one| (&one.name, one.starts.clone(), one.stops));
         for (name, starts, stops) in producers.chain(consumers) {
-            for node in self.names.of(name).cloned().unwrap_or_default() {
+            for (instance, node) in self.names.of(name).cloned().unwrap_or_default().into_iter().enumerate() {
+                let starts = starts.of(instance as u16);
                 if starts != Starts::AtOnce {
                     self.engine.kill(node);
                 }
@@ -175,7 +177,7 @@ impl<M: Hosted> Host<M> {
     /// Which consumers are not there from the beginning.
     fn note_late(&mut self, plan: &Plan) {
         for (number, consumer) in plan.consumers.iter().enumerate() {
-            if consumer.starts != Starts::AtOnce {
+            if !consumer.starts.is_there() {
                 let nodes = self.names.of(&consumer.name).into_iter().flatten();
                 self.late.extend(nodes.map(|&node| (node, SubscriptionId(number as u16))));
             }

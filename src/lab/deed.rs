@@ -385,7 +385,18 @@ fn one_more(plan: &Plan, consumer: &ConsumerPlan, world: &dyn World, now: Time) 
         let name = format!("{}/{}", consumer.name, down + 1);
         return FaultDeed::new(Act::Start, &name).line(&free_name(plan), now);
     }
-    Err("all of its instances run".to_owned())
+    if consumer.is_by_hand {
+        return Err("it does only what steps say".to_owned());
+    }
+    let starts = (0..consumer.instances).map(|instance| match consumer.starts.of(instance) {
+        Starts::AtOnce => "0s".to_owned(),
+        Starts::At(at) => write::span(at),
+        Starts::ByStep => "by step".to_owned(),
+    });
+    let starts: Vec<String> =
+        starts.chain([write::span(now.since(Time::ZERO))]).map(|it| write::text(&it)).collect();
+    let (name, instances) = (write::key(&consumer.name), consumer.instances + 1);
+    Ok(format!("consumer.{name} = {{ instances = {instances}, starts = [{}] }}", starts.join(", ")))
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The laboratory: what is done with scenarios. It runs worlds and keeps ledgers, and knows no terminal.
 
 use crate::broker::Family;
+use crate::scenario::Heading;
 use crate::scenario::plan::Plan;
 
 pub mod check;
@@ -37,6 +38,11 @@ pub trait Source: Send + Sync {
 
     /// The checked plan of a variant (none: the first) with these TOML lines laid over it; the error is for people.
     fn plan(&self, variant: Option<&str>, sets: &[String]) -> Result<Plan, String>;
+
+    /// A scenario file of its own that runs what this variant with these lines runs; the error is for people.
+    fn file(&self, _variant: Option<&str>, _sets: &[String], _heading: &Heading) -> Result<String, String> {
+        Err("this scenario has no file that could be written anew".to_owned())
+    }
 }
 
 /// What a scenario says about itself.

@@ -9,11 +9,14 @@
 
 use std::sync::Arc;
 
-use super::Source;
 use super::deed::{self, FaultDeed, Offer, SettingChoice};
 use super::record::{Position, Recording};
-use super::replay;
+use super::run::Outcome;
 use super::study::Subject;
+use super::{Source, gaps, replay};
+use crate::ledger::Fate;
+use crate::ledger::expectation::Checked;
+use crate::scenario::Heading;
 use crate::scenario::plan::Plan;
 use crate::sim::{Span, Time};
 
@@ -181,6 +184,37 @@ impl Session {
         deed::offers(self.branch(self.current).plan(), self.recording().cursor().world.as_ref())
     }
 
+    /// The current run as a scenario file of its own, which claims what came of it; records the run to its end.
+    pub fn file(&mut self) -> Result<String, String> {
+        while self.recording_mut().record(u64::MAX) {}
+        let branch = self.branch(self.current);
+        let outcome = self.recording().outcome().ok_or("the run did not come to an end")?;
+        let about = self.source.about();
+        let deeds = self.deeds();
+        let story = if deeds.is_empty() { about.story.clone() } else { deeds.join("\n") };
+        let heading = Heading {
+            comment: vec![self.command("run"), format!("digest {:016x}", outcome.digest)],
+            title: about.title.clone(),
+            story,
+            seed: branch.seed,
+            ..heading_of(outcome)
+        };
+        let file = self.source.file(branch.variant.as_deref(), &branch.lines, &heading);
+        file.map_err(|why| plain(&why))
+    }
+
+    /// What was done on the way from the first branch to this one, a sentence each.
+    fn deeds(&self) -> Vec<String> {
+        let mut deeds = Vec::new();
+        let mut branch = self.branch(self.current);
+        while let Some(parent) = branch.parent {
+            deeds.push(format!("At {}: {}.", branch.at, branch.words.trim_end_matches('.')));
+            branch = self.branch(parent);
+        }
+        deeds.reverse();
+        deeds
+    }
+
     fn now(&self) -> Time {
         self.recording().cursor().now()
     }
@@ -255,6 +289,31 @@ impl Session {
     }
 }
 
+/// What a file claims of the run that it was written from, and what it must not claim for that.
+fn heading_of(outcome: &Outcome) -> Heading {
+    let mut expect = Vec::new();
+    for one in &outcome.verdict.subscriptions {
+        let is_told = |fate: Fate| {
+            one.fates.of(fate) > 0 || one.name != "none" && [Fate::Lost, Fate::Duplicated].contains(&fate)
+        };
+        let told = Fate::ALL.into_iter().filter(|fate| is_told(*fate));
+        expect.extend(told.map(|fate| (format!("{}.{}", one.name, fate.name()), one.fates.of(fate))));
+    }
+    let failed: Vec<&Checked> = outcome.checked.iter().filter(|one| !one.holds).collect();
+    let is_silent = |name: &&String| {
+        let title = gaps::title(name);
+        failed.iter().any(|one| one.text.strip_prefix(&title).is_some_and(|rest| rest.starts_with(": ")))
+    };
+    let steps = outcome.plan.steps.iter().map(|step| &step.name);
+    let unfired = outcome.never_fired().into_iter().filter_map(|name| name.split('#').next());
+    Heading {
+        expect,
+        silent: steps.filter(is_silent).cloned().collect(),
+        optional: unfired.map(str::to_owned).collect(),
+        ..Heading::default()
+    }
+}
+
 /// Without the colours that a terminal would show.
 fn plain(text: &str) -> String {
     anstream::adapter::strip_str(text).to_string()
@@ -262,13 +321,14 @@ fn plain(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::check::claims;
     use super::super::fake::FakeScenario;
     use super::super::run::Run;
     use super::super::source::Opened;
     use super::*;
     use crate::ledger::Fate;
     use crate::scenario::plan::Value;
-    use crate::scenario::{Style, catalog};
+    use crate::scenario::{Scenario, Style, catalog};
 
     fn session() -> Session {
         let mut session = Session::open(Arc::new(FakeScenario::new()), None, None, Vec::new()).unwrap();
@@ -394,6 +454,62 @@ mod tests {
         assert!(
             choices.iter().any(|one| one.owner == "cluster") && choices.iter().any(|one| !one.is_modelled)
         );
+    }
+
+    /// Writes the current run as a file, runs that, and finds the same.
+    fn survives(session: &mut Session) -> String {
+        let text = session.file().expect("it can be written");
+        let outcome = session.recording().outcome().expect("it is whole");
+        let scenario = Scenario::read("written", "written.toml", text.as_bytes())
+            .unwrap_or_else(|mistakes| panic!("{text}\n{}", mistakes.render(Style::Plain)));
+        let source = Opened::new(scenario, Style::Plain);
+        let plan = source.plan(None, &[]).expect("a plan");
+        let again = Run::new(source.family(), &plan, plan.seed).outcome(&[]);
+        assert_eq!((again.digest, again.events), (outcome.digest, outcome.events), "{text}");
+        assert_eq!(again.shortfalls(), [""; 0], "{text}");
+        let checked = claims(&again, &[]);
+        assert!(checked.iter().all(|one| one.holds), "{text}\n{checked:?}");
+        assert!(checked.len() >= 2, "{text}");
+        text
+    }
+
+    #[test]
+    fn a_session_can_be_written_as_a_scenario() {
+        let mut session = at("kafka/consumer-dies", 3_000);
+        survives(&mut session);
+        let mut deed = FaultDeed::new(deed::Act::Cut, "leader of orders/0");
+        deed.from = vec!["brokers".to_owned()];
+        deed.lasts = Some(Span::from_secs(3));
+        let line = session.fault_line(&deed).expect("a line");
+        session.perform("the leader is cut off from the brokers", &line).expect("a branch");
+        let line = session.fault_line(&FaultDeed::new(deed::Act::Thaw, "broker-1")).expect("a line");
+        session.perform("a fault that finds nothing to do", &line).expect("a branch");
+        let text = survives(&mut session);
+        assert!(text.contains("optional = true") && text.contains("the leader is cut off"), "{text}");
+        let offers: Vec<_> = session.offers().into_iter().filter_map(|offer| offer.line.ok()).collect();
+        for line in offers {
+            session.perform("an offer", &line).expect("a branch");
+        }
+        session.perform("acks", "producer.checkout.config.acks = \"1\"").expect("a branch");
+        session
+            .perform("acks", "cluster.config.\"unclean.leader.election.enable\" = true")
+            .expect("a branch");
+        survives(&mut session);
+        session.switch_variant("another", "unique key").expect("a branch");
+        session.set_seed("another", 7).expect("a branch");
+        survives(&mut session);
+    }
+
+    #[test]
+    fn scripts_survive_what_is_done_to_them() {
+        for name in ["kafka/redelivered-in-order", "kafka/unclean-election", "kafka/torn-tail"] {
+            let mut session = at(name, 10);
+            survives(&mut session);
+            let all = FaultDeed::new(deed::Act::Kill, "brokers");
+            let Ok(line) = session.fault_line(&all) else { continue };
+            session.perform("everything dies", &line).expect("a branch");
+            session.file().expect("it can be written");
+        }
     }
 
     #[test]

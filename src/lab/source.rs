@@ -3,7 +3,7 @@
 use super::{About, Source};
 use crate::broker::{self, Family};
 use crate::scenario::plan::Plan;
-use crate::scenario::{Diagnostics, Scenario, Style};
+use crate::scenario::{Diagnostics, Heading, Scenario, Style};
 
 /// A scenario that was read and checked.
 pub struct Opened {
@@ -49,6 +49,10 @@ impl Source for Opened {
     }
     fn plan(&self, variant: Option<&str>, sets: &[String]) -> Result<Plan, String> {
         self.scenario.plan(variant, sets).map_err(|mistakes| words(&mistakes, self.style))
+    }
+    fn file(&self, variant: Option<&str>, sets: &[String], heading: &Heading) -> Result<String, String> {
+        let written = self.scenario.written(variant, sets, heading);
+        written.map_err(|mistakes| words(&mistakes, self.style))
     }
 }
 

@@ -1,7 +1,9 @@
 //! `[producer.NAME]` and `[consumer.NAME]`: the applications at both ends.
 
 use crate::broker::Scope;
-use crate::scenario::plan::{ConsumerPlan, MESSAGES_MAX, OwnWrite, Plan, ProducerPlan, Reaction, Starts};
+use crate::scenario::plan::{
+    ConsumerPlan, MESSAGES_MAX, OwnWrite, Plan, ProducerPlan, Reaction, Starting, Starts,
+};
 use crate::sim::{Dist, Span};
 
 use super::compile::limited;
@@ -88,9 +90,10 @@ fn consumer(reader: &mut Reader, one: Named<'_>, plan: &Plan, sent_on: &[String]
     if let (Some(service), Some(entry)) = (&calls, table.get("calls")) {
         workload::check_service(reader, entry, service, plan);
     }
+    let instances = reader.int(table, "instances", 1, INSTANCES_MAX).unwrap_or(1) as u16;
     let mut consumer = ConsumerPlan {
-        instances: reader.int(table, "instances", 1, INSTANCES_MAX).unwrap_or(1) as u16,
-        starts: starts(reader, table, plan),
+        instances,
+        starts: starting(reader, table, plan, instances),
         stops: stops(reader, table, plan),
         is_by_hand: reader.flag(table, "by_hand").unwrap_or(false),
         connect_to: reach::connect_to(reader, table, plan),
@@ -110,15 +113,38 @@ pub(super) fn size(node: &Node) -> Result<u32, String> {
     if bytes <= SIZE_MAX { Ok(bytes as u32) } else { Err(format!("the limit is {SIZE_MAX} bytes")) }
 }
 
-/// `starts = "10s"` or `"by step"`.
-fn starts(reader: &mut Reader, table: &Table, plan: &Plan) -> Starts {
-    let starts = reader.parsed(table, "starts", |node| match node {
+/// `starts = ["0s", "10s"]`: one for each instance, `0s` for those that are there from the beginning; or one for all.
+fn starting(reader: &mut Reader, table: &Table, plan: &Plan, instances: u16) -> Starting {
+    let Some(Entry { node: Node::List(list), .. }) = table.get("starts") else {
+        return Starting::all(starts(reader, table, plan));
+    };
+    let each = reader.parsed(table, "starts", |_| {
+        if list.len() != usize::from(instances) {
+            return Err(format!("expected {instances}, one for each instance, found {}", list.len()));
+        }
+        list.iter().map(|(_, node)| start(node)).collect::<Result<Vec<_>, _>>()
+    });
+    let each: Vec<Starts> = each.unwrap_or_default();
+    let latest = each.iter().filter_map(|one| if let Starts::At(at) = one { Some(*at) } else { None }).max();
+    within(reader, table, "starts", latest.unwrap_or(Span::ZERO), plan);
+    let is_there = |one| if one == Starts::At(Span::ZERO) { Starts::AtOnce } else { one };
+    Starting::each(each.into_iter().map(is_there).collect())
+}
+
+/// `"10s"` or `"by step"`.
+fn start(node: &Node) -> Result<Starts, String> {
+    match node {
         Node::Text(text) if text == "by step" => Ok(Starts::ByStep),
         Node::Text(text) => {
             value::duration(text).map(Starts::At).map_err(|why| format!("{why}, or `by step`"))
         }
         _ => Err("expected a time such as `10s`, or `by step`".to_owned()),
-    });
+    }
+}
+
+/// `starts = "10s"` or `"by step"`.
+fn starts(reader: &mut Reader, table: &Table, plan: &Plan) -> Starts {
+    let starts = reader.parsed(table, "starts", start);
     if let Some(Starts::At(at)) = starts {
         within(reader, table, "starts", at, plan);
     }

@@ -224,9 +224,9 @@ impl Scenario {
         claims::read(reader, &claims, plan, &others)
     }
 
-    fn plan_with(&self, variant: Option<&str>, sets: &[String]) -> Result<Plan, Diagnostics> {
+    /// The tables of `--set` lines, and the texts that mistakes can be in.
+    fn read_sets(&self, reader: &mut Reader, sets: &[String]) -> (Vec<Table>, Vec<Source>) {
         let mut sources = vec![self.source.clone()];
-        let mut reader = self.reader(Extent::Whole);
         let mut tables = Vec::new();
         for line in sets {
             let source = Source { name: "--set".to_owned(), text: line.clone() };
@@ -236,6 +236,29 @@ impl Scenario {
             tables.push(table);
             sources.push(source);
         }
+        (tables, sources)
+    }
+
+    /// The base with a variant and `--set` lines laid over it.
+    pub(super) fn whole(&self, variant: Option<&str>, sets: &[String]) -> Result<Table, Diagnostics> {
+        let mut reader = self.reader(Extent::Whole);
+        let (tables, sources) = self.read_sets(&mut reader, sets);
+        let file = self.merged(&mut reader, variant, &tables);
+        if reader.diagnostics.is_empty() {
+            Ok(file)
+        } else {
+            Err(Diagnostics::new(sources, reader.diagnostics))
+        }
+    }
+
+    /// The tables that the family declares: `topic`.
+    pub(super) fn entity_tables(&self) -> Vec<&'static str> {
+        self.family().entities().iter().map(|kind| kind.table).collect()
+    }
+
+    fn plan_with(&self, variant: Option<&str>, sets: &[String]) -> Result<Plan, Diagnostics> {
+        let mut reader = self.reader(Extent::Whole);
+        let (tables, sources) = self.read_sets(&mut reader, sets);
         if reader.diagnostics.is_empty() {
             let file = self.merged(&mut reader, variant, &tables);
             let first = reader.diagnostics.len();

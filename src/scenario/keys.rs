@@ -274,7 +274,8 @@ pub static CONSUMER: Keys = Keys {
         built("config", "Client settings by the library's own names.").is(Shape::Config),
         built("connect_to", "The nodes that the client tries first, in order.").is(Shape::Texts),
         built("by_hand", "It does only what steps say.").is(Shape::Flag),
-        built("starts", "When it starts: `10s` or `by step`.").is(Shape::Text),
+        built("starts", "When it starts: `10s` or `by step`; or one for each instance: `[\"0s\", \"10s\"]`.")
+            .is(Shape::Texts),
         built("stops", "When it is asked to stop.").is(Shape::Form(Form::Time)),
         built("calls", "A service that it calls for each message, and waits for.").is(Shape::Text),
     ],

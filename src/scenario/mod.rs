@@ -83,6 +83,7 @@ mod value;
 mod working;
 mod workload;
 pub mod write;
+mod written;
 
 #[cfg(test)]
 mod tests;
@@ -90,3 +91,4 @@ mod tests;
 pub use diagnostic::{Diagnostic, Diagnostics, Style};
 pub use file::{Scenario, Words};
 pub use value::duration;
+pub use written::Heading;

@@ -1,6 +1,6 @@
 //! A process that starts `by step` is started before a step makes it do something.
 
-use crate::scenario::plan::{Action, FaultPlan, Plan, Starts, Target, Trigger, Verb};
+use crate::scenario::plan::{Action, FaultPlan, Plan, Starting, Starts, Target, Trigger, Verb};
 
 use super::diagnostic::Diagnostic;
 use super::reader::{Reader, shown};
@@ -8,10 +8,11 @@ use super::tree::Table;
 
 /// Reports steps that use a producer or a consumer that nothing has started.
 pub(super) fn check(reader: &mut Reader, file: &Table, plan: &Plan) {
-    let producers = plan.producers.iter().map(|one| (&one.name, one.starts, "producers"));
-    let consumers = plan.consumers.iter().map(|one| (&one.name, one.starts, "consumers"));
-    for (name, starts, set) in producers.chain(consumers) {
-        if starts == Starts::ByStep {
+    let by_step = |starts: &Starting| starts.ways().all(|one| one == Starts::ByStep);
+    let producers = plan.producers.iter().map(|one| (&one.name, one.starts == Starts::ByStep, "producers"));
+    let consumers = plan.consumers.iter().map(|one| (&one.name, by_step(&one.starts), "consumers"));
+    for (name, is_by_step, set) in producers.chain(consumers) {
+        if is_by_step {
             check_one(reader, file, plan, &[name, set, "clients"]);
         }
     }

@@ -11,6 +11,7 @@ use super::plan::{
 use super::{Scenario, Style};
 use crate::sim::{Dist, Span};
 
+mod overlays;
 mod words;
 
 /// The example of the contract, but for what is not modelled yet.
@@ -159,20 +160,6 @@ version = "3.7"
     assert_eq!(two.producers[0].messages, Some(5));
     assert_eq!(two.cluster.config.get("replica.lag.time.max.ms"), Some(&Value::Int(20)));
     assert_eq!(two.cluster.config.get("min.insync.replicas"), Some(&Value::Int(2)));
-}
-
-#[test]
-fn rate_and_phases_displace_each_other_in_overlays() {
-    let phases = "producer.checkout.phases = [{ for = \"5s\", rate = \"10/s\" }, { rate = \"20/s\" }]";
-    let plan = set(phases).expect("the base has a rate, which this displaces");
-    assert_eq!(plan.producers[0].phases.len(), 2);
-    let both = "producer.checkout = { phases = [{ rate = \"1/s\" }], rate = \"2/s\" }";
-    assert!(set(both).expect_err("a mistake").contains("exclude each other"));
-    let scenario = read(&ORDERS.replace("rate = \"1000/s\"", "phases = [{ rate = \"5/s\" }]"));
-    let rate = "producer.checkout.rate = \"7/s\"".to_owned();
-    let plan = scenario.expect("no mistakes").plan(None, &[rate]).expect("no mistakes");
-    assert_eq!(plan.producers[0].phases.len(), 1);
-    assert_eq!(plan.producers[0].rate(), Rate::Every(Span(142_857_143)));
 }
 
 #[test]

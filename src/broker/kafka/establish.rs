@@ -1,6 +1,7 @@
 //! The state that a run begins in: every group is stable, owns its partitions, and has committed offset 0 of each, as
 //! if it had been there before the first message. What that takes is in the coordinator's log, like anything else. A
-//! group whose consumers start later does not exist yet: they begin where `auto.offset.reset` says.
+//! group whose consumers all start later does not exist yet: they begin where `auto.offset.reset` says. A consumer that
+//! starts later than others of its group joins it then.
 
 use std::collections::BTreeMap;
 
@@ -16,8 +17,7 @@ pub(super) const GENERATION: u32 = 1;
 /// Whether nothing that was sent before the group's first member came is for it: it is not there from the beginning,
 /// and begins at the ends of its partitions.
 pub(super) fn subscribes_later(plan: &Plan, consumer: &ConsumerPlan) -> bool {
-    let is_there =
-        |other: &ConsumerPlan| other.starts == Starts::AtOnce && group_id(other) == group_id(consumer);
+    let is_there = |other: &ConsumerPlan| other.starts.is_there() && group_id(other) == group_id(consumer);
     !plan.consumers.iter().any(is_there) && ConsumerConfig::new(plan, consumer).reset != Reset::Earliest
 }
 
@@ -27,9 +27,11 @@ pub(super) fn groups(model: &mut KafkaModel, plan: &Plan) {
         model.nodes.iter().position(|node| matches!(node, Node::Consumer(_))).unwrap_or(model.nodes.len());
     let mut node = first;
     for consumer in &plan.consumers {
-        let nodes = node..node + consumer.instances as usize;
-        node = nodes.end;
-        if consumer.starts != Starts::AtOnce {
+        let is_there = |instance: &u16| consumer.starts.of(*instance) == Starts::AtOnce;
+        let nodes: Vec<usize> =
+            (0..consumer.instances).filter(is_there).map(|instance| node + usize::from(instance)).collect();
+        node += consumer.instances as usize;
+        if nodes.is_empty() {
             continue;
         }
         let topology = std::sync::Arc::clone(&model.shared.topology);
@@ -37,7 +39,7 @@ pub(super) fn groups(model: &mut KafkaModel, plan: &Plan) {
         let topics: Vec<_> =
             topology.topics(&consumer.read_from).iter().map(|one| (one.first, one.initial)).collect();
         let config = ConsumerConfig::new(plan, consumer);
-        let ids: Vec<u64> = (1..=u64::from(consumer.instances)).collect();
+        let ids: Vec<u64> = (1..=nodes.len() as u64).collect();
         let assignment = range(&ids, &topics);
         for (id, index) in ids.iter().zip(nodes) {
             if let Node::Consumer(member) = &mut model.nodes[index] {

@@ -7,9 +7,9 @@ mod config;
 mod label;
 mod place;
 
+use self::place::is_under_replicated;
 pub(super) use config::{broker as broker_config, consumer as consumer_config};
 pub(super) use config::{producer as producer_config, topic as topic_config};
-pub(super) use place::is_under_replicated;
 
 use self::config::CONFIG;
 use super::control::{Brokers, only};
@@ -193,8 +193,9 @@ fn keeper(engine: &World, node: NodeId) -> Shown {
         .push(Field::new("under-replicated", count_if(&|partition| is_under_replicated(engine, partition))));
     summary.push(Field::new("offline partitions", offline));
     let role = match topology.rules.metadata {
-        Metadata::ZooKeeper => "ensemble of one",
-        Metadata::Kraft => "active controller",
+        Metadata::ZooKeeper => "standalone",
+        Metadata::Kraft if is_up(engine, node) => "active controller",
+        Metadata::Kraft => "controller",
     };
     Shown { role: role.to_owned(), summary, ..Shown::default() }
 }
@@ -204,15 +205,19 @@ fn cluster(engine: &World) -> Vec<Section> {
     let (topology, cluster) = (&engine.model.shared.topology, engine.model.cluster());
     let existing: Vec<_> =
         (0..topology.partitions.len()).filter(|&partition| cluster.partitions[partition].exists()).collect();
-    let mut sections = vec![Section {
-        title: "cluster".to_owned(),
-        fields: vec![
-            Field::new("live brokers", brokers(cluster.live)),
-            Field::new("controller epoch", cluster.controller_epoch),
-            Field::new("metadata version", cluster.version),
-            Field::new("partitions", existing.len()),
-        ],
-    }];
+    let mut fields = vec![
+        Field::new("live brokers", brokers(cluster.live)),
+        Field::new("metadata version", cluster.version),
+        Field::new("partitions", existing.len()),
+    ];
+    if topology.rules.metadata == Metadata::ZooKeeper {
+        fields.push(Field::new(
+            "controller",
+            cluster.controller.map_or_else(|| "none".to_owned(), broker_name),
+        ));
+        fields.push(Field::new("controller epoch", cluster.controller_epoch));
+    }
+    let mut sections = vec![Section { title: "cluster".to_owned(), fields }];
     for &partition in existing.iter().take(SECTIONS_MAX) {
         let state = &cluster.partitions[partition];
         let mut fields = vec![

@@ -169,6 +169,37 @@ pub enum Starts {
     ByStep,
 }
 
+/// When the processes of a client start, each in its own time or all alike.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Starting(Vec<Starts>);
+
+impl Starting {
+    /// All in the same way.
+    pub fn all(starts: Starts) -> Self {
+        Self(vec![starts])
+    }
+
+    /// The first in the first way, and so on; the last way holds for all that are left.
+    pub fn each(starts: Vec<Starts>) -> Self {
+        if starts.is_empty() { Self::all(Starts::AtOnce) } else { Self(starts) }
+    }
+
+    /// When an instance starts, from 0.
+    pub fn of(&self, instance: u16) -> Starts {
+        self.0.get(instance as usize).or(self.0.last()).copied().unwrap_or(Starts::AtOnce)
+    }
+
+    /// The different ways in which instances start.
+    pub fn ways(&self) -> impl Iterator<Item = Starts> {
+        self.0.iter().copied()
+    }
+
+    /// Whether some process is there from the beginning.
+    pub fn is_there(&self) -> bool {
+        self.0.contains(&Starts::AtOnce)
+    }
+}
+
 /// A write to the producing application's own database that goes with each message. When it is committed the user
 /// hears "done".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -202,7 +233,7 @@ pub struct ConsumerPlan {
     /// The nodes that the client tries first, in order; empty: any.
     pub connect_to: Vec<String>,
     /// When its processes start.
-    pub starts: Starts,
+    pub starts: Starting,
     /// When they are asked to stop; none: never.
     pub stops: Option<Span>,
     /// It does only what steps say.
@@ -239,7 +270,7 @@ impl ConsumerPlan {
             read_from: read_from.to_owned(),
             instances: 1,
             connect_to: Vec::new(),
-            starts: Starts::AtOnce,
+            starts: Starting::all(Starts::AtOnce),
             stops: None,
             is_by_hand: false,
             process: Dist::Constant(Span::from_millis(1)),

@@ -6,6 +6,7 @@ use super::*;
 mod connections;
 mod determinism;
 mod links;
+mod look;
 mod processes;
 
 const CLIENT: NodeId = NodeId(0);

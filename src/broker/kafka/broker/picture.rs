@@ -2,8 +2,7 @@
 
 use super::super::control::only;
 use super::super::picture::{
-    SECTIONS_MAX, ago, and_more, broker_config, broker_name, brokers, is_under_replicated, partitions,
-    topic_config, until,
+    SECTIONS_MAX, ago, and_more, broker_config, broker_name, brokers, partitions, topic_config, until,
 };
 use super::super::topology::Metadata;
 use super::super::world::{World, is_up};
@@ -51,7 +50,12 @@ impl Broker {
     }
 
     fn role(&self, engine: &World) -> String {
-        let leads = self.known().filter(|(_, replica)| replica.is_leader()).count();
+        let leader = |partition: u32| engine.model.cluster().leader(partition);
+        let (leads, stale): (Vec<_>, Vec<_>) = self
+            .known()
+            .filter(|(_, replica)| replica.is_leader())
+            .partition(|&(partition, _)| leader(partition) == Some(self.id));
+        let (leads, stale) = (leads.len(), stale.len());
         let follows =
             self.known().filter(|(_, replica)| matches!(replica.role, Role::Follower { .. })).count();
         let mut words = Vec::new();
@@ -65,6 +69,7 @@ impl Broker {
             let is_one = engine.model.cluster().controller == Some(self.id);
             words.push(if is_one { "controller" } else { "stale controller" }.to_owned());
         }
+        words.extend((stale > 0).then(|| format!("stale leader of {stale}")));
         words.extend((leads > 0).then(|| format!("leads {leads}")));
         words.extend((follows > 0).then(|| format!("follows {follows}")));
         if words.is_empty() { "idle".to_owned() } else { words.join(", ") }
@@ -75,7 +80,10 @@ impl Broker {
         let mut fields = Vec::new();
         let few = self
             .known()
-            .filter(|(partition, replica)| replica.is_leader() && is_under_replicated(engine, *partition))
+            .filter(|&(partition, replica)| {
+                let count = topology.partitions[partition as usize].replicas.len();
+                replica.is_leader() && (replica.state.isr.count_ones() as usize) < count
+            })
             .count();
         if few > 0 {
             fields.push(Field::new("under-replicated", few));

@@ -100,7 +100,7 @@ pub(in super::super) fn gauges(engine: &World) -> Vec<Gauge> {
         }
     }
     for &one in groups.iter().take(GAUGED) {
-        let lag = all().filter_map(|partition| reader(engine, partition, one)).map(|reader| reader.lag).sum();
+        let lag = all().filter_map(|partition| lag(engine, partition, one)).sum();
         gauges.push(gauge(format!("lag {}", topology.groups[one.any.group() as usize].name), lag));
     }
     let mut unanswered = (false, 0);
@@ -125,7 +125,7 @@ pub(in super::super) fn gauges(engine: &World) -> Vec<Gauge> {
 }
 
 /// Whether a partition has fewer in-sync replicas than replicas.
-pub(in super::super) fn is_under_replicated(engine: &World, partition: u32) -> bool {
+pub(super) fn is_under_replicated(engine: &World, partition: u32) -> bool {
     let state = state(engine, partition);
     let replicas = &engine.model.shared.topology.partitions[partition as usize].replicas;
     state.exists() && (state.isr.count_ones() as usize) < replicas.len()
@@ -238,6 +238,17 @@ fn subscriptions(engine: &World) -> Vec<Subscribed<'_>> {
 fn group<'a>(engine: &'a World, any: &Consumer) -> Option<&'a Group> {
     let home = engine.model.shared.topology.groups.get(any.group() as usize)?.home;
     engine.model.broker(leader(engine, home)?)?.groups.get(&any.group())
+}
+
+/// How much of a partition waits for a subscription; none: it does not read it.
+fn lag(engine: &World, partition: u32, one: Subscribed<'_>) -> Option<u64> {
+    if !one.any.reads(partition) || !state(engine, partition).exists() {
+        return None;
+    }
+    match group(engine, one.any).and_then(|group| group.offsets.get(&partition)) {
+        Some(&committed) => Some(readable_end(engine, partition).saturating_sub(committed)),
+        None => reader(engine, partition, one).map(|reader| reader.lag),
+    }
 }
 
 /// How far a subscription is in a partition; none: it does not read it.

@@ -88,9 +88,11 @@ impl Consumer {
 
     fn application(&self, engine: &World) -> Section {
         let now = engine.now();
+        let (busy, threads) = self.worker.threads();
         let mut fields = vec![
             Field::new("from", &self.read_from),
-            Field::new("processing", self.held().count()),
+            Field::new("busy threads", format!("{busy}/{threads}")),
+            Field::new("handed over, waiting", self.worker.queued()),
             Field::new("fetched ahead", self.fetched_ahead()),
             Field::new("uncommitted", self.uncommitted()),
             Field::new("last poll", ago(now, self.polled_at)),
