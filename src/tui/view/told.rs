@@ -1,8 +1,8 @@
 //! What is told of the events around the cursor: each in a sentence, or what is routine as counts.
 
 use crate::broker::Names as _;
-use crate::fact::{Fact, FamilyFact, NodeId, Observation};
-use crate::sim::Time;
+use crate::fact::{Fact, FamilyFact, Observation};
+use crate::sim::{Span, Time};
 use crate::tui::scene::Scene;
 use crate::tui::sentence::sentence;
 
@@ -21,6 +21,8 @@ pub(super) struct Line {
     pub(super) node: String,
     /// What.
     pub(super) text: String,
+    /// How many more of the kind there were.
+    more: u64,
     /// Counts of what is routine.
     pub(super) is_quiet: bool,
 }
@@ -93,13 +95,25 @@ impl Told {
     }
 }
 
+/// Two of a kind that are further apart are two lines.
+const TOGETHER: Span = Span::from_millis(100);
+
 /// Lines in the making, from the cursor outwards.
 struct Digest<'a> {
     scene: &'a Scene<'a>,
     lines: Vec<Line>,
     routine: Routine,
-    /// What the last line says, so that more of the same is counted there.
-    last: Option<(Same, u64)>,
+    /// What lines say: more of the same, soon after, is counted there.
+    open: Vec<Open>,
+}
+
+/// A line that more may be counted on.
+struct Open {
+    same: Same,
+    /// Which line.
+    line: usize,
+    at: Time,
+    more: u64,
 }
 
 /// How much that is routine there was.
@@ -111,12 +125,13 @@ struct Routine {
     effects: u64,
 }
 
-/// Two observations that are told as one.
-type Same = (std::mem::Discriminant<Fact>, NodeId, Option<u16>);
+/// What observations have in common that are told as one: their kind, a number that belongs to it, and whether they are
+/// of the cursor's event.
+type Same = (std::mem::Discriminant<Fact>, Option<u16>, bool);
 
 impl<'a> Digest<'a> {
     fn new(scene: &'a Scene<'a>) -> Self {
-        Self { scene, lines: Vec::new(), routine: Routine::default(), last: None }
+        Self { scene, lines: Vec::new(), routine: Routine::default(), open: Vec::new() }
     }
 
     fn add(&mut self, event: u64, seen: &Observation) {
@@ -124,48 +139,45 @@ impl<'a> Digest<'a> {
         if !is_here && self.routine.take(event, seen) {
             return;
         }
-        let same = same(seen);
-        if let Some((last, count)) = &mut self.last
-            && *last == same
-            && self.routine.is_empty()
-            && !is_here
-        {
-            *count += 1;
+        let same = (std::mem::discriminant(&seen.fact), number(seen), is_here);
+        // Before the cursor time runs backwards.
+        self.open.retain(|open| seen.at.since(open.at).max(open.at.since(seen.at)) <= TOGETHER);
+        if let Some(open) = self.open.iter_mut().find(|open| open.same == same) {
+            (open.more, open.at) = (open.more + 1, seen.at);
+            let line = &mut self.lines[open.line];
+            line.more = open.more;
             return;
         }
         let Some(line) = line(self.scene, event, seen, "", &mut 0) else { return };
         self.flush();
+        self.open.push(Open { same, line: self.lines.len(), at: seen.at, more: 0 });
         self.lines.push(line);
-        self.last = Some((same, 0));
     }
 
     /// Says what was counted.
     fn flush(&mut self) {
-        let look = self.scene.look;
-        if let (Some((_, more @ 1..)), Some(line)) = (self.last.take(), self.lines.last_mut()) {
-            line.text = look.with("events.more", &[("text", &line.text), ("count", &more)]);
-        }
         let Routine { until, due, confirmed, effects } = std::mem::take(&mut self.routine);
+        let look = self.scene.look;
         let counts = [("events.due", due), ("events.confirmed", confirmed), ("events.effects", effects)];
         let counts = counts.iter().filter(|(_, count)| *count > 0);
         let text: Vec<_> = counts.map(|(key, count)| look.with(key, &[("count", count)])).collect();
         if let (Some((event, at)), false) = (until, text.is_empty()) {
-            let text = text.join(", ");
-            self.lines.push(Line { event, at, node: String::new(), text, is_quiet: true });
+            let (node, text) = (String::new(), text.join(", "));
+            self.lines.push(Line { event, at, node, text, more: 0, is_quiet: true });
         }
     }
 
     fn finish(mut self) -> Vec<Line> {
         self.flush();
+        let look = self.scene.look;
+        for line in self.lines.iter_mut().filter(|line| line.more > 0) {
+            line.text = look.with("events.more", &[("text", &line.text), ("count", &line.more)]);
+        }
         self.lines
     }
 }
 
 impl Routine {
-    fn is_empty(&self) -> bool {
-        self.due + self.confirmed + self.effects == 0
-    }
-
     /// Counts what is routine; false: it is not.
     fn take(&mut self, event: u64, seen: &Observation) -> bool {
         match seen.fact {
@@ -184,12 +196,13 @@ impl Routine {
     }
 }
 
-fn same(seen: &Observation) -> Same {
-    let kind = match seen.fact {
+fn number(seen: &Observation) -> Option<u16> {
+    match seen.fact {
         Fact::Family(FamilyFact { kind, .. }) => Some(kind),
+        Fact::Failed { error, .. } => Some(error),
+        Fact::Removed { rule, .. } => Some(rule as u16),
         _ => None,
-    };
-    (std::mem::discriminant(&seen.fact), seen.node, kind)
+    }
 }
 
 /// An observation in words, if it is worth telling and the filter lets it through. A sentence about a message names it.
@@ -199,7 +212,7 @@ fn line(scene: &Scene<'_>, event: u64, seen: &Observation, filter: &str, all: &m
     let node = scene.node(seen.node);
     let is_match = |text: &str| text.to_lowercase().contains(filter);
     let passes = filter.is_empty() || is_match(&text) || is_match(&node);
-    passes.then_some(Line { event, at: seen.at, node, text, is_quiet: false })
+    passes.then_some(Line { event, at: seen.at, node, text, more: 0, is_quiet: false })
 }
 
 #[cfg(test)]
@@ -226,7 +239,7 @@ mod tests {
         let stage = Stage::fake().at(300);
         let told = Told::digest(&stage.scene(), 50);
         let text: Vec<_> = told.lines.iter().map(|line| line.text.as_str()).collect();
-        assert!(text[0].starts_with("31 due"), "{text:?}");
+        assert_eq!(text[..2], ["30 due, 30 confirmed, 30 processed", "checkout#31 falls due"]);
         assert!(text.iter().any(|text| text.contains("leader-dies")), "{text:?}");
     }
 }
