@@ -13,6 +13,8 @@ pub struct Glyphs {
     pub horizontal_heavy: char,
     pub vertical_heavy: char,
     pub corners_heavy: [char; 4],
+    /// Where lines meet, by the arms they have: 1 up, 2 right, 4 down, 8 left.
+    pub junctions: [char; 16],
     // Links.
     pub arrow_right: char,
     pub arrow_left: char,
@@ -21,6 +23,7 @@ pub struct Glyphs {
     pub packet: char,
     pub cut: char,
     pub dots: char,
+    pub dots_vertical: char,
     // Health of a node.
     pub up: char,
     pub stopping: char,
@@ -47,6 +50,8 @@ pub struct Glyphs {
     pub reorder: char,
     pub bookmark: char,
     pub cursor: char,
+    // Copies of a place.
+    pub differs: char,
     // Bars, from nothing to full.
     pub levels: [char; 9],
     pub shade: [char; 5],
@@ -69,6 +74,7 @@ pub static UNICODE: Glyphs = Glyphs {
     horizontal_heavy: '━',
     vertical_heavy: '┃',
     corners_heavy: ['┏', '┓', '┗', '┛'],
+    junctions: [' ', '│', '─', '└', '│', '│', '┌', '├', '─', '┘', '─', '┴', '┐', '┤', '┬', '┼'],
     arrow_right: '►',
     arrow_left: '◄',
     arrow_up: '▲',
@@ -76,6 +82,7 @@ pub static UNICODE: Glyphs = Glyphs {
     packet: '•',
     cut: '╳',
     dots: '┄',
+    dots_vertical: '┆',
     up: '●',
     stopping: '◐',
     frozen: '‖',
@@ -99,6 +106,7 @@ pub static UNICODE: Glyphs = Glyphs {
     reorder: '↔',
     bookmark: '¶',
     cursor: '▲',
+    differs: '≠',
     levels: [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'],
     shade: [' ', '░', '▒', '▓', '█'],
     pointer: '›',
@@ -119,6 +127,7 @@ pub static ASCII: Glyphs = Glyphs {
     horizontal_heavy: '=',
     vertical_heavy: '#',
     corners_heavy: ['#', '#', '#', '#'],
+    junctions: [' ', '|', '-', '+', '|', '|', '+', '+', '-', '+', '-', '+', '+', '+', '+', '+'],
     arrow_right: '>',
     arrow_left: '<',
     arrow_up: '^',
@@ -126,6 +135,7 @@ pub static ASCII: Glyphs = Glyphs {
     packet: '*',
     cut: 'X',
     dots: '.',
+    dots_vertical: ':',
     up: 'o',
     stopping: 's',
     frozen: '"',
@@ -149,6 +159,7 @@ pub static ASCII: Glyphs = Glyphs {
     reorder: '%',
     bookmark: 'b',
     cursor: '^',
+    differs: '/',
     levels: [' ', '_', '.', '-', '-', '=', '=', '#', '#'],
     shade: [' ', '.', ':', '%', '#'],
     pointer: '>',

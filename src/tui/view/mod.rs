@@ -3,9 +3,12 @@
 mod axis;
 pub mod bars;
 pub mod charts;
+pub mod cluster;
 pub mod events;
 pub mod fates;
 pub mod help;
+pub mod inspector;
+pub mod logs;
 pub mod menu;
 pub mod message;
 mod page;
@@ -19,22 +22,8 @@ pub mod why;
 #[cfg(test)]
 pub(crate) mod kit;
 #[cfg(test)]
+pub(crate) mod puppet;
+#[cfg(test)]
 mod sizes;
-
-/// Comes.
-pub mod cluster {
-    /// Draws it.
-    pub fn draw(_: &crate::tui::scene::Scene<'_>, _: ratatui::layout::Rect, _: &mut crate::tui::out::Out) {}
-}
-
-/// Comes.
-pub mod logs {
-    /// Draws it.
-    pub fn draw(_: &crate::tui::scene::Scene<'_>, _: ratatui::layout::Rect, _: &mut crate::tui::out::Out) {}
-}
-
-/// Comes.
-pub mod inspector {
-    /// Draws it.
-    pub fn draw(_: &crate::tui::scene::Scene<'_>, _: ratatui::layout::Rect, _: &mut crate::tui::out::Out) {}
-}
+#[cfg(test)]
+mod tests;
