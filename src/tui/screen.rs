@@ -93,13 +93,7 @@ fn run(app: &App, scene: &Scene<'_>, area: Rect, out: &mut Out) {
     view::bars::tabs(scene, panes.tabs, out);
     one(scene.pick.view, scene, panes.main, out);
     if !panes.beside.is_empty() {
-        let style = scene.look.style(Role::Border);
-        for row in 0..panes.beside.height {
-            out.glyph(panes.beside, 0, row, scene.look.glyphs.vertical, style);
-        }
-        let beside =
-            Rect { x: panes.beside.x + 2, width: panes.beside.width.saturating_sub(2), ..panes.beside };
-        view::events::draw(scene, beside, out);
+        view::events::draw(scene, panes.beside, out);
     }
     view::timeline::draw(scene, panes.timeline, out);
     view::bars::footer(app, scene.look, panes.footer, out);
