@@ -163,6 +163,16 @@ fn the_readme_shows_what_the_first_lesson_says() {
 }
 
 #[test]
+fn a_message_that_came_through_has_a_history() {
+    let about = mqlab(&["explain", "kafka/consumer-dies", "--message", "17"]).out;
+    let story =
+        ["checkout#17: processed at billing", "falls due", "is confirmed", "takes effect for billing"];
+    assert!(story.iter().all(|part| about.contains(part)), "{about}");
+    let missing = mqlab(&["explain", "kafka/consumer-dies", "--message", "checkout#1000000"]);
+    assert!(missing.err.contains("there is no message checkout#1000000"), "{}", missing.err);
+}
+
+#[test]
 fn lists_and_lessons_fit_80_columns() {
     let list = mqlab(&["list"]).out;
     assert!(list.lines().all(|line| line.chars().count() <= 80), "{list}");

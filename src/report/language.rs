@@ -26,7 +26,8 @@ const NAMES: &str = "\
 - **Messages**: `checkout#17`, or `17` when there is one producer; `checkout#long` if it was given a name.
 - **Copies**: `[topic.load] copies = 100` makes `load-1` to `load-100`; `send_to = \"load-*\"` leads to all.
 - **Variants and `--set`** are laid over the file: tables key by key, values and lists whole.
-  `fault.NAME = false` and `step.NAME = false` take a table away. Without `--variant` the first variant runs.
+  `fault.NAME = false` and `step.NAME = false` take a table away; a producer's `rate` displaces its `phases`,
+  and the other way round. Without `--variant` the first variant runs.
 
 ## Comparisons
 

@@ -70,7 +70,12 @@ fn of_cluster(scene: &Scene<'_>, seen: &Observation) -> Option<String> {
     let with = |key: &str, values: &[(&str, &dyn Display)]| Some(scene.look.with(key, values));
     match seen.fact {
         Fact::LeaderElected { place, leader: Some(leader), epoch, is_clean } => {
-            let key = if is_clean { "sentence.leads" } else { "sentence.leads_unclean" };
+            let key = match (leader == seen.node, is_clean) {
+                (true, true) => "sentence.leads",
+                (true, false) => "sentence.leads_unclean",
+                (false, true) => "sentence.leader",
+                (false, false) => "sentence.leader_unclean",
+            };
             let (place, leader) = (scene.place(place), scene.node(leader));
             with(key, &[("place", &place), ("leader", &leader), ("epoch", &epoch)])
         }

@@ -1,31 +1,28 @@
 //! The events around the cursor, as sentences.
 //!
 //! ```text
-//!    0.8521s broker-1    has checkout#17 at 417 of orders/0
-//! ›  0.9000s broker-1    killed (fault leader-dies)
-//!    0.9412s broker-2    is taken for dead by the cluster
+//!   0.8521s  broker-1    has checkout#17 at 417 of orders/0
+//! › 0.9000s  broker-1    killed (fault leader-dies)
+//!   0.9412s  broker-2    is taken for dead by the cluster
 //! ```
 //!
-//! What comes after the cursor is dim. With a filter, only lines that contain it are shown, whatever the case.
+//! What comes after the cursor is dim. With a filter, only lines that contain it are shown, whatever the case. Beside
+//! another view, what is routine is counted and what goes wrong is told; many of a kind are told as one.
 
 use ratatui::layout::Rect;
 
-use crate::broker::Names as _;
-use crate::fact::Observation;
-use crate::tui::action::Action;
+use super::told::{Line, Told};
+use crate::tui::action::{Action, View};
 use crate::tui::out::{Out, width, wrap};
 use crate::tui::scene::Scene;
-use crate::tui::sentence::sentence;
 use crate::tui::theme::Role;
 
-/// So many observations before and after the cursor are looked at.
-const REACH: usize = 4000;
+/// Names of nodes take at most so many columns.
+const NODE_MAX: u16 = 18;
 /// A sentence takes at most so many rows.
 const ROWS_MAX: usize = 3;
 /// From this width on nodes have a column of their own.
 const WIDE: u16 = 60;
-/// Names of nodes take at most so many columns.
-const NODE_MAX: u16 = 18;
 
 /// Draws the view.
 pub fn draw(scene: &Scene<'_>, area: Rect, out: &mut Out) {
@@ -34,9 +31,12 @@ pub fn draw(scene: &Scene<'_>, area: Rect, out: &mut Out) {
         return;
     }
     out.claim(area);
-    let told = Told::around(scene, usize::from(area.height));
+    let is_beside = scene.pick.view != View::Events;
+    let area = if is_beside { border(scene, area, out) } else { area };
+    let height = usize::from(area.height);
+    let told = if is_beside { Told::digest(scene, height) } else { Told::around(scene, height) };
     let filter = &scene.pick.filter;
-    let heading = u16::from(!filter.is_empty() && area.height >= 3);
+    let heading = u16::from(!is_beside && !filter.is_empty() && area.height >= 3);
     if heading > 0 {
         let (count, all) = (told.lines.len(), told.all);
         let text = scene.look.with("events.filter", &[("filter", filter), ("count", &count), ("all", &all)]);
@@ -44,98 +44,65 @@ pub fn draw(scene: &Scene<'_>, area: Rect, out: &mut Out) {
     }
     let list = Rect { y: area.y + heading, height: area.height - heading, ..area };
     if told.lines.is_empty() {
-        let key = if filter.is_empty() { "events.nothing" } else { "events.no_match" };
+        let key = if is_beside || filter.is_empty() { "events.nothing" } else { "events.no_match" };
         out.fitted(list, 0, 0, scene.look.word(key), scene.look, Role::Dim);
         return;
     }
-    told.draw(scene, list, out);
+    Pane { scene, told: &told, is_selecting: !is_beside && scene.pick.line != 0 }.draw(list, out);
 }
 
-/// An observation in words.
-struct Line {
-    event: u64,
-    seen: Observation,
-    node: String,
-    text: String,
-}
-
-/// What is told around the cursor.
-struct Told {
-    /// Those that the filter lets through.
-    lines: Vec<Line>,
-    /// How many there are without the filter.
-    all: usize,
-    /// The line of the cursor's event, or the last one before it.
-    here: usize,
-    /// Which is selected.
-    selected: usize,
-}
-
-impl Told {
-    /// What fits into this height, and with a filter everything within reach: then there is something to count.
-    fn around(scene: &Scene<'_>, height: usize) -> Self {
-        let cursor = scene.log.partition_point(|(event, _)| *event <= scene.events());
-        let (before, after) = scene.log.split_at(cursor);
-        let filter = scene.pick.filter.to_lowercase();
-        let away = usize::try_from(scene.pick.line.unsigned_abs()).unwrap_or(REACH);
-        let needed = if filter.is_empty() { away.saturating_add(height).min(REACH) } else { REACH };
-        let mut all = 0;
-        let mut past: Vec<_> = Vec::new();
-        for (event, seen) in before.iter().rev().take(REACH) {
-            if past.len() < needed {
-                past.extend(line(scene, *event, seen, &filter, &mut all));
-            }
-        }
-        past.reverse();
-        let here = past.len().saturating_sub(1);
-        let mut lines = past;
-        let full = lines.len() + needed;
-        for (event, seen) in after.iter().take(REACH) {
-            if lines.len() < full {
-                lines.extend(line(scene, *event, seen, &filter, &mut all));
-            }
-        }
-        let last = lines.len().saturating_sub(1);
-        let away = isize::try_from(scene.pick.line.saturating_neg()).unwrap_or(isize::MAX);
-        let selected = here.saturating_add_signed(away).min(last);
-        Self { lines, all, here, selected }
+/// A line between this and what it stands beside; what is left of the area.
+fn border(scene: &Scene<'_>, area: Rect, out: &mut Out) -> Rect {
+    for row in 0..area.height {
+        out.glyph(area, 0, row, scene.look.glyphs.vertical, scene.look.style(Role::Border));
     }
+    Rect { x: area.x + 1, width: area.width - 1, ..area }
+}
 
+/// The list on the screen.
+struct Pane<'a> {
+    scene: &'a Scene<'a>,
+    told: &'a Told,
+    is_selecting: bool,
+}
+
+impl Pane<'_> {
     /// As many lines as fit around the selected one, which is a little below the middle.
-    fn draw(&self, scene: &Scene<'_>, area: Rect, out: &mut Out) {
+    fn draw(&self, area: Rect, out: &mut Out) {
+        let Told { lines, selected, .. } = self.told;
         let columns = self.columns(area);
         let height = usize::from(area.height);
-        let more = scene.look.glyphs.more;
+        let more = self.scene.look.glyphs.more;
         let tall = |line: &Line| columns.rows(line, more).len();
-        let (mut from, mut to) = (self.selected, self.selected + 1);
-        let mut used = tall(&self.lines[from]);
+        let (mut from, mut to) = (*selected, *selected + 1);
+        let mut used = tall(&lines[from]);
         let grow_back = |from: &mut usize, used: &mut usize, room: usize| {
-            while *from > 0 && *used + tall(&self.lines[*from - 1]) <= room {
+            while *from > 0 && *used + tall(&lines[*from - 1]) <= room {
                 *from -= 1;
-                *used += tall(&self.lines[*from]);
+                *used += tall(&lines[*from]);
             }
         };
         grow_back(&mut from, &mut used, height * 3 / 5);
-        while to < self.lines.len() && used + tall(&self.lines[to]) <= height {
-            used += tall(&self.lines[to]);
+        while to < lines.len() && used + tall(&lines[to]) <= height {
+            used += tall(&lines[to]);
             to += 1;
         }
         grow_back(&mut from, &mut used, height);
         let mut y = area.y;
-        for line in &self.lines[from..to] {
+        for (index, line) in lines.iter().enumerate().take(to).skip(from) {
             let rows = columns.rows(line, more);
             let room = Rect { y, height: (rows.len() as u16).min(area.bottom() - y), ..area };
-            self.line(scene, line, &columns, &rows, room, out);
+            self.line(index, &columns, &rows, room, out);
             y += room.height;
         }
     }
 
     /// Where everything stands.
     fn columns(&self, area: Rect) -> Columns {
-        let near = self.selected.saturating_sub(usize::from(area.height))
-            ..(self.selected + usize::from(area.height)).min(self.lines.len());
-        let near = &self.lines[near];
-        let time = near.iter().map(|line| width(&line.seen.at.to_string())).max().unwrap_or(0);
+        let Told { lines, selected, .. } = self.told;
+        let height = usize::from(area.height);
+        let near = &lines[selected.saturating_sub(height)..(selected + height).min(lines.len())];
+        let time = near.iter().map(|line| width(&line.at.to_string())).max().unwrap_or(0);
         let node = near.iter().map(|line| width(&line.node)).max().unwrap_or(0).min(NODE_MAX);
         let text = 2 + time + 2;
         // Where it is narrow, the node begins the sentence.
@@ -144,33 +111,23 @@ impl Told {
         Columns { time, node, text, room: area.width.saturating_sub(text) }
     }
 
-    fn line(
-        &self,
-        scene: &Scene<'_>,
-        line: &Line,
-        columns: &Columns,
-        rows: &[String],
-        area: Rect,
-        out: &mut Out,
-    ) {
-        let look = scene.look;
-        let now = scene.events();
-        let is = |index: usize| self.lines.get(index).is_some_and(|other| std::ptr::eq(line, other));
-        let is_past = line.event <= now;
+    fn line(&self, index: usize, columns: &Columns, rows: &[String], area: Rect, out: &mut Out) {
+        let (look, now) = (self.scene.look, self.scene.events());
+        let line = &self.told.lines[index];
         let role = match line.event {
-            _ if is(self.selected) && scene.pick.line != 0 => Role::Selected,
+            _ if self.is_selecting && index == self.told.selected => Role::Selected,
+            event if event > now || line.is_quiet => Role::Dim,
             event if event == now && now > 0 => Role::Accent,
-            event if event <= now => Role::Text,
-            _ => Role::Dim,
+            _ => Role::Text,
         };
         if role == Role::Selected {
             out.fill(area, look.style(role));
         }
-        if is_past && is(self.here) {
+        if line.event <= now && index == self.told.here {
             out.glyph(area, 0, 0, look.glyphs.pointer, look.style(Role::Accent));
         }
         let quiet = if role == Role::Text { Role::Dim } else { role };
-        let time = line.seen.at.to_string();
+        let time = line.at.to_string();
         let pad = columns.time.saturating_sub(width(&time));
         out.text(area, 2 + pad, 0, &time, look.style(quiet));
         if columns.node > 0 {
@@ -181,7 +138,7 @@ impl Told {
         for (row, text) in rows.iter().enumerate() {
             out.fitted(area, columns.text, row as u16, text, look, role);
         }
-        out.hit(area, Action::SeekTo(line.seen.at));
+        out.hit(area, Action::SeekTo(line.at));
     }
 }
 
@@ -197,7 +154,7 @@ impl Columns {
     /// A sentence on at most so many rows as it may take, with a mark if there is more of it.
     fn rows(&self, line: &Line, more: char) -> Vec<String> {
         let text = match self.node {
-            0 if !line.node.is_empty() => wrap(&format!("{} {}", line.node, line.text), self.room),
+            0 if !line.node.is_empty() => wrap(&format!("{}: {}", line.node, line.text), self.room),
             _ => wrap(&line.text, self.room),
         };
         let rest = text.len() > ROWS_MAX;
@@ -209,24 +166,21 @@ impl Columns {
     }
 }
 
-/// An observation in words, if it is worth telling and the filter lets it through. A sentence about a message names it.
-fn line(scene: &Scene<'_>, event: u64, seen: &Observation, filter: &str, all: &mut usize) -> Option<Line> {
-    let text = sentence(scene, seen)?;
-    *all += 1;
-    let node = scene.node(seen.node);
-    let is_match = |text: &str| text.to_lowercase().contains(filter);
-    let passes = filter.is_empty() || is_match(&text) || is_match(&node);
-    passes.then_some(Line { event, seen: *seen, node, text })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tui::scene::Pick;
     use crate::tui::view::kit::{SIZES, Stage, demand_all_sizes};
+
+    /// The view itself, not beside another one.
+    fn whole(mut stage: Stage) -> Stage {
+        stage.pick = Pick { view: View::Events, ..stage.pick };
+        stage
+    }
 
     #[test]
     fn the_log_is_told_around_the_cursor() {
-        let stage = Stage::fake().at(505);
+        let stage = whole(Stage::fake().at(505));
         for (number, (width, height)) in SIZES.into_iter().enumerate() {
             insta::assert_snapshot!(format!("events_{number}"), stage.text(draw, width, height));
         }
@@ -234,7 +188,7 @@ mod tests {
 
     #[test]
     fn a_filter_takes_away_what_does_not_match() {
-        let mut stage = Stage::fake().at(505).ascii();
+        let mut stage = whole(Stage::fake().at(505).ascii());
         stage.pick.filter = "CHECKOUT#50 ".to_owned();
         insta::assert_snapshot!("events_filtered_ascii", stage.text(draw, 78, 17));
         stage.pick.filter = "nothing like it".to_owned();
@@ -242,26 +196,22 @@ mod tests {
     }
 
     #[test]
-    fn the_selection_leaves_the_cursor_and_stays_in_the_list() {
-        let mut stage = Stage::fake().at(505);
-        for line in [3, -3, i64::MAX, i64::MIN] {
-            stage.pick.line = line;
-            let told = Told::around(&stage.scene(), 20);
-            let expected = i64::try_from(told.here)
-                .unwrap()
-                .saturating_sub(line)
-                .clamp(0, i64::try_from(told.lines.len()).unwrap() - 1);
-            assert_eq!(i64::try_from(told.selected).unwrap(), expected, "{line}");
-        }
+    fn beside_another_view_what_is_routine_is_counted() {
+        let stage = Stage::fake().studied().at(700);
+        insta::assert_snapshot!("events_beside", stage.text(draw, 44, 17));
+        demand_all_sizes(&stage, draw);
+        let real = Stage::built_in("kafka/acks-one").at(6003);
+        insta::assert_snapshot!("events_beside_real", real.text(draw, 44, 31));
     }
 
     #[test]
     fn nothing_was_seen_yet_and_it_stays_where_it_belongs() {
-        let mut stage = Stage::fake();
+        let mut stage = whole(Stage::fake());
         demand_all_sizes(&stage, draw);
         stage.log.clear();
         assert!(stage.text(draw, 60, 13).contains("Nothing"));
-        let mut long = Stage::fake_with(|plan| plan.producers[0].name = "订单服务".repeat(12)).at(505);
+        let long = Stage::fake_with(|plan| plan.producers[0].name = "订单服务".repeat(12));
+        let mut long = whole(long.at(505));
         demand_all_sizes(&long, draw);
         long.pick.line = 2;
         demand_all_sizes(&long, draw);

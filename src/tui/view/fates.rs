@@ -74,19 +74,32 @@ struct Survey {
 }
 
 impl Survey {
-    /// One pass over all messages.
+    /// One pass over all messages: the same as [`Scene::standing`] of each.
     fn of(scene: &Scene<'_>) -> Self {
+        let (subscription, now) = (scene.pick.subscription, scene.now());
+        let is_over = scene.is_over();
         let messages = scene.ledger().messages() as u32;
-        let mut cells = Vec::with_capacity(messages as usize);
-        let mut counts = [0; KINDS];
+        let sealed = scene.seals.at(subscription).filter(|(_, at, _)| *at <= now);
+        let mut sealed = sealed.map(|(message, _, fate)| (message, fate)).peekable();
+        let mut survey = Self { cells: Vec::with_capacity(messages as usize), counts: [0; KINDS] };
         for id in (0..messages).map(MessageId) {
-            if let Some(standing) = scene.standing(id, scene.pick.subscription) {
+            let seal = sealed.next_if(|(message, _)| *message <= id).filter(|(message, _)| *message == id);
+            let standing = if is_over {
+                scene.standing(id, subscription)
+            } else {
+                let so_far = scene.ledger().standing(id, subscription);
+                match (so_far, seal) {
+                    (Some(Standing::Open | Standing::Waiting), Some((_, fate))) => Some(Standing::Fate(fate)),
+                    _ => so_far,
+                }
+            };
+            if let Some(standing) = standing {
                 let kind = kind(standing);
-                counts[kind] += 1;
-                cells.push((id, kind as u8));
+                survey.counts[kind] += 1;
+                survey.cells.push((id, kind as u8));
             }
         }
-        Self { cells, counts }
+        survey
     }
 
     /// Where a message is.
@@ -376,6 +389,18 @@ mod tests {
     fn it_stays_where_it_belongs() {
         demand_all_sizes(&Stage::fake().studied().selected("checkout#50").at(600), draw);
         demand_all_sizes(&Stage::fake(), draw);
+    }
+
+    #[test]
+    fn one_pass_says_the_same_as_each_message_asked() {
+        let mut stage = Stage::fake().studied();
+        for ms in [0, 300, 504, 506, 900, 2000] {
+            stage = stage.at(ms);
+            let scene = stage.scene();
+            for (id, found) in Survey::of(&scene).cells {
+                assert_eq!(Some(usize::from(found)), scene.standing(id, scene.pick.subscription).map(kind));
+            }
+        }
     }
 
     #[test]

@@ -105,6 +105,17 @@ impl Stage {
         }
     }
 
+    /// Another one of the same run.
+    pub(crate) fn like(&self) -> Self {
+        Self {
+            study: self.study.clone(),
+            seals: self.seals.clone(),
+            marks: self.marks.clone(),
+            journey: self.journey.clone(),
+            ..Self::of(Arc::clone(&self.source), self.plan.clone())
+        }
+    }
+
     /// At that instant.
     pub(crate) fn at(mut self, ms: u64) -> Self {
         self.seek(Time::ZERO + Span::from_millis(ms));

@@ -15,6 +15,7 @@ mod page;
 pub mod picker;
 pub mod prompt;
 pub mod timeline;
+mod told;
 pub mod verdict;
 pub mod why;
 
@@ -22,5 +23,7 @@ pub mod why;
 pub(crate) mod kit;
 #[cfg(test)]
 pub(crate) mod puppet;
+#[cfg(test)]
+mod sizes;
 #[cfg(test)]
 mod tests;

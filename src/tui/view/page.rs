@@ -42,6 +42,11 @@ impl<'a> Page<'a> {
         self.say("", text, Role::Title);
     }
 
+    /// An empty line.
+    pub(super) fn blank(&mut self) {
+        self.lines.push(Line::default());
+    }
+
     /// One line, cut where it does not fit.
     pub(super) fn line(&mut self, parts: Vec<(String, Role)>) {
         let mut room = self.width;

@@ -93,8 +93,8 @@ fn so_far(scene: &Scene<'_>, page: &mut Page<'_>) {
         }
     }
     if !scene.is_over() {
-        page.head("");
-        page.say("  ", look.word("verdict.may_change"), Role::Dim);
+        page.blank();
+        page.say("", look.word("verdict.may_change"), Role::Dim);
     }
 }
 
@@ -214,7 +214,9 @@ fn next(scene: &Scene<'_>, page: &mut Page<'_>) {
     let variants = scene.source.variants();
     let others = variants.iter().filter(|variant| Some(variant.as_str()) != this);
     let tried = scene.study.map(|study| decided_by(&study.explanation)).unwrap_or_default();
-    let saving = tried.first().and_then(|trial| trial.line.as_ref());
+    // A fault that is left out is no setting.
+    let is_setting = |line: &&String| !line.ends_with("= false") || line.contains(".config.");
+    let saving = tried.iter().find_map(|trial| trial.line.as_ref().filter(is_setting));
     let lines: Vec<_> = [saving, scene.about().decisive.as_ref()].into_iter().flatten().collect();
     let mut commands: Vec<_> =
         lines.into_iter().map(|line| replay(scene, this, std::slice::from_ref(line))).collect();
