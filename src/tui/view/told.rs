@@ -206,7 +206,13 @@ fn number(seen: &Observation) -> Option<u16> {
 }
 
 /// An observation in words, if it is worth telling and the filter lets it through. A sentence about a message names it.
-fn line(scene: &Scene<'_>, event: u64, seen: &Observation, filter: &str, all: &mut usize) -> Option<Line> {
+pub(super) fn line(
+    scene: &Scene<'_>,
+    event: u64,
+    seen: &Observation,
+    filter: &str,
+    all: &mut usize,
+) -> Option<Line> {
     let text = sentence(scene, seen)?;
     *all += 1;
     let node = scene.node(seen.node);
