@@ -75,7 +75,8 @@ impl Cluster {
     }
 }
 
-fn text(messages: u32) -> String {
+/// The scenario of so many messages.
+pub(crate) fn text(messages: u32) -> String {
     let seconds = PERIOD.as_millis() * f64::from(messages) / 1e3 + 1.0;
     format!(
         r#"

@@ -15,6 +15,7 @@ mod cluster;
 mod contest;
 mod heap;
 mod ping_pong;
+mod screen;
 
 use by_hand::{BareCluster, BarePingPong};
 use cluster::Cluster;
@@ -44,6 +45,7 @@ fn main() -> ExitCode {
     contests.extend(kafka_contests());
     contests.extend(memory_contests());
     contests.extend(seek_contests());
+    contests.extend(screen_contests());
     contests.extend(program_contests());
     print!("{}", table(&contests));
     if contests.iter().all(Contest::holds) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
@@ -134,6 +136,15 @@ fn seeks(count: u64) -> (Vec<f64>, Vec<f64>) {
     (0..count).map(|_| seek()).unzip()
 }
 
+/// How long one waits for a frame of a run of a million events, and for another instant to be drawn.
+fn screen_contests() -> Vec<Contest> {
+    let (frame, moved) = screen::frames();
+    vec![
+        Contest::of("screen: a frame of 120x40, p99", "ms", Target { goal: 1.0, gate: 4.0 }, frame),
+        Contest::of("screen: seek and draw, p99", "ms", Target { goal: 16.0, gate: 50.0 }, moved),
+    ]
+}
+
 /// How soon the program is there, and how large it is. Nothing, if it was not built: `cargo build --release`.
 fn program_contests() -> Vec<Contest> {
     let example = std::env::current_exe().unwrap_or_default();
@@ -143,7 +154,10 @@ fn program_contests() -> Vec<Contest> {
     if !program.exists() {
         return Vec::new();
     }
+    let (first, paused) = screen::in_a_terminal(&program);
     vec![
+        Contest::of("program: first frame", "ms", Target { goal: 30.0, gate: 100.0 }, first),
+        Contest::of("program: a processor's share, paused", "%", Target { goal: 0.1, gate: 1.0 }, paused),
         Contest::of("program: mqlab --version", "ms", Target { goal: 5.0, gate: 20.0 }, start_time(&program)),
         Contest::of("program: size", "MiB", Target { goal: 4.0, gate: 8.0 }, size(&program)),
     ]

@@ -210,8 +210,8 @@ fn show(
     has_mouse: bool,
 ) -> Result<Exit, Failure> {
     if !std::io::stdout().is_terminal() {
-        let text = "error: the terminal view needs a terminal\n  = help: `mqlab run SCENARIO` reports, `mqlab frame \
-                    SCENARIO` draws one screen";
+        let text = "error: the terminal view needs a terminal\n  = help: `mqlab run SCENARIO` reports, \
+                    `mqlab frame SCENARIO` draws one screen";
         return Err(Failure::Terminal(text.to_owned()));
     }
     let mut app = App::new(look, Arc::clone(&shelf));

@@ -362,7 +362,8 @@ pub(super) fn ask_file(app: &mut App) {
     let Some(stage) = app.stage() else { return };
     let name = &stage.session.source().about().name;
     let stem = name.rsplit('/').next().unwrap_or(name).trim_end_matches(".toml");
-    app.ask(Question::File, format!("{stem}-by-hand.toml"));
+    let name = app.look.with("write.name", &[("stem", &stem)]);
+    app.ask(Question::File, name);
 }
 
 /// Writes the branch as a scenario of its own.
@@ -370,8 +371,7 @@ pub(super) fn write(app: &mut App, path: String) {
     let Some(stage) = app.stage_mut() else { return };
     // What is claimed of the run is how it ended.
     stage.record_all();
-    let written: Result<String, String> = Err(String::new());
-    match written {
+    match stage.session.file() {
         Ok(text) => app.errands.push_back(Errand::Write { path, text }),
         Err(why) => app.complain(&why),
     }

@@ -305,8 +305,12 @@ mod tests {
         let is_plain = |chord: &Chord| match chord {
             Chord::Char(c) => c.is_ascii_graphic(),
             Chord::Ctrl(c) => c.is_ascii_lowercase() && !matches!(c, 'i' | 'm' | 'j' | 'h' | 's' | 'q'),
-            Chord::ShiftLeft | Chord::ShiftRight | Chord::PageUp | Chord::PageDown | Chord::Home => false,
-            Chord::End => false,
+            Chord::ShiftLeft
+            | Chord::ShiftRight
+            | Chord::PageUp
+            | Chord::PageDown
+            | Chord::Home
+            | Chord::End => false,
             _ => true,
         };
         for binding in BINDINGS {

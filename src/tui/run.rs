@@ -30,6 +30,8 @@ const FRAME: Duration = Duration::from_millis(33);
 const SOON: Duration = Duration::from_millis(50);
 /// How long is waited for a key while nothing goes on.
 const IDLE: Duration = Duration::from_millis(250);
+/// How long the program has to end by itself when it is asked to.
+const GRACE: Duration = Duration::from_secs(1);
 /// More time than this between two frames does not count: the program was suspended.
 const GAP_MAX: Duration = Duration::from_millis(500);
 
@@ -42,9 +44,7 @@ fn clock() -> Instant {
 /// Shows the program until the user leaves it.
 pub fn run(mut app: App, shelf: Arc<dyn Shelf>) -> io::Result<()> {
     let asked_to_end = Arc::new(AtomicBool::new(false));
-    for signal in [signal_hook::consts::SIGTERM, signal_hook::consts::SIGHUP] {
-        signal_hook::flag::register(signal, Arc::clone(&asked_to_end))?;
-    }
+    end_on_signals(&asked_to_end)?;
     // Without this a bug of crossterm 0.29 drops bold and reversed text under NO_COLOR; themes heed NO_COLOR.
     crossterm::style::force_color_output(true);
     let mut terminal = ratatui::try_init()?;
@@ -55,6 +55,23 @@ pub fn run(mut app: App, shelf: Arc<dyn Shelf>) -> io::Result<()> {
     let _ = execute!(io::stdout(), DisableMouseCapture);
     ratatui::restore();
     result
+}
+
+/// SIGTERM and SIGHUP ask the program to end. If it does not hear that, because crossterm 0.29 never returns from
+/// reading a terminal that is gone, it is ended.
+fn end_on_signals(asked_to_end: &Arc<AtomicBool>) -> io::Result<()> {
+    use signal_hook::consts::{SIGHUP, SIGTERM};
+    let mut signals = signal_hook::iterator::Signals::new([SIGTERM, SIGHUP])?;
+    let asked_to_end = Arc::clone(asked_to_end);
+    std::thread::spawn(move || {
+        if signals.forever().next().is_some() {
+            asked_to_end.store(true, Ordering::Relaxed);
+            std::thread::sleep(GRACE);
+            ratatui::restore();
+            std::process::exit(0);
+        }
+    });
+    Ok(())
 }
 
 /// The program at work.

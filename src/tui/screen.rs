@@ -22,7 +22,7 @@ use super::view;
 /// The smallest screen, as it is told to people.
 const SMALLEST: (u16, u16) = (60, 18);
 /// How wide the column beside the view is.
-const BESIDE: u16 = 44;
+const BESIDE: u16 = 46;
 
 /// Where the parts of a run's screen are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,9 +6,10 @@ use super::action::{Landmark, View, Way};
 use super::jobs::Job;
 use super::look::Look;
 use super::scene::{Pick, Scene, Seals, TimeMark};
+use super::view::events;
 use crate::fact::{MessageId, Observation, SubscriptionId};
 use crate::lab::notable::NotableKind;
-use crate::lab::record::{Position, Recording};
+use crate::lab::record::{Instant, Position, Recording};
 use crate::lab::session::{BranchId, Session};
 use crate::lab::study::{Journey, Study, Subject};
 use crate::ledger::{Fate, Standing};
@@ -146,6 +147,11 @@ impl Stage {
 
     /// Lends views what they may look at.
     pub fn with_scene<R>(&self, look: &Look, draw: impl FnOnce(&Scene<'_>) -> R) -> R {
+        draw(&self.scene_at(look, self.recording().cursor()))
+    }
+
+    /// The scene as it is at an instant of the recording.
+    fn scene_at<'a>(&'a self, look: &'a Look, instant: &'a Instant) -> Scene<'a> {
         let recording = self.recording();
         let branch = self.session.current();
         let known = self.known();
@@ -153,14 +159,14 @@ impl Stage {
             .journey
             .as_ref()
             .filter(|(of, message, _)| *of == branch && Some(*message) == self.pick.message);
-        let scene = Scene {
+        Scene {
             source: self.session.source().as_ref(),
             family: self.session.source().family(),
             plan: recording.plan(),
             seed: recording.seed(),
             deeds: &self.deeds,
             lines: &self.session.branch(branch).lines,
-            instant: recording.cursor(),
+            instant,
             head: recording.head().world.now(),
             head_events: recording.head().events(),
             outcome: recording.outcome(),
@@ -173,8 +179,50 @@ impl Stage {
             log: &self.near.entries,
             pick: &self.pick,
             look,
+        }
+    }
+
+    /// Into the selected line of the events: the cursor goes to its event, and what it is about is selected.
+    pub fn enter_event(&mut self, look: &Look) {
+        let selected = self.with_scene(look, events::selected);
+        if let Some((event, seen)) = selected {
+            self.arrive_at(event, &seen);
+        }
+    }
+
+    /// To the next sentence that the filter lets through; false: there is none that way.
+    pub fn next_sentence(&mut self, way: Way, look: &Look) -> bool {
+        let now = self.recording().cursor().events();
+        let recording = self.recording();
+        let last = recording.segments().saturating_sub(1);
+        let here = recording.segment_of(now);
+        let segments: Vec<usize> = match way {
+            Way::On => (here..=last).collect(),
+            Way::Back => (0..=here).rev().collect(),
         };
-        draw(&scene)
+        // At the end of the recording everything has its name.
+        let scene = self.scene_at(look, recording.head());
+        let is_it = |(event, seen): &&(u64, Observation)| {
+            let is_that_way = if way == Way::On { *event > now } else { *event < now };
+            is_that_way && events::passes(&scene, seen)
+        };
+        let found = segments.into_iter().find_map(|segment| {
+            let entries = recording.segment(segment).entries;
+            let found = if way == Way::On { entries.iter().find(is_it) } else { entries.iter().rfind(is_it) };
+            found.copied()
+        });
+        if let Some((event, seen)) = found {
+            self.arrive_at(event, &seen);
+        }
+        found.is_some()
+    }
+
+    fn arrive_at(&mut self, event: u64, seen: &Observation) {
+        self.seek(Position::Event(event));
+        self.pick.message = seen.fact.message().or(self.pick.message);
+        if usize::from(seen.node.0) < self.recording().cursor().world.nodes().len() {
+            self.pick.node = seen.node;
+        }
     }
 
     /// Fetches what is near the cursor, and brings marks and names up to date.
@@ -192,6 +240,11 @@ impl Stage {
             self.marks_of = Some(of);
         }
         self.deeds = self.collect_deeds();
+        let messages = self.recording().head().ledger.messages();
+        if self.recording().is_whole() && self.pick.message.is_some_and(|one| one.0 as usize >= messages) {
+            // Another branch had more of them.
+            self.pick.message = None;
+        }
         let nodes = self.recording().cursor().world.nodes();
         if nodes.iter().all(|node| node.node != self.pick.node) {
             self.pick.node = nodes.first().map_or(self.pick.node, |node| node.node);
@@ -205,6 +258,10 @@ impl Stage {
             return Some(Job::Study(branch, self.subject()));
         }
         let message = self.pick.message.filter(|_| self.pick.view == View::Why)?;
+        if message.0 as usize >= self.recording().head().ledger.messages() {
+            // It is not due as far as this branch is recorded.
+            return None;
+        }
         let is_there = matches!(&self.journey, Some((of, about, _)) if *of == branch && *about == message);
         let name = self.recording().head().ledger.name(message);
         (!is_there).then(|| Job::Journey(branch, message, name, self.subject()))
@@ -376,12 +433,17 @@ impl Stage {
         }
     }
 
-    /// The harm that is nearest: the last one sealed up to now, else the first one to come.
+    /// The harm to ask about: at the end of the run the worst there was, else the last that came up to now, else the
+    /// first to come. Of several that came together, the worst.
     pub fn nearest_harm(&self) -> Option<(SubscriptionId, MessageId)> {
         let sealed = &self.study()?.sealed;
         let now = self.now();
-        let last = sealed.iter().rfind(|one| one.at <= now);
-        last.or(sealed.first()).map(|one| (one.subscription, one.message))
+        let is_over = self.recording().is_whole() && now >= self.end();
+        let at = sealed.iter().rfind(|one| one.at <= now).or(sealed.first())?.at;
+        let together = sealed.iter().filter(|one| is_over || one.at == at);
+        // Groups are in the order of harm, the worst first.
+        let worst = together.min_by_key(|one| (one.group, one.message));
+        worst.map(|one| (one.subscription, one.message))
     }
 
     /// The next message after the selected one that came to harm at the selected subscription.

@@ -175,6 +175,7 @@ impl App {
     }
 
     fn enter(&mut self) {
+        let look = self.look;
         match self.overlays.last() {
             Some(Overlay::Menu(_)) => doing::choose(self),
             Some(Overlay::Prompt { .. }) => typed::done(self),
@@ -187,7 +188,7 @@ impl App {
                     let (name, variant) = (entry.name.clone(), picker.variant().map(str::to_owned));
                     self.open_named(&name, variant.as_deref());
                 }
-                Screen::Stage(stage) => stage.enter(),
+                Screen::Stage(stage) => stage.enter(&look),
             },
         }
     }
@@ -225,7 +226,7 @@ impl App {
         let look = self.look;
         let Some(stage) = self.stage_mut() else { return };
         let found = if stage.pick.view == View::Events {
-            false
+            stage.next_sentence(way, &look)
         } else {
             let harmed = stage.next_harmed(way);
             stage.pick.message = harmed.or(stage.pick.message);
@@ -446,11 +447,11 @@ impl Stage {
     }
 
     /// Into what is selected.
-    fn enter(&mut self) {
+    fn enter(&mut self, look: &Look) {
         match self.pick.view {
             View::Cluster => show(self, View::Inspector),
             View::Fates | View::Logs | View::Verdict => why(self),
-            View::Events => {}
+            View::Events => self.enter_event(look),
             View::Why => {
                 if self.pick.message.is_none() {
                     why(self);

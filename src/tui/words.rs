@@ -52,6 +52,11 @@ impl Words {
         self.texts.contains_key(key)
     }
 
+    /// All texts, in the order of their keys.
+    pub fn texts(&self) -> impl Iterator<Item = &str> {
+        self.texts.values().map(String::as_str)
+    }
+
     /// All keys, in order.
     pub fn keys(&self) -> impl Iterator<Item = &str> {
         self.texts.keys().map(String::as_str)

@@ -11,7 +11,8 @@
 
 use ratatui::layout::Rect;
 
-use super::told::{Line, Told};
+use super::told::{self, Line, Told};
+use crate::fact::Observation;
 use crate::tui::action::{Action, View};
 use crate::tui::out::{Out, width, wrap};
 use crate::tui::scene::Scene;
@@ -49,6 +50,18 @@ pub fn draw(scene: &Scene<'_>, area: Rect, out: &mut Out) {
         return;
     }
     Pane { scene, told: &told, is_selecting: !is_beside && scene.pick.line != 0 }.draw(list, out);
+}
+
+/// The line that is selected: its event and what was seen; none: nothing is told.
+pub fn selected(scene: &Scene<'_>) -> Option<(u64, Observation)> {
+    let told = Told::around(scene, 1);
+    let event = told.lines.get(told.selected)?.event;
+    scene.log.iter().find(|(of, seen)| *of == event && passes(scene, seen)).copied()
+}
+
+/// Whether an observation is told, and the filter lets it through.
+pub fn passes(scene: &Scene<'_>, seen: &Observation) -> bool {
+    told::line(scene, 0, seen, &scene.pick.filter.to_lowercase(), &mut 0).is_some()
 }
 
 /// A line between this and what it stands beside; what is left of the area.

@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use crate::tui::app::App;
 use crate::tui::keymap::{BINDINGS, Binding, Context, Group};
 use crate::tui::look::Look;
-use crate::tui::out::{Out, fit, width};
+use crate::tui::out::{Out, width, wrap};
 use crate::tui::screen::centred;
 use crate::tui::theme::Role;
 
@@ -16,10 +16,10 @@ pub fn draw(app: &App, look: &Look, scroll: usize, area: Rect, out: &mut Out) {
     out.fill(window, look.style(Role::Text));
     let inside = out.frame(window, look.word("help.title"), look, Role::Focus);
     let context = if app.stage().is_some() { Context::Lab } else { Context::Picker };
-    let lines = lines(app, context, look);
+    let lines = folded(lines(app, context, look), inside.width);
     let rows = usize::from(inside.height.saturating_sub(1));
     let first = scroll.min(lines.len().saturating_sub(rows));
-    let keys = lines.iter().map(|line| width(&line.keys)).max().unwrap_or(0);
+    let keys = keys_width(&lines);
     for (row, line) in lines.iter().skip(first).take(rows).enumerate() {
         let row = row as u16;
         if line.is_heading {
@@ -29,8 +29,7 @@ pub fn draw(app: &App, look: &Look, scroll: usize, area: Rect, out: &mut Out) {
         let (key, text) = if line.is_possible { (Role::Key, Role::Text) } else { (Role::Dim, Role::Dim) };
         out.text(inside, 2, row, &line.keys, look.style(key));
         let used = 2 + keys + 2;
-        let text_fitted = fit(&line.text, inside.width.saturating_sub(used + 1), look);
-        out.text(inside, used, row, &text_fitted, look.style(text));
+        out.text(inside, used, row, &line.text, look.style(text));
     }
     let foot = Rect { y: inside.y + inside.height.saturating_sub(1), height: inside.height.min(1), ..inside };
     let last = (first + rows).min(lines.len());
@@ -38,10 +37,27 @@ pub fn draw(app: &App, look: &Look, scroll: usize, area: Rect, out: &mut Out) {
     out.fitted(foot, 1, 0, &text, look, Role::Dim);
 }
 
-/// How many lines the help has, for scrolling.
+/// How many lines the help has at least, for scrolling.
 pub fn count(app: &App, look: &Look) -> usize {
     let context = if app.stage().is_some() { Context::Lab } else { Context::Picker };
-    lines(app, context, look).len()
+    folded(lines(app, context, look), 0).len()
+}
+
+fn keys_width(lines: &[Line]) -> u16 {
+    lines.iter().filter(|line| !line.is_heading).map(|line| width(&line.keys)).max().unwrap_or(0)
+}
+
+/// Lines broken to the width of the window; what follows a line has no keys of its own.
+fn folded(lines: Vec<Line>, columns: u16) -> Vec<Line> {
+    let room = columns.saturating_sub(keys_width(&lines) + 5).max(20);
+    let fold = |line: Line| {
+        let Line { is_heading, is_possible, keys, text } = line;
+        let mut rows = wrap(&text, room).into_iter();
+        let first = Line { is_heading, is_possible, keys, text: rows.next().unwrap_or_default() };
+        let rest = rows.map(move |text| Line { is_heading, is_possible, keys: String::new(), text });
+        std::iter::once(first).chain(rest)
+    };
+    lines.into_iter().flat_map(fold).collect()
 }
 
 struct Line {
