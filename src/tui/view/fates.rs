@@ -19,11 +19,11 @@ use ratatui::layout::Rect;
 
 use super::page::Page;
 use crate::broker::Names as _;
-use crate::fact::MessageId;
+use crate::fact::{MessageId, SubscriptionId};
 use crate::ledger::{Fate, Standing};
 use crate::sim::Time;
 use crate::tui::action::Action;
-use crate::tui::out::Out;
+use crate::tui::out::{Out, width};
 use crate::tui::scene::Scene;
 use crate::tui::sentence::messages;
 use crate::tui::theme::Role;
@@ -40,7 +40,7 @@ pub fn draw(scene: &Scene<'_>, area: Rect, out: &mut Out) {
         return;
     }
     out.claim(area);
-    let survey = Survey::of(scene);
+    let survey = Survey::of(scene, scene.pick.subscription);
     let legend = legend(scene, &survey, area.width);
     // The grid needs at least a row, and the selection one.
     let legend_rows = (legend.len() as u16).min(area.height.saturating_sub(2).max(1));
@@ -67,7 +67,7 @@ pub fn draw(scene: &Scene<'_>, area: Rect, out: &mut Out) {
 }
 
 /// How every message stands.
-struct Survey {
+pub(super) struct Survey {
     /// In the order in which they fell due: which, and how it stands as an index into [`kinds`].
     cells: Vec<(MessageId, u8)>,
     counts: [u64; KINDS],
@@ -75,17 +75,22 @@ struct Survey {
 
 impl Survey {
     /// One pass over all messages: the same as [`Scene::standing`] of each.
-    fn of(scene: &Scene<'_>) -> Self {
-        let (subscription, now) = (scene.pick.subscription, scene.now());
-        let is_over = scene.is_over();
+    pub(super) fn of(scene: &Scene<'_>, subscription: SubscriptionId) -> Self {
+        let now = scene.now();
+        let over = scene.outcome.filter(|_| scene.is_over());
+        let judged = over.and_then(|outcome| {
+            let index = usize::from(subscription.0).min(scene.ledger().layout().subscriptions.len());
+            outcome.verdict.subscriptions.get(index)
+        });
         let messages = scene.ledger().messages() as u32;
         let sealed = scene.seals.at(subscription).filter(|(_, at, _)| *at <= now);
         let mut sealed = sealed.map(|(message, _, fate)| (message, fate)).peekable();
         let mut survey = Self { cells: Vec::with_capacity(messages as usize), counts: [0; KINDS] };
         for id in (0..messages).map(MessageId) {
             let seal = sealed.next_if(|(message, _)| *message <= id).filter(|(message, _)| *message == id);
-            let standing = if is_over {
-                scene.standing(id, subscription)
+            let standing = if over.is_some() {
+                let fate = judged.and_then(|judged| *judged.by_message.get(id.0 as usize)?);
+                fate.map(Standing::Fate)
             } else {
                 let so_far = scene.ledger().standing(id, subscription);
                 match (so_far, seal) {
@@ -100,6 +105,11 @@ impl Survey {
             }
         }
         survey
+    }
+
+    /// How many messages stand how, in the order of legends.
+    pub(super) fn tally(&self) -> Vec<(Standing, u64)> {
+        kinds().into_iter().zip(self.counts).collect()
     }
 
     /// Where a message is.
@@ -145,13 +155,13 @@ fn badness(standing: Standing) -> u8 {
     }
 }
 
-fn legend<'a>(scene: &Scene<'a>, survey: &Survey, width: u16) -> Page<'a> {
+fn legend<'a>(scene: &Scene<'a>, survey: &Survey, columns: u16) -> Page<'a> {
     let look = scene.look;
-    let mut page = Page::new(look, width);
+    let mut page = Page::new(look, columns);
     let name = scene.ledger().layout().subscription_name(scene.pick.subscription);
     let all = messages(look, survey.cells.len() as u64);
     page.line(vec![(look.with("fates.title", &[("messages", &all), ("subscription", &name)]), Role::Title)]);
-    let seen = kinds().into_iter().zip(survey.counts).filter(|(_, count)| *count > 0);
+    let seen = survey.tally().into_iter().filter(|(_, count)| *count > 0);
     let entries: Vec<_> = seen
         .map(|(standing, count)| {
             let role = look.standing_role(standing);
@@ -204,6 +214,9 @@ impl View<'_> {
         }
         let grid = Grid::of(area);
         let all = self.expected();
+        if all <= usize::from(area.height) && area.width >= GUTTER {
+            return self.list(area, out);
+        }
         if all <= grid.room() {
             return self.cells(grid, 1, 0..self.survey.cells.len(), out);
         }
@@ -224,6 +237,32 @@ impl View<'_> {
         if strip > 0 {
             let row = Grid::of(Rect { y: area.bottom() - 1, height: 1, ..area });
             self.strip(row, out);
+        }
+    }
+
+    /// Few messages, each in words.
+    fn list(&self, area: Rect, out: &mut Out) {
+        let look = self.scene.look;
+        let kinds = kinds();
+        let names = self.survey.cells.iter().map(|(id, _)| self.scene.message(*id));
+        let widest = names.map(|name| width(&name)).max().unwrap_or(0).min(area.width / 3);
+        let cells = self.survey.cells.iter().map(|(_, kind)| kinds[usize::from(*kind)]);
+        let words = cells.map(|standing| width(look.standing(standing))).max().unwrap_or(0);
+        for (index, (id, kind)) in self.survey.cells.iter().enumerate().take(usize::from(area.height)) {
+            let standing = kinds[usize::from(*kind)];
+            let row = Rect { y: area.y + index as u16, height: 1, ..area };
+            let role = look.standing_role(standing);
+            let name = Rect { width: 2 + widest, ..row };
+            let is_selected = self.selected == Some(index);
+            if is_selected {
+                out.glyph(row, 0, 0, look.glyphs.pointer, look.style(Role::Accent));
+            }
+            let named = if is_selected { Role::Selected } else { Role::Text };
+            out.fitted(name, 2, 0, &self.scene.message(*id), look, named);
+            out.glyph(row, widest + 4, 0, look.glyph(standing), look.style(role));
+            out.fitted(row, widest + 6, 0, look.standing(standing), look, role);
+            out.fitted(row, widest + words + 8, 0, &self.meaning(*id, standing), look, Role::Dim);
+            out.hit(row, Action::SelectMessage(*id));
         }
     }
 
@@ -392,12 +431,21 @@ mod tests {
     }
 
     #[test]
+    fn few_messages_are_told_one_by_one() {
+        let stage = Stage::fake_with(|plan| plan.producers[0].messages = Some(7));
+        let stage = stage.selected("checkout#3").at(45);
+        insta::assert_snapshot!("fates_few", stage.text(draw, 78, 17));
+        insta::assert_snapshot!("fates_few_narrow", stage.text(draw, 40, 13));
+        demand_all_sizes(&stage, draw);
+    }
+
+    #[test]
     fn one_pass_says_the_same_as_each_message_asked() {
         let mut stage = Stage::fake().studied();
         for ms in [0, 300, 504, 506, 900, 2000] {
             stage = stage.at(ms);
             let scene = stage.scene();
-            for (id, found) in Survey::of(&scene).cells {
+            for (id, found) in Survey::of(&scene, SubscriptionId(0)).cells {
                 assert_eq!(Some(usize::from(found)), scene.standing(id, scene.pick.subscription).map(kind));
             }
         }
@@ -406,7 +454,7 @@ mod tests {
     #[test]
     fn at_the_end_the_counts_are_the_verdict() {
         let stage = Stage::fake().studied().at_end();
-        let survey = Survey::of(&stage.scene());
+        let survey = Survey::of(&stage.scene(), SubscriptionId(0));
         let fates: &Tally = &stage.outcome.as_ref().unwrap().verdict.subscriptions[0].fates;
         for fate in Fate::ALL {
             assert_eq!(survey.counts[kind(Standing::Fate(fate))], fates.of(fate), "{}", fate.name());
@@ -418,7 +466,7 @@ mod tests {
         #[test]
         fn the_legend_adds_up(ms in 0u64..1200) {
             let stage = Stage::fake().at(ms);
-            let survey = Survey::of(&stage.scene());
+            let survey = Survey::of(&stage.scene(), SubscriptionId(0));
             prop_assert_eq!(survey.counts.iter().sum::<u64>(), survey.cells.len() as u64);
             let text = stage.text(draw, 118, 31);
             let legend = text.lines().nth(1).unwrap_or_default();

@@ -72,23 +72,23 @@ impl Told {
     /// Everything in sentences but what is routine, which is counted; the cursor's own event is always told.
     pub(super) fn digest(scene: &Scene<'_>, height: usize) -> Self {
         let cursor = scene.log.partition_point(|(event, _)| *event <= scene.events());
-        let (before, after) = scene.log.split_at(cursor);
+        let before = &scene.log[..cursor];
         let mut past = Digest::new(scene);
-        for (event, seen) in before.iter().rev().take(DIGEST_REACH) {
+        for index in (0..before.len()).rev().take(DIGEST_REACH) {
             if past.lines.len() > height {
                 break;
             }
-            past.add(*event, seen);
+            past.add(index);
         }
         let mut lines = past.finish();
         lines.reverse();
         let here = lines.len().saturating_sub(1);
         let mut to_come = Digest::new(scene);
-        for (event, seen) in after.iter().take(DIGEST_REACH) {
+        for index in (cursor..scene.log.len()).take(DIGEST_REACH) {
             if to_come.lines.len() > height {
                 break;
             }
-            to_come.add(*event, seen);
+            to_come.add(index);
         }
         lines.extend(to_come.finish());
         Self { all: lines.len(), lines, here, selected: here }
@@ -125,6 +125,18 @@ struct Routine {
     effects: u64,
 }
 
+/// Whether it only says what the entries before it have said: a process that a fault ends has ended, and a fault whose
+/// process runs again is over.
+fn follows(before: &[(u64, Observation)], seen: &Observation) -> bool {
+    let mut same =
+        before.iter().rev().take(16).filter(|(_, other)| (other.at, other.node) == (seen.at, seen.node));
+    match seen.fact {
+        Fact::NodeDown { .. } => same.any(|(_, other)| matches!(other.fact, Fact::Fault { .. })),
+        Fact::FaultEnded { .. } => same.any(|(_, other)| matches!(other.fact, Fact::NodeUp)),
+        _ => false,
+    }
+}
+
 /// What observations have in common that are told as one: their kind, a number that belongs to it, and whether they are
 /// of the cursor's event.
 type Same = (std::mem::Discriminant<Fact>, Option<u16>, bool);
@@ -134,9 +146,12 @@ impl<'a> Digest<'a> {
         Self { scene, lines: Vec::new(), routine: Routine::default(), open: Vec::new() }
     }
 
-    fn add(&mut self, event: u64, seen: &Observation) {
+    /// Takes an entry of the log.
+    fn add(&mut self, index: usize) {
+        let (event, seen) = &self.scene.log[index];
+        let event = *event;
         let is_here = event == self.scene.events();
-        if !is_here && self.routine.take(event, seen) {
+        if !is_here && (self.routine.take(event, seen) || follows(&self.scene.log[..index], seen)) {
             return;
         }
         let same = (std::mem::discriminant(&seen.fact), number(seen), is_here);

@@ -13,9 +13,10 @@ use std::fmt::Display;
 
 use ratatui::layout::Rect;
 
+use super::fates::Survey;
 use super::page::Page;
 use super::why;
-use crate::fact::{MessageId, SubscriptionId};
+use crate::fact::SubscriptionId;
 use crate::lab::explain::TrialResult;
 use crate::lab::promise::{Guarantee, decided_by};
 use crate::lab::replay::command;
@@ -86,7 +87,7 @@ fn so_far(scene: &Scene<'_>, page: &mut Page<'_>) {
         (0..scene.ledger().layout().subscriptions.len() as u16).map(SubscriptionId).collect();
     all.push(NONE);
     for id in all {
-        let tally = standings(scene, id);
+        let tally = Survey::of(scene, id).tally();
         if tally.iter().any(|(_, count)| *count > 0) || id != NONE {
             let name = scene.ledger().layout().subscription_name(id).to_owned();
             fates(scene, &name, &tally, page);
@@ -96,18 +97,6 @@ fn so_far(scene: &Scene<'_>, page: &mut Page<'_>) {
         page.blank();
         page.say("", look.word("verdict.may_change"), Role::Dim);
     }
-}
-
-/// How many messages stand how.
-fn standings(scene: &Scene<'_>, id: SubscriptionId) -> Vec<(Standing, u64)> {
-    let mut tally: Vec<_> = Standing::all().map(|standing| (standing, 0)).collect();
-    for message in (0..scene.ledger().messages() as u32).map(MessageId) {
-        let Some(standing) = scene.standing(message, id) else { continue };
-        if let Some((_, count)) = tally.iter_mut().find(|(other, _)| *other == standing) {
-            *count += 1;
-        }
-    }
-    tally
 }
 
 /// A bar, and the counts that it is made of.

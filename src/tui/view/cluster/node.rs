@@ -4,10 +4,10 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 use super::Cluster;
-use crate::broker::picture::{DiskPicture, Field, Health, NodePicture, Station};
+use crate::broker::picture::{DiskPicture, Field, Health, LinkPicture, NodePicture, Station};
 use crate::tui::action::Action;
 use crate::tui::look::Look;
-use crate::tui::out::{Out, fit, width};
+use crate::tui::out::{Out, fit, width, wrap};
 use crate::tui::scene::Scene;
 use crate::tui::theme::Role;
 
@@ -28,11 +28,32 @@ pub(in crate::tui::view) fn health(health: Health, look: &Look) -> (char, &'stat
     }
 }
 
-/// How many rows a node's box could fill with all that it has to say, frame included.
-pub(super) fn height_wanted(node: &NodePicture) -> u16 {
+/// How many rows a node's box of that width could fill with all that it has to say, frame included.
+pub(super) fn height_wanted(node: &NodePicture, columns: u16) -> u16 {
+    let room = columns.saturating_sub(2 * margin(columns)).saturating_sub(2).max(1);
     let holds = node.station != Station::Cluster || node.held > 0;
-    let rows = usize::from(!node.role.is_empty()) + usize::from(node.disk.is_some()) + usize::from(holds);
-    (2 + rows + node.summary.len()).min(12) as u16
+    let role = wrap(&node.role, room).len().min(2);
+    let rows = role + usize::from(node.disk.is_some()) + usize::from(holds);
+    (2 + rows + broken(&node.summary, room).len()).min(12) as u16
+}
+
+/// Columns between the sides of a box and what it says.
+fn margin(columns: u16) -> u16 {
+    u16::from(columns >= NARROW)
+}
+
+/// Fields, those that are too long for a line as two: the name, and the value below it.
+fn broken(fields: &[Field], columns: u16) -> Vec<Field> {
+    let mut broken = Vec::new();
+    for field in fields {
+        if field_width(field) <= columns || field.name.is_empty() {
+            broken.push(field.clone());
+        } else {
+            broken.push(Field { name: field.name.clone(), value: String::new() });
+            broken.push(Field { name: String::new(), value: format!(" {}", field.value) });
+        }
+    }
+    broken
 }
 
 /// Draws a node's box.
@@ -43,14 +64,40 @@ pub(super) fn draw_box(cluster: &Cluster<'_>, node: &NodePicture, area: Rect, ou
     let look = cluster.scene.look;
     frame(node, is_selected, area, look, out);
     title(node, is_selected, area, look, out);
-    let margin = if area.width < NARROW { 1 } else { 2 };
+    let margin = 1 + margin(area.width);
     let inner = Rect {
         x: area.x + margin,
         y: area.y + 1,
         width: area.width.saturating_sub(2 * margin),
         height: area.height.saturating_sub(2),
     };
+    lower_edge(cluster, node, area, out);
     contents(cluster.scene, node, inner, out);
+}
+
+/// In the lower edge: how many of its links are cut, and, in a box of one line, its disk.
+fn lower_edge(cluster: &Cluster<'_>, node: &NodePicture, area: Rect, out: &mut Out) {
+    let look = cluster.scene.look;
+    let (row, mut room) = (area.height - 1, area.width.saturating_sub(4));
+    let is_cut = |link: &&LinkPicture| link.ends.contains(&node.node) && link.is_cut != [false; 2];
+    let cuts = cluster.links.iter().filter(is_cut).count();
+    if cuts > 0 {
+        let words = match cuts {
+            1 => look.word("cluster.cuts_one").to_owned(),
+            _ => look.with("cluster.cuts_many", &[("count", &cuts)]),
+        };
+        let (long, short) =
+            (format!(" {} {words} ", look.glyphs.cut), format!(" {} {cuts} ", look.glyphs.cut));
+        let text = if width(&long) <= room { long } else { fit(&short, room, look) };
+        room -= out.text(area, 2, row, &text, look.style(Role::Fault)).min(room);
+    }
+    if let Some(disk) = node.disk.filter(|disk| area.height == 3 && disk.bytes > 0) {
+        let text = format!(" {} ", disk_texts(disk, look)[1]);
+        let role = if disk.durable < disk.bytes { Role::Warn } else { Role::Dim };
+        if width(&text) <= room {
+            out.text(area, area.width - 2 - width(&text), row, &text, look.style(role));
+        }
+    }
 }
 
 /// The frame tells the health: whole while it runs, double-barred while frozen, broken when it is down, and next to
@@ -113,11 +160,15 @@ fn title(node: &NodePicture, is_selected: bool, area: Rect, look: &Look, out: &m
 
 fn contents(scene: &Scene<'_>, node: &NodePicture, area: Rect, out: &mut Out) {
     if area.height == 1 {
-        draw_rest(scene, node, area, out);
+        draw_line(scene, node, None, area, out);
         return;
     }
-    let has_role = u16::from(!node.role.is_empty());
-    let mut rest = area.height.saturating_sub(has_role);
+    let look = scene.look;
+    let role = if is_running(node) { Role::Accent } else { Role::Dim };
+    let lines = wrap(&node.role, area.width);
+    let has_room = area.height > 3 && lines.len() == 2;
+    let lines = if has_room || lines.is_empty() { lines } else { vec![fit(&node.role, area.width, look)] };
+    let mut rest = area.height.saturating_sub(lines.len() as u16);
     let mut take = |wanted: bool| {
         let taken = u16::from(wanted && rest > 0);
         rest -= taken;
@@ -125,16 +176,16 @@ fn contents(scene: &Scene<'_>, node: &NodePicture, area: Rect, out: &mut Out) {
     };
     let disk = node.disk.filter(|_| take(true));
     let holds = take(node.held > 0);
-    let role = if is_running(node) { Role::Accent } else { Role::Dim };
-    let mut row = 0;
-    if has_role == 1 {
-        out.fitted(area, 0, row, &node.role, scene.look, role);
-        row += 1;
+    for (row, line) in lines.iter().enumerate() {
+        out.text(area, 0, row as u16, line, look.style(role));
     }
-    for line in pack(&node.summary, area.width, rest) {
+    let mut row = lines.len() as u16;
+    let fields = broken(&node.summary, area.width);
+    let fields = if fields.len() <= usize::from(rest) { &fields } else { &node.summary };
+    for line in pack(fields, area.width, rest) {
         let mut column = 0;
         for field in line {
-            column += draw_field(field, area, column, row, scene.look, out) + 2;
+            column += draw_field(field, area, column, row, look, out) + 2;
         }
         row += 1;
     }
@@ -266,10 +317,12 @@ pub(super) fn draw_holds(scene: &Scene<'_>, node: &NodePicture, area: Rect, out:
 
 fn cell(scene: &Scene<'_>, message: crate::fact::MessageId) -> (char, Style) {
     let look = scene.look;
-    match scene.standing(message, scene.pick.subscription) {
-        Some(standing) => (look.glyph(standing), look.style(look.standing_role(standing))),
-        None => (look.glyphs.bullet, look.style(Role::Dim)),
-    }
+    let (glyph, role) = match scene.standing(message, scene.pick.subscription) {
+        Some(standing) => (look.glyph(standing), look.standing_role(standing)),
+        None => (look.glyphs.bullet, Role::Dim),
+    };
+    let is_picked = scene.pick.message == Some(message);
+    (glyph, look.style(if is_picked { Role::Selected } else { role }))
 }
 
 /// Draws a node's line: its name in the first `name` columns after its glyph.
@@ -299,9 +352,14 @@ pub(super) fn draw_row(cluster: &Cluster<'_>, node: &NodePicture, name: u16, are
 
 /// What a node's line says behind its health.
 pub(super) fn draw_rest(scene: &Scene<'_>, node: &NodePicture, area: Rect, out: &mut Out) {
+    draw_line(scene, node, node.disk, area, out);
+}
+
+/// Role, disk, messages in hand and as many fields as there is room for.
+fn draw_line(scene: &Scene<'_>, node: &NodePicture, disk: Option<DiskPicture>, area: Rect, out: &mut Out) {
     let look = scene.look;
-    let disk = node.disk.map(|disk| disk_texts(disk, look));
-    let for_disk = disk.as_ref().map_or(0, |[_, short]| width(short) + 2);
+    let texts = disk.map(|disk| disk_texts(disk, look));
+    let for_disk = texts.as_ref().map_or(0, |[_, short]| width(short) + 2);
     let count = look.with("cluster.held", &[("count", &node.held)]);
     let cells = (node.holds.len() as u16).min(20);
     let for_holds = if node.held > 0 { width(&count) + 1 + cells + 2 } else { 0 };
@@ -311,7 +369,7 @@ pub(super) fn draw_rest(scene: &Scene<'_>, node: &NodePicture, area: Rect, out: 
         let role = if is_running(node) { Role::Accent } else { Role::Dim };
         used += out.text(area, 0, 0, &fit(&node.role, room, look), look.style(role)) + 2;
     }
-    if let (Some([long, short]), Some(disk)) = (disk, node.disk) {
+    if let (Some([long, short]), Some(disk)) = (texts, disk) {
         let room = area.width.saturating_sub(used + for_holds);
         let text = if width(&long) <= room { long } else { short };
         let role = if disk.durable < disk.bytes { Role::Warn } else { Role::Dim };

@@ -6,6 +6,7 @@ use super::boxes::choose;
 use super::wire::draw_pair;
 use super::{Cluster, node, unit};
 use crate::broker::picture::{Health, Station};
+use crate::tui::action::Action;
 use crate::tui::out::{Out, width};
 use crate::tui::theme::Role;
 
@@ -14,7 +15,20 @@ const COLUMN_MIN: u16 = 57;
 
 enum Row {
     Heading(Station, usize),
+    /// Instances of one application, none of them selected.
+    Group(unit::Unit),
     Node(usize),
+}
+
+impl Row {
+    /// How many nodes it tells of.
+    fn nodes(&self) -> usize {
+        match self {
+            Self::Heading(..) => 0,
+            Self::Group(unit) => unit.members.len(),
+            Self::Node(_) => 1,
+        }
+    }
 }
 
 /// Draws the cluster as lines.
@@ -25,9 +39,12 @@ pub(super) fn draw(cluster: &Cluster<'_>, area: Rect, out: &mut Out) {
     let joined = unit::lines(cluster, &unit::units(cluster, false));
     let links = links_height(cluster, joined.len(), &lines, rest);
     let list = Rect { height: rest.height - links, ..rest };
-    if lines.len() > usize::from(list.height) && cluster.nodes.len() <= usize::from(list.height) {
+    let rows = usize::from(list.height);
+    if lines.len() > rows && cluster.nodes.len() <= rows {
         // Every node is worth more than headings; the names and the order tell the stations.
         lines.retain(|line| matches!(line, Row::Node(_)));
+    } else if lines.len() > rows {
+        lines = grouped(cluster);
     }
     let range = draw_list(cluster, &lines, list, out);
     draw_head(cluster, range, head, out);
@@ -47,7 +64,23 @@ fn lines(cluster: &Cluster<'_>) -> Vec<Row> {
     lines
 }
 
-/// Room for links: what nodes leave, or a quarter; always the same for the same links, so that nothing jumps while
+/// Nodes, but instances of one application in one line while none of them is selected.
+fn grouped(cluster: &Cluster<'_>) -> Vec<Row> {
+    let mut units = unit::units(cluster, true);
+    units.sort_by_key(|unit| unit.station);
+    let mut rows = Vec::new();
+    for unit in units {
+        let is_open = unit.members.iter().any(|&at| cluster.is_selected(&cluster.nodes[at]));
+        if unit.members.len() == 1 || is_open {
+            rows.extend(unit.members.into_iter().map(Row::Node));
+        } else {
+            rows.push(Row::Group(unit));
+        }
+    }
+    rows
+}
+
+/// Room for links: what nodes leave, or a fifth; always the same for the same links, so that nothing jumps while
 /// packets go.
 fn links_height(cluster: &Cluster<'_>, links: usize, lines: &[Row], area: Rect) -> u16 {
     if links == 0 || area.height < 6 {
@@ -56,7 +89,7 @@ fn links_height(cluster: &Cluster<'_>, links: usize, lines: &[Row], area: Rect) 
     let nodes = if lines.len() + 2 > usize::from(area.height) { cluster.nodes.len() } else { lines.len() };
     let left = area.height.saturating_sub(nodes.min(usize::from(u16::MAX)) as u16);
     let across = (area.width / COLUMN_MIN).max(1);
-    ((links as u16).div_ceil(across) + 1).min(left.max(area.height / 4))
+    ((links as u16).div_ceil(across) + 1).min(left.max((area.height / 5).max(2)))
 }
 
 /// Draws as many lines as fit, the selected node's among them; how many nodes are shown.
@@ -69,7 +102,7 @@ fn draw_list(cluster: &Cluster<'_>, lines: &[Row], area: Rect, out: &mut Out) ->
     let room = rows * usize::from(across);
     let is_picked = |line: &Row| match line {
         Row::Node(at) => cluster.is_selected(&cluster.nodes[*at]),
-        Row::Heading(..) => false,
+        Row::Heading(..) | Row::Group(_) => false,
     };
     let picked = lines.iter().position(is_picked).unwrap_or(0);
     let first = picked.saturating_sub(room / 2).min(lines.len().saturating_sub(room));
@@ -86,12 +119,11 @@ fn draw_list(cluster: &Cluster<'_>, lines: &[Row], area: Rect, out: &mut Out) ->
             height: 1,
         };
         out.claim(row);
+        shown += line.nodes();
         match line {
             Row::Heading(station, count) => heading(cluster, *station, *count, row, out),
-            Row::Node(at) => {
-                shown += 1;
-                node::draw_row(cluster, &cluster.nodes[*at], name, row, out);
-            }
+            Row::Group(unit) => group(cluster, unit, name, row, out),
+            Row::Node(at) => node::draw_row(cluster, &cluster.nodes[*at], name, row, out),
         }
     }
     shown
@@ -108,6 +140,24 @@ fn heading(cluster: &Cluster<'_>, station: Station, count: usize, area: Rect, ou
     let end = out.fitted(area, 0, 0, word, look, Role::Title) + 1;
     if count > 1 {
         out.text(area, end, 0, &count.to_string(), look.style(Role::Dim));
+    }
+}
+
+/// Instances of one application in one line: how those fare that fare worst, and what they have in hand together.
+fn group(cluster: &Cluster<'_>, unit: &unit::Unit, name: u16, area: Rect, out: &mut Out) {
+    let look = cluster.scene.look;
+    let nodes: Vec<_> = unit.members.iter().map(|&at| &cluster.nodes[at]).collect();
+    out.hit(area, Action::SelectNode(nodes[0].node));
+    let (worst, count) = unit::worst(&nodes);
+    let (glyph, word, role) = node::health(worst, look);
+    out.glyph(area, 2, 0, glyph, look.style(role));
+    let title = look.with("cluster.times", &[("name", &unit.name), ("count", &nodes.len())]);
+    let end = 4 + out.fitted(area, 4, 0, &title, look, Role::Title).max(name) + 1;
+    let state = format!("{count} {word}");
+    let end = end + out.fitted(area, end, 0, &state, look, role) + 2;
+    let held: usize = nodes.iter().map(|node| node.held).sum();
+    if held > 0 {
+        out.fitted(area, end, 0, &look.with("cluster.held", &[("count", &held)]), look, Role::Text);
     }
 }
 

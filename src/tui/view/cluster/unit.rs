@@ -123,10 +123,10 @@ fn merge(into: &mut LinkPicture, link: LinkPicture) {
     into.packets.extend(link.packets);
 }
 
-/// How many rows a unit's box could fill, frame included.
-pub(super) fn height_wanted(cluster: &Cluster<'_>, unit: &Unit) -> u16 {
+/// How many rows a unit's box of that width could fill, frame included.
+pub(super) fn height_wanted(cluster: &Cluster<'_>, unit: &Unit, columns: u16) -> u16 {
     match unit.members[..] {
-        [only] => node::height_wanted(&cluster.nodes[only]),
+        [only] => node::height_wanted(&cluster.nodes[only], columns),
         _ => 2 + unit.members.len().min(30) as u16,
     }
 }
@@ -170,10 +170,15 @@ pub(super) fn draw_group(cluster: &Cluster<'_>, unit: &Unit, area: Rect, out: &m
     }
 }
 
+/// How those of its nodes fare that fare worst, and how many they are.
+pub(super) fn worst(nodes: &[&NodePicture]) -> (Health, usize) {
+    let worst = nodes.iter().map(|node| node.health).max().unwrap_or(Health::Up);
+    (worst, nodes.iter().filter(|node| node.health == worst).count())
+}
+
 /// Its name, how many nodes it has, and how those fare that fare worst.
 fn group_title(name: &str, nodes: &[&NodePicture], area: Rect, look: &Look, out: &mut Out) {
-    let worst = nodes.iter().map(|node| node.health).max().unwrap_or(Health::Up);
-    let count = nodes.iter().filter(|node| node.health == worst).count();
+    let (worst, count) = worst(nodes);
     let (glyph, word, role) = node::health(worst, look);
     let state = format!(" {glyph} {count} {word} ");
     let title = format!(" {} ", look.with("cluster.times", &[("name", &name), ("count", &nodes.len())]));
@@ -181,7 +186,8 @@ fn group_title(name: &str, nodes: &[&NodePicture], area: Rect, look: &Look, out:
     let is_well = worst == Health::Up;
     let has_state = !is_well || width(&title) + width(&state) <= room;
     let for_state = if has_state { width(&state).min(room) } else { 0 };
-    let title = fit(&title, room - for_state, look);
+    let title = if width(&title) > room { title.trim_end() } else { &title };
+    let title = fit(title, room - for_state, look);
     out.text(area, 1, 0, &title, look.style(Role::Title));
     if for_state > 0 {
         out.text(area, area.width - 1 - for_state, 0, &fit(&state, for_state, look), look.style(role));

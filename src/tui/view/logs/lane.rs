@@ -84,16 +84,12 @@ impl Lanes<'_> {
         };
         let room = area.width.saturating_sub(2);
         let end = 2 + out.text(area, 2, 0, &fit(&lane.name, room, look), look.style(name_role)) + 1;
-        let mut role = lane.role.clone();
-        if !lane.is_live {
-            let out_of_it = look.word("logs.out");
-            role = if role.is_empty() { out_of_it.to_owned() } else { format!("{out_of_it}, {role}") };
-        }
+        let role = if lane.is_live || !lane.role.is_empty() { &lane.role } else { look.word("logs.out") };
         let role_role = if lane.is_live { Role::Accent } else { Role::Bad };
         if self.rows < 3 {
-            out.text(area, end, 0, &fit(&role, area.width.saturating_sub(end), look), look.style(role_role));
+            out.text(area, end, 0, &fit(role, area.width.saturating_sub(end), look), look.style(role_role));
         } else {
-            out.text(area, 2, 1, &fit(&role, room, look), look.style(role_role));
+            out.text(area, 2, 1, &fit(role, room, look), look.style(role_role));
         }
         if self.rows < 2 {
             return;

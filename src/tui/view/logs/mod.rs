@@ -85,7 +85,7 @@ fn split(area: Rect) -> (Rect, Rect) {
 fn label_width(columns: u16) -> u16 {
     match columns {
         100.. => 26,
-        70..100 => 21,
+        70..100 => 23,
         _ => (columns / 4).min(18),
     }
 }
