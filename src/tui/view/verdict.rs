@@ -55,6 +55,9 @@ fn ended(scene: &Scene<'_>, outcome: &Outcome, page: &mut Page<'_>) {
         let tally: Vec<_> =
             Fate::ALL.map(|fate| (Standing::Fate(fate), judged.fates.of(fate))).into_iter().collect();
         fates(scene, &judged.name, &tally, page);
+        if judged.addressed == 0 {
+            continue;
+        }
         for guarantee in Guarantee::ALL {
             promise(look, guarantee, guarantee.broken_by(judged), page);
         }
@@ -66,6 +69,10 @@ fn ended(scene: &Scene<'_>, outcome: &Outcome, page: &mut Page<'_>) {
         page.head(&look.with("verdict.told_wrong", &values));
     }
     decided(scene, page);
+    if !scene.about().lesson.is_empty() {
+        page.head(look.word("verdict.lesson"));
+        page.say("  ", &scene.about().lesson, Role::Text);
+    }
     next(scene, page);
     page.head(look.word("verdict.again"));
     page.say("  ", &replay(scene, scene.plan.variant.as_deref(), &[]), Role::Key);
@@ -118,7 +125,9 @@ fn fates(scene: &Scene<'_>, name: &str, tally: &[(Standing, u64)], page: &mut Pa
         let glyph = look.glyph(*standing).to_string().repeat(share as usize);
         bar.push((glyph, look.standing_role(*standing)));
     }
-    page.line(bar);
+    if all > 0 {
+        page.line(bar);
+    }
     let entry = |(standing, count): &&(Standing, u64)| {
         let glyph = look.glyph(*standing).to_string();
         vec![
