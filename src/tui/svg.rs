@@ -55,7 +55,8 @@ pub fn svg(buffer: &Buffer, title: &str) -> String {
     let _ = writeln!(
         svg,
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{full_width}\" height=\"{full_height}\" \
-         viewBox=\"0 0 {full_width} {full_height}\" role=\"img\">\n<title>{}</title>\n\
+         viewBox=\"0 0 {full_width} {full_height}\" role=\"img\" \
+         shape-rendering=\"crispEdges\">\n<title>{}</title>\n\
          <rect width=\"{full_width}\" height=\"{full_height}\" rx=\"6\" fill=\"{}\"/>\n\
          <g font-family=\"ui-monospace, 'DejaVu Sans Mono', Menlo, Consolas, monospace\" font-size=\"13\" \
          xml:space=\"preserve\">",
@@ -214,6 +215,17 @@ fn shape(svg: &mut String, c: char, x: u32, y: u32, fill: &str) -> bool {
                 WIDTH - 3
             );
         }
+        // Broken lines say that something is: a node, a link, what a power loss would take.
+        '┄' => {
+            for n in 0..2 {
+                rect(svg, x + n * WIDTH / 2 + 1, y + HEIGHT / 2, WIDTH / 4, 1, fill, "");
+            }
+        }
+        '┆' => {
+            for n in 0..3 {
+                rect(svg, x + WIDTH / 2, y + n * HEIGHT / 3 + 1, 1, HEIGHT / 6 + 1, fill, "");
+            }
+        }
         '░' => rect(svg, x, y, WIDTH, HEIGHT, fill, " opacity=\"0.25\""),
         '▒' => rect(svg, x, y, WIDTH, HEIGHT, fill, " opacity=\"0.5\""),
         '▓' => rect(svg, x, y, WIDTH, HEIGHT, fill, " opacity=\"0.75\""),
@@ -228,8 +240,8 @@ fn shape(svg: &mut String, c: char, x: u32, y: u32, fill: &str) -> bool {
 fn line(c: char) -> Option<(Option<(u32, u32)>, Option<(u32, u32)>, u32)> {
     let (all, first, second) = (Some((0, 2)), Some((0, 1)), Some((1, 2)));
     Some(match c {
-        '─' | '┄' => (all, None, 1),
-        '│' | '┆' => (None, all, 1),
+        '─' => (all, None, 1),
+        '│' => (None, all, 1),
         '┌' => (second, second, 1),
         '┐' => (first, second, 1),
         '└' => (second, first, 1),

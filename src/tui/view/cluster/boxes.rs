@@ -10,6 +10,10 @@ use crate::tui::theme::Role;
 
 /// A box has at least so many rows: its frame and its role.
 const HEIGHT_MIN: u16 = 3;
+/// With fewer rows for each, instances of one application share a box.
+const HEIGHT_ROOMY: u16 = 5;
+/// More instances of one application than these always share a box: too many lines cross.
+const INSTANCES_MAX: usize = 4;
 const SIDE_MIN: u16 = 14;
 const MIDDLE_MIN: u16 = 20;
 const MIDDLE_MAX: u16 = 46;
@@ -30,13 +34,19 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    /// A box for each node, or else one for each group of equals; none: boxes do not fit.
+    /// A box for each node, or one for each group of equals where that is too much; none: boxes do not fit.
     pub(super) fn new(cluster: &Cluster<'_>, area: Rect) -> Option<Self> {
         let singles = unit::units(cluster, false);
         let groups = unit::units(cluster, true);
-        let is_grouped = groups.len() < singles.len();
-        let plan = Self::of(cluster, singles, area);
-        if plan.is_some() || !is_grouped { plan } else { Self::of(cluster, groups, area) }
+        // By what exists, not by who speaks with whom: the picture must not change while things happen.
+        let is_crowded = (0..3).any(|column| {
+            let own = singles.iter().filter(|unit| unit.column == column).count();
+            let instances =
+                groups.iter().filter(|unit| unit.column == column).map(|unit| unit.members.len()).max();
+            own * usize::from(HEIGHT_ROOMY) > usize::from(area.height) || instances > Some(INSTANCES_MAX)
+        });
+        let order = if is_crowded { [groups, singles] } else { [singles, groups] };
+        order.into_iter().find_map(|units| Self::of(cluster, units, area))
     }
 
     fn of(cluster: &Cluster<'_>, units: Vec<Unit>, area: Rect) -> Option<Self> {
@@ -204,7 +214,7 @@ fn widths(width: u16, is_there: [bool; 3]) -> Option<[u16; 5]> {
     if gaps == 0 {
         return (width >= MIDDLE_MIN).then_some([0, 0, width.min(MIDDLE_MAX * 2), 0, 0]);
     }
-    let gap = (width * 15 / 100).max(GAP_MIN);
+    let gap = (width * 14 / 100).max(GAP_MIN);
     let rest = width.checked_sub(gap * gaps)?;
     let side = (rest * 28 / 100).clamp(SIDE_MIN, MIDDLE_MAX * 3 / 4);
     let most = if gaps == 2 { MIDDLE_MAX } else { MIDDLE_MAX + 14 };
@@ -238,7 +248,7 @@ fn stack(
         let own = |gap| lines.iter().filter(|line| line.gap == Some(gap) && line.units.contains(&at)).count();
         own(0).max(own(1)).min(20) as u16
     };
-    let wanted = |&at: &usize| unit::height_wanted(cluster, &units[at]).max(degree(at) + 2);
+    let wanted = |&at: &usize| unit::height_wanted(cluster, &units[at], area.width).max(degree(at) + 2);
     let wanted: Vec<_> = members.iter().map(wanted).collect();
     let total = |level: u16| wanted.iter().map(|&height| height.min(level)).sum::<u16>();
     let levels = (HEIGHT_MIN..=40).take_while(|&level| total(level) <= area.height);

@@ -7,7 +7,7 @@ use super::Cluster;
 use crate::broker::picture::{DiskPicture, Field, Health, LinkPicture, NodePicture, Station};
 use crate::tui::action::Action;
 use crate::tui::look::Look;
-use crate::tui::out::{Out, fit, width};
+use crate::tui::out::{Out, fit, width, wrap};
 use crate::tui::scene::Scene;
 use crate::tui::theme::Role;
 
@@ -28,11 +28,32 @@ pub(in crate::tui::view) fn health(health: Health, look: &Look) -> (char, &'stat
     }
 }
 
-/// How many rows a node's box could fill with all that it has to say, frame included.
-pub(super) fn height_wanted(node: &NodePicture) -> u16 {
+/// How many rows a node's box of that width could fill with all that it has to say, frame included.
+pub(super) fn height_wanted(node: &NodePicture, columns: u16) -> u16 {
+    let room = columns.saturating_sub(2 * margin(columns)).saturating_sub(2).max(1);
     let holds = node.station != Station::Cluster || node.held > 0;
-    let rows = usize::from(!node.role.is_empty()) + usize::from(node.disk.is_some()) + usize::from(holds);
-    (2 + rows + node.summary.len()).min(12) as u16
+    let role = wrap(&node.role, room).len().min(2);
+    let rows = role + usize::from(node.disk.is_some()) + usize::from(holds);
+    (2 + rows + broken(&node.summary, room).len()).min(12) as u16
+}
+
+/// Columns between the sides of a box and what it says.
+fn margin(columns: u16) -> u16 {
+    u16::from(columns >= NARROW)
+}
+
+/// Fields, those that are too long for a line as two: the name, and the value below it.
+fn broken(fields: &[Field], columns: u16) -> Vec<Field> {
+    let mut broken = Vec::new();
+    for field in fields {
+        if field_width(field) <= columns || field.name.is_empty() {
+            broken.push(field.clone());
+        } else {
+            broken.push(Field { name: field.name.clone(), value: String::new() });
+            broken.push(Field { name: String::new(), value: format!(" {}", field.value) });
+        }
+    }
+    broken
 }
 
 /// Draws a node's box.
@@ -43,7 +64,7 @@ pub(super) fn draw_box(cluster: &Cluster<'_>, node: &NodePicture, area: Rect, ou
     let look = cluster.scene.look;
     frame(node, is_selected, area, look, out);
     title(node, is_selected, area, look, out);
-    let margin = if area.width < NARROW { 1 } else { 2 };
+    let margin = 1 + margin(area.width);
     let inner = Rect {
         x: area.x + margin,
         y: area.y + 1,
@@ -142,8 +163,12 @@ fn contents(scene: &Scene<'_>, node: &NodePicture, area: Rect, out: &mut Out) {
         draw_line(scene, node, None, area, out);
         return;
     }
-    let has_role = u16::from(!node.role.is_empty());
-    let mut rest = area.height.saturating_sub(has_role);
+    let look = scene.look;
+    let role = if is_running(node) { Role::Accent } else { Role::Dim };
+    let lines = wrap(&node.role, area.width);
+    let has_room = area.height > 3 && lines.len() == 2;
+    let lines = if has_room || lines.is_empty() { lines } else { vec![fit(&node.role, area.width, look)] };
+    let mut rest = area.height.saturating_sub(lines.len() as u16);
     let mut take = |wanted: bool| {
         let taken = u16::from(wanted && rest > 0);
         rest -= taken;
@@ -151,16 +176,16 @@ fn contents(scene: &Scene<'_>, node: &NodePicture, area: Rect, out: &mut Out) {
     };
     let disk = node.disk.filter(|_| take(true));
     let holds = take(node.held > 0);
-    let role = if is_running(node) { Role::Accent } else { Role::Dim };
-    let mut row = 0;
-    if has_role == 1 {
-        out.fitted(area, 0, row, &node.role, scene.look, role);
-        row += 1;
+    for (row, line) in lines.iter().enumerate() {
+        out.text(area, 0, row as u16, line, look.style(role));
     }
-    for line in pack(&node.summary, area.width, rest) {
+    let mut row = lines.len() as u16;
+    let fields = broken(&node.summary, area.width);
+    let fields = if fields.len() <= usize::from(rest) { &fields } else { &node.summary };
+    for line in pack(fields, area.width, rest) {
         let mut column = 0;
         for field in line {
-            column += draw_field(field, area, column, row, scene.look, out) + 2;
+            column += draw_field(field, area, column, row, look, out) + 2;
         }
         row += 1;
     }

@@ -123,10 +123,10 @@ fn merge(into: &mut LinkPicture, link: LinkPicture) {
     into.packets.extend(link.packets);
 }
 
-/// How many rows a unit's box could fill, frame included.
-pub(super) fn height_wanted(cluster: &Cluster<'_>, unit: &Unit) -> u16 {
+/// How many rows a unit's box of that width could fill, frame included.
+pub(super) fn height_wanted(cluster: &Cluster<'_>, unit: &Unit, columns: u16) -> u16 {
     match unit.members[..] {
-        [only] => node::height_wanted(&cluster.nodes[only]),
+        [only] => node::height_wanted(&cluster.nodes[only], columns),
         _ => 2 + unit.members.len().min(30) as u16,
     }
 }
