@@ -18,7 +18,7 @@ use super::page::Page;
 use super::why;
 use crate::fact::SubscriptionId;
 use crate::lab::explain::TrialResult;
-use crate::lab::promise::{Guarantee, decided_by};
+use crate::lab::promise::{Guarantee, decided_by, setting_line};
 use crate::lab::replay::command;
 use crate::lab::run::Outcome;
 use crate::ledger::{Fate, NONE, Standing, Store};
@@ -209,9 +209,7 @@ fn next(scene: &Scene<'_>, page: &mut Page<'_>) {
     let variants = scene.source.variants();
     let others = variants.iter().filter(|variant| Some(variant.as_str()) != this);
     let tried = scene.study.map(|study| decided_by(&study.explanation)).unwrap_or_default();
-    // A fault that is left out is no setting.
-    let is_setting = |line: &&String| !line.ends_with(&false.to_string()) || line.contains(".config.");
-    let saving = tried.iter().find_map(|trial| trial.line.as_ref().filter(is_setting));
+    let saving = tried.iter().find_map(|trial| setting_line(trial));
     let lines: Vec<_> = [saving, scene.about().decisive.as_ref()].into_iter().flatten().collect();
     let mut commands: Vec<_> =
         lines.into_iter().map(|line| replay(scene, this, std::slice::from_ref(line))).collect();
