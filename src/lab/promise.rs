@@ -84,6 +84,11 @@ pub fn decided_by(explanation: &Explanation) -> Vec<&Trial> {
     decided
 }
 
+/// The line of a trial that changed a setting; none: it left a fault out, or no line does it.
+pub fn setting_line(trial: &Trial) -> Option<&String> {
+    trial.line.as_ref().filter(|line| !line.ends_with("= false") || line.contains(".config."))
+}
+
 /// What to try next.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Advice {
@@ -124,8 +129,7 @@ impl Subject {
         let outcome = &study.explanation.outcome;
         let decided: Vec<Trial> = decided_by(&study.explanation).into_iter().cloned().collect();
         let of_setting = |trial: &Trial| {
-            let line =
-                trial.line.clone().filter(|line| !line.ends_with("= false") || line.contains(".config."))?;
+            let line = setting_line(trial)?.clone();
             Some(Advice::Line { words: trial.remedy.clone(), line })
         };
         let mut next: Vec<Advice> = decided.iter().filter_map(of_setting).collect();

@@ -210,9 +210,7 @@ impl Canvas<'_> {
             self.label(track, now, most, Rect { width: gutter - 1, ..row }, out);
             Rect { x: row.x + gutter, width: row.width - gutter, ..row }
         };
-        // A blank row between two tracks, if there is one to spare.
-        let height = if plot.height > 3 { plot.height - 1 } else { plot.height };
-        let plot = Rect { height, ..plot };
+        let plot = Rect { height: apart(plot.height), ..plot };
         self.lines(plot, out);
         for (column, values) in columns.iter().enumerate() {
             let Some(values) = values else {
@@ -267,7 +265,7 @@ impl Canvas<'_> {
     fn label(&self, track: &Track<'_>, now: [u64; 3], most: u64, area: Rect, out: &mut Out) {
         let look = self.scene.look;
         let edge = area.width.saturating_sub(1);
-        let rows = if area.height > 3 { area.height - 1 } else { area.height };
+        let rows = apart(area.height);
         for row in 0..rows {
             out.glyph(area, edge, row, look.glyphs.vertical, look.style(Role::Border));
         }
@@ -275,15 +273,22 @@ impl Canvas<'_> {
         let room = edge.saturating_sub(width(&most) + 2);
         out.text(area, 0, 0, &fit(&track.name, room, look), look.style(Role::Title));
         out.text(area, edge.saturating_sub(width(&most) + 1), 0, &most, look.style(Role::Dim));
-        let words = said(look, track.kind, now);
-        out.text(area, 0, 1, &fit(&words, edge.saturating_sub(1), look), look.style(Role::Accent));
-        if rows > 2 {
-            let least =
-                if track.kind == Kind::Latency { Span(LATENCY_LEAST).to_string() } else { "0".to_owned() };
-            let column = edge.saturating_sub(width(&least) + 1);
-            out.text(area, column, rows - 1, &least, look.style(Role::Dim));
+        if rows < 2 {
+            return;
         }
+        let from = if track.kind == Kind::Latency { LATENCY_LEAST } else { 0 };
+        let least = if from == 0 { from.to_string() } else { Span(from).to_string() };
+        let words = said(look, track.kind, now);
+        let room = edge.saturating_sub(if rows == 2 { width(&least) + 2 } else { 1 });
+        out.text(area, 0, 1, &fit(&words, room, look), look.style(Role::Accent));
+        let column = edge.saturating_sub(width(&least) + 1);
+        out.text(area, column, rows - 1, &least, look.style(Role::Dim));
     }
+}
+
+/// The rows of a track without the one that parts it from the next.
+fn apart(rows: u16) -> u16 {
+    if rows > 2 { rows - 1 } else { rows }
 }
 
 /// How high a value is, in eighths of a row; what is not nothing is seen.

@@ -1,5 +1,6 @@
 //! Views at any size, at any instant: none panics, none draws where it must not, no two panes share a cell.
 
+#[cfg(test)]
 use proptest::prelude::*;
 
 use super::kit::{Draw, Stage, demand_tidy};

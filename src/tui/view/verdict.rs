@@ -18,7 +18,7 @@ use super::page::Page;
 use super::why;
 use crate::fact::SubscriptionId;
 use crate::lab::explain::TrialResult;
-use crate::lab::promise::{Guarantee, decided_by};
+use crate::lab::promise::{Guarantee, decided_by, setting_line};
 use crate::lab::replay::command;
 use crate::lab::run::Outcome;
 use crate::ledger::{Fate, NONE, Standing, Store};
@@ -48,6 +48,8 @@ pub fn draw(scene: &Scene<'_>, area: Rect, out: &mut Out) {
 fn ended(scene: &Scene<'_>, outcome: &Outcome, page: &mut Page<'_>) {
     let look = scene.look;
     page.head(&look.with("verdict.ended", &[("time", &outcome.ended)]));
+    let digest = format!("{:016x}", outcome.digest);
+    page.say("  ", &look.with("verdict.digest", &[("digest", &digest)]), Role::Dim);
     for reason in outcome.shortfalls() {
         page.say("  ", &reason, Role::Warn);
     }
@@ -55,6 +57,9 @@ fn ended(scene: &Scene<'_>, outcome: &Outcome, page: &mut Page<'_>) {
         let tally: Vec<_> =
             Fate::ALL.map(|fate| (Standing::Fate(fate), judged.fates.of(fate))).into_iter().collect();
         fates(scene, &judged.name, &tally, page);
+        if judged.addressed == 0 {
+            continue;
+        }
         for guarantee in Guarantee::ALL {
             promise(look, guarantee, guarantee.broken_by(judged), page);
         }
@@ -66,14 +71,13 @@ fn ended(scene: &Scene<'_>, outcome: &Outcome, page: &mut Page<'_>) {
         page.head(&look.with("verdict.told_wrong", &values));
     }
     decided(scene, page);
+    if !scene.about().lesson.is_empty() {
+        page.head(look.word("verdict.lesson"));
+        page.say("  ", &scene.about().lesson, Role::Text);
+    }
     next(scene, page);
     page.head(look.word("verdict.again"));
     page.say("  ", &replay(scene, scene.plan.variant.as_deref(), &[]), Role::Key);
-    page.say(
-        "  ",
-        &look.with("verdict.digest", &[("digest", &format!("{:016x}", outcome.digest))]),
-        Role::Dim,
-    );
 }
 
 /// What can be said before the end.
@@ -118,7 +122,9 @@ fn fates(scene: &Scene<'_>, name: &str, tally: &[(Standing, u64)], page: &mut Pa
         let glyph = look.glyph(*standing).to_string().repeat(share as usize);
         bar.push((glyph, look.standing_role(*standing)));
     }
-    page.line(bar);
+    if all > 0 {
+        page.line(bar);
+    }
     let entry = |(standing, count): &&(Standing, u64)| {
         let glyph = look.glyph(*standing).to_string();
         vec![
@@ -203,9 +209,7 @@ fn next(scene: &Scene<'_>, page: &mut Page<'_>) {
     let variants = scene.source.variants();
     let others = variants.iter().filter(|variant| Some(variant.as_str()) != this);
     let tried = scene.study.map(|study| decided_by(&study.explanation)).unwrap_or_default();
-    // A fault that is left out is no setting.
-    let is_setting = |line: &&String| !line.ends_with("= false") || line.contains(".config.");
-    let saving = tried.iter().find_map(|trial| trial.line.as_ref().filter(is_setting));
+    let saving = tried.iter().find_map(|trial| setting_line(trial));
     let lines: Vec<_> = [saving, scene.about().decisive.as_ref()].into_iter().flatten().collect();
     let mut commands: Vec<_> =
         lines.into_iter().map(|line| replay(scene, this, std::slice::from_ref(line))).collect();
