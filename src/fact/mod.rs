@@ -236,6 +236,8 @@ pub enum Down {
     Stopped,
     /// More was asked of it than it could take.
     Overrun,
+    /// Its application ended itself: it could not process a message.
+    GaveUp,
 }
 
 /// A family's own fact: a kind and up to four numbers, worded by the family that wrote it.

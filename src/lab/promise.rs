@@ -15,8 +15,7 @@ const EVENTS_MAX: u64 = 40_000_000;
 pub enum Guarantee {
     /// No message has more than one effect.
     AtMostOnce,
-    /// No confirmed message was lost, or removed before anybody processed it. What still waits, and what was put aside
-    /// as a dead letter, is not lost.
+    /// Every confirmed message took effect, or was put aside as a dead letter. What still waits at the end has not.
     AtLeastOnce,
     /// Both, and nothing took effect of which the sender was not told that it succeeded.
     ExactlyOnce,
@@ -40,6 +39,7 @@ impl Guarantee {
                 Fate::Overflowed,
                 Fate::Unroutable,
                 Fate::Discarded,
+                Fate::Backlogged,
             ]),
             Self::ExactlyOnce => {
                 let parts = [Self::AtMostOnce, Self::AtLeastOnce].map(|part| part.broken_by(subscription));

@@ -208,7 +208,15 @@ impl Session {
         let mut deeds = Vec::new();
         let mut branch = self.branch(self.current);
         while let Some(parent) = branch.parent {
-            deeds.push(format!("At {}: {}.", branch.at, branch.words.trim_end_matches('.')));
+            let words = branch.words.trim_end_matches('.');
+            // A setting holds from the beginning; only what has a time was done at one.
+            let has_time = |line: &&String| {
+                line.starts_with("fault.") || line.contains(".phases = ") || line.contains(".starts = ")
+            };
+            deeds.push(match branch.lines.last().filter(has_time) {
+                Some(_) => format!("At {}: {words}.", branch.at),
+                None => format!("{words}."),
+            });
             branch = self.branch(parent);
         }
         deeds.reverse();

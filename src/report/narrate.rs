@@ -397,6 +397,7 @@ fn went_down(how: Down) -> &'static str {
         Down::PowerLost => "loses its power",
         Down::Stopped => "has stopped",
         Down::Overrun => "breaks: more was asked of it than it could take",
+        Down::GaveUp => "ends: it cannot process a message",
     }
 }
 

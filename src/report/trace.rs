@@ -156,6 +156,7 @@ fn how_down(how: Down) -> &'static str {
         Down::PowerLost => "power_lost",
         Down::Stopped => "stopped",
         Down::Overrun => "overrun",
+        Down::GaveUp => "gave_up",
     }
 }
 

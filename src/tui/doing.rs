@@ -14,6 +14,8 @@ use crate::sim::Span;
 
 /// How long faults may last, as a menu offers it.
 const LASTING: [&str; 6] = ["100ms", "1s", "5s", "10s", "30s", "60s"];
+/// The one that is selected at first: long enough for a cluster to notice.
+const LASTING_FIRST: usize = 3;
 /// By how much packets may be delayed.
 const DELAYS: [&str; 5] = ["10ms", "100ms", "500ms", "1s", "5s"];
 /// How many times slower a disk may be.
@@ -84,7 +86,9 @@ fn go_on(app: &mut App, draft: Draft) {
     }
     if act.ends_with().is_some() && !draft.has_end {
         let rows = lasting_rows(&draft, &look);
-        return push(app, look.with("menu.lasts", &[("verb", &act.verb()), ("node", &target)]), rows);
+        let title = look.with("menu.lasts", &[("verb", &act.verb()), ("node", &target)]);
+        app.overlays.push(Overlay::Menu(Menu::new(title, rows).at(LASTING_FIRST)));
+        return;
     }
     let Some(stage) = app.stage() else { return };
     match stage.session.fault_line(&draft.deed) {
@@ -199,21 +203,24 @@ fn values(app: &mut App, setting: SettingChoice) {
     let row = |text: String| {
         let is_current = current.as_ref() == Some(&text);
         let reason = is_current.then(|| look.word("reason.is_so").to_owned());
-        let choice = value_choice(&setting, &text);
+        let choice = value_choice(&setting, &text, &look);
         let (reason, choice) = match choice {
             Ok(choice) => (reason, choice),
             Err(why) => (Some(why), Choice::Act(super::action::Action::Back)),
         };
         Row { label: text, value: String::new(), note: setting.meaning.to_owned(), reason, choice }
     };
+    let at = texts.iter().position(|text| Some(text) == current.as_ref()).unwrap_or(0);
     let rows = texts.into_iter().map(row).collect();
-    push(app, format!("{} {}", setting.owner, setting.name), rows);
+    let title = format!("{} {}", setting.owner, setting.name);
+    app.overlays.push(Overlay::Menu(Menu::new(title, rows).with_input().at(at)));
 }
 
 /// Giving a setting a value.
-pub(super) fn value_choice(setting: &SettingChoice, text: &str) -> Result<Choice, String> {
+pub(super) fn value_choice(setting: &SettingChoice, text: &str, look: &Look) -> Result<Choice, String> {
     let line = setting.line(text)?;
-    Ok(Choice::Deed { words: format!("{} = {}", setting.name, text.trim()), line })
+    let words = look.with("deed.setting", &[("name", &setting.name), ("value", &text.trim())]);
+    Ok(Choice::Deed { words, line })
 }
 
 /// Load, processing time and instances of every client.
@@ -385,7 +392,12 @@ impl App {
                 let text = self.look.with("say.written", &[("path", &path)]);
                 self.say(text);
             }
-            Err(why) => self.complain(&why),
+            // The name can be corrected.
+            Err(why) => self.overlays.push(Overlay::Prompt {
+                question: Question::File,
+                input: tui_input::Input::new(path.to_owned()),
+                mistake: Some(why),
+            }),
         }
     }
 

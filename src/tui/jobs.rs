@@ -40,6 +40,8 @@ pub struct Loss {
     pub sent: u64,
     /// The fates that are not harmless, and how many messages have each.
     pub harm: Vec<(Fate, u64)>,
+    /// Messages that took effect after one that was sent later.
+    pub reordered: u64,
 }
 
 /// Fates that a picker names: what an author of a scenario would be asked about first.
@@ -83,6 +85,7 @@ fn losses(shelf: &dyn Shelf, name: &str) -> Result<Vec<Loss>, String> {
         Loss {
             variant: plan.variant.clone().unwrap_or_default(),
             sent: outcome.verdict.messages.sent,
+            reordered: outcome.verdict.subscriptions.iter().map(|one| one.reordered).sum(),
             harm: HARM.map(count).into_iter().filter(|(_, count)| *count > 0).collect(),
         }
     };

@@ -13,7 +13,10 @@ pub(super) fn open(app: &mut App) {
         one.contexts.contains(&context) && !matches!(one.action, Action::Palette | Action::Move(..))
     };
     let rows = BINDINGS.iter().filter(is_here).map(|binding| Row {
-        label: binding.help(look.words),
+        label: look.with(
+            "menu.command",
+            &[("name", &look.words.get(binding.name)), ("help", &binding.help(look.words))],
+        ),
         value: binding.keys(look.words),
         note: look.words.get(binding.group.heading()).to_owned(),
         reason: app.obstacle(&binding.action),

@@ -81,8 +81,8 @@ impl Picker {
         filter.clone_into(&mut self.filter);
         let words: Vec<_> = filter.split_whitespace().map(str::to_lowercase).collect();
         let matches = |entry: &Entry| {
-            let text =
-                [&entry.name, &entry.title, &entry.family, &entry.question].map(|text| text.to_lowercase());
+            let text = [&entry.name, &entry.title, &entry.family, &entry.question, &entry.story]
+                .map(|text| text.to_lowercase());
             words.iter().all(|word| text.iter().any(|text| text.contains(word)))
         };
         self.shown = (0..self.entries.len()).filter(|&at| matches(&self.entries[at])).collect();

@@ -125,6 +125,7 @@ fn down(how: Down) -> &'static str {
         Down::PowerLost => "sentence.power_lost",
         Down::Stopped => "sentence.stopped",
         Down::Overrun => "sentence.overrun",
+        Down::GaveUp => "sentence.gave_up",
     }
 }
 

@@ -469,9 +469,13 @@ impl Stage {
     fn collect_deeds(&self) -> Vec<String> {
         let mut deeds = Vec::new();
         let mut branch = self.session.branch(self.session.current());
-        while let Some(parent) = branch.parent {
-            deeds.push(branch.words.clone());
-            branch = self.session.branch(parent);
+        while let Some(id) = branch.parent {
+            let parent = self.session.branch(id);
+            // Another variant or seed says so itself.
+            if branch.lines.len() > parent.lines.len() {
+                deeds.push(branch.words.clone());
+            }
+            branch = parent;
         }
         deeds.reverse();
         deeds

@@ -105,7 +105,7 @@ fn answer(app: &mut App, question: Question, text: &str) -> Result<(), String> {
             app.go_on(Draft { deed, ..draft });
         }
         Question::Value(setting) => {
-            let choice = doing::value_choice(&setting, text)?;
+            let choice = doing::value_choice(&setting, text, &app.look)?;
             app.overlays.pop();
             app.deed(choice);
         }
@@ -127,6 +127,9 @@ fn answer(app: &mut App, question: Question, text: &str) -> Result<(), String> {
 /// `5s`, `350ms`, `1.5`, `40%`, `checkout#17`, `17`.
 fn seek(app: &mut App, text: &str) -> Result<(), String> {
     let look = app.look;
+    if text.is_empty() {
+        return Err(look.word("prompt.nothing").to_owned());
+    }
     let Some(stage) = app.stage_mut() else { return Ok(()) };
     if let Some(percent) = text.strip_suffix('%').and_then(|number| number.trim().parse::<u64>().ok()) {
         stage.record_all();
@@ -135,7 +138,12 @@ fn seek(app: &mut App, text: &str) -> Result<(), String> {
         return Ok(());
     }
     if let Ok(span) = crate::scenario::duration(text) {
-        stage.seek_clamped(Time::ZERO + span);
+        let to = Time::ZERO + span;
+        stage.seek_clamped(to);
+        let end = stage.end();
+        if to > end {
+            app.say(look.with("say.ends_at", &[("end", &end)]));
+        }
         return Ok(());
     }
     stage.record_all();

@@ -128,17 +128,18 @@ fn what_was_done_by_hand_is_written_and_replays_to_the_same_digest() {
     terminal.types("f", "Do what to broker-1 at 0.3000s?");
     let down = "j".repeat(menu_row(&terminal.text(), "freeze", "kill"));
     terminal.types(&format!("{down}\r"), "freeze broker-1: for how long?");
-    terminal.types("j\r", "done: freeze broker-1 for 1s");
+    terminal.types("kk\r", "done: freeze broker-1 for 1s");
     // Another one, on the broker below it: it loses its power for five seconds.
     terminal.types("t2s\r", "2.0000s");
     terminal.types("jf", "Do what to broker-2 at 2.0000s?");
     terminal.types("j\r", "power_off broker-2: for how long?");
-    terminal.types("jj\r", "done: power_off broker-2 for 5s");
+    terminal.types("k\r", "done: power_off broker-2 for 5s");
     // And a setting.
-    terminal.types("sproducer acks\r", "producer.checkout acks");
-    let down = "j".repeat(menu_row(&terminal.text(), "all", "0"));
-    terminal.types(&format!("{down}\r"), "done: acks = all");
-    terminal.types("8G", "digest");
+    terminal.types("sproducer acks\r", "producer.checkout acks ");
+    terminal.types("all\r", "done: acks = all");
+    terminal.types("8G", "How it ended");
+    // The digest stands at the end of the card.
+    terminal.types("\u{4}\u{4}\u{4}", "digest");
     let digest = digest_on(&terminal.text());
     terminal.types("w", "Write this branch to which file?");
     terminal.types(&format!("{}session\r", "\u{7f}".repeat(40)), "written to session.toml");

@@ -305,7 +305,14 @@ impl<'a> Reading<'a> {
     fn waiting(&mut self) {
         self.stopped();
         self.faults_between(self.due, Time::NEVER);
-        self.link(None, "waits", "it waits in the log: no consumer had come to it when the run ended");
+        let was_delivered = self.first(|fact| matches!(fact, Fact::Delivered { .. })).is_some();
+        self.handed_in_vain();
+        let text = if was_delivered {
+            "it waits in the log: nobody had finished it when the run ended"
+        } else {
+            "it waits in the log: no consumer had come to it when the run ended"
+        };
+        self.link(None, "waits", text);
     }
 
     /// Batches refused for want of in-sync replicas, up to then.

@@ -79,7 +79,9 @@ fn about(picker: &Picker, look: &Look, area: Rect, out: &mut Out) {
         }
     };
     put(&entry.title, Role::Title, out);
-    put(&format!("{}, {}", entry.family, entry.name), Role::Dim, out);
+    let of = [entry.family.as_str(), entry.name.as_str()];
+    let of: Vec<_> = of.into_iter().filter(|text| !text.is_empty()).collect();
+    put(&of.join(", "), Role::Dim, out);
     if let Some(mistake) = &entry.mistake {
         put("", Role::Text, out);
         put(mistake, Role::Bad, out);
@@ -112,7 +114,7 @@ fn about(picker: &Picker, look: &Look, area: Rect, out: &mut Out) {
             for loss in losses {
                 let is_chosen = chosen.is_some_and(|chosen| chosen == loss.variant);
                 let mark = if is_chosen { look.glyphs.pointer } else { ' ' };
-                let role = if loss.harm.is_empty() { Role::Good } else { Role::Warn };
+                let role = if loss.harm.is_empty() && loss.reordered == 0 { Role::Good } else { Role::Warn };
                 put(&format!("{mark} {}", outcome(loss, look)), role, out);
             }
         }
@@ -121,12 +123,10 @@ fn about(picker: &Picker, look: &Look, area: Rect, out: &mut Out) {
 
 /// What one variant does to messages, in one line.
 fn outcome(loss: &Loss, look: &Look) -> String {
-    let harm = if loss.harm.is_empty() {
-        look.word("picker.harmless").to_owned()
-    } else {
-        let words = loss.harm.iter().map(|(fate, count)| format!("{count} {}", fate.name()));
-        words.collect::<Vec<_>>().join(", ")
-    };
+    let words = loss.harm.iter().map(|(fate, count)| format!("{count} {}", fate.name()));
+    let late = (loss.reordered > 0).then(|| look.with("picker.reordered", &[("count", &loss.reordered)]));
+    let harm: Vec<_> = words.chain(late).collect();
+    let harm = if harm.is_empty() { look.word("picker.harmless").to_owned() } else { harm.join(", ") };
     let variant = if loss.variant.is_empty() { look.word("picker.as_written") } else { &loss.variant };
     look.with("picker.outcome", &[("variant", &variant), ("harm", &harm), ("sent", &loss.sent)])
 }

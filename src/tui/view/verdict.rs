@@ -200,6 +200,10 @@ fn decided(scene: &Scene<'_>, page: &mut Page<'_>) {
         };
         page.hang(vec![(format!("  {} ", look.glyphs.tick), Role::Good)], &text, Role::Text);
     }
+    let others = study.explanation.groups.len() - 1;
+    if others > 0 {
+        page.say("  ", &look.with("verdict.more_causes", &[("count", &others)]), Role::Dim);
+    }
     page.hit(&Action::Show(View::Why));
 }
 

@@ -19,7 +19,7 @@ use ratatui::layout::Rect;
 
 use super::page::Page;
 use crate::broker::{Chain, Link, Names as _};
-use crate::fact::{Fact, MessageId, Observation};
+use crate::fact::{Fact, MessageId, Observation, PlaceId};
 use crate::lab::explain::{Group, TrialResult};
 use crate::lab::study::Journey;
 use crate::ledger::Fate;
@@ -150,7 +150,7 @@ fn steps(scene: &Scene<'_>, journey: &Journey, page: &mut Page<'_>) {
     let history = &journey.history;
     let nodes = history.iter().map(|seen| width(&scene.node(seen.node))).max().unwrap_or(0).min(16);
     let (mut before, mut is_past) = (None, true);
-    let mut written = false;
+    let mut written = Vec::new();
     for (index, seen) in history.iter().enumerate() {
         if is_past && seen.at > scene.now() {
             cursor(scene, page);
@@ -186,10 +186,15 @@ fn steps(scene: &Scene<'_>, journey: &Journey, page: &mut Page<'_>) {
     }
 }
 
-/// What a step of the journey says: the first copy was written, the others were copied.
-fn step(scene: &Scene<'_>, seen: &Observation, written: &mut bool) -> Option<String> {
+/// What a step of the journey says: at each position the first copy was written, the others were copied. A message
+/// that was sent again has several positions.
+fn step(scene: &Scene<'_>, seen: &Observation, written: &mut Vec<(PlaceId, u64)>) -> Option<String> {
     let Fact::Stored { place, offset, .. } = seen.fact else { return sentence(scene, seen) };
-    let key = if std::mem::replace(written, true) { "why.replicated" } else { "why.appended" };
+    let is_copy = written.contains(&(place, offset));
+    if !is_copy {
+        written.push((place, offset));
+    }
+    let key = if is_copy { "why.replicated" } else { "why.appended" };
     Some(scene.look.with(key, &[("place", &scene.place(place)), ("offset", &offset)]))
 }
 

@@ -160,6 +160,35 @@ impl Reading<'_> {
         }
     }
 
+    /// Who had it and did not finish it, and which processes of the consumer ended themselves.
+    pub(super) fn handed_in_vain(&mut self) {
+        let Some(consumer) = self.consumer else { return };
+        let is_poison = self.is_poison();
+        let is_own = |node: &str| {
+            node.strip_prefix(&consumer.name).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        let mut links = Vec::new();
+        let delivered = |seen: &&Observation| matches!(seen.fact, Fact::Delivered { .. });
+        for seen in self.case.history.iter().filter(delivered) {
+            let node = self.case.names.node(seen.node);
+            if is_own(&node) {
+                links.push((seen.at, "handed over", format!("handed to {node}")));
+            }
+        }
+        let gave_up = |seen: &&Observation| matches!(seen.fact, Fact::NodeDown { how: Down::GaveUp });
+        for seen in self.case.events.iter().filter(gave_up) {
+            let node = self.case.names.node(seen.node);
+            if is_own(&node) {
+                let what = if is_poison { "it" } else { "a message" };
+                links.push((seen.at, "ended", format!("{node} could not process {what}, and ended")));
+            }
+        }
+        links.sort_by_key(|(at, ..)| *at);
+        for (at, kind, text) in links {
+            self.link(Some(at), kind, text);
+        }
+    }
+
     fn is_poison(&self) -> bool {
         let Some(consumer) = self.consumer else { return false };
         self.first(|fact| matches!(fact, Fact::Due { .. })).is_some_and(|seen| match seen.fact {

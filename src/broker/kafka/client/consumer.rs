@@ -22,7 +22,7 @@ use super::links::Links;
 use super::membership::Membership;
 use super::sending_on::SendingOn;
 use crate::app::{Item, Line, Turn, Worker};
-use crate::fact::{Fact, MessageId, SubscriptionId};
+use crate::fact::{Down, Fact, MessageId, SubscriptionId};
 use crate::scenario::plan::{Plan, Then};
 use crate::sim::{ConnId, Input, Time};
 
@@ -418,7 +418,10 @@ impl Consumer {
                 return false;
             }
             // The process ends as if it crashed: nothing is committed, and nobody leaves the group.
-            Some(Turn::Failed(_, Then::Stop)) => return true,
+            Some(Turn::Failed(_, Then::Stop)) => {
+                ctx.observe(Fact::NodeDown { how: Down::GaveUp });
+                return true;
+            }
             Some(Turn::Failed(item, Then::SendTo(_))) => {
                 self.send_on(item.message, shared, ctx);
                 return false;
