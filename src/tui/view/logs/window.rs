@@ -8,7 +8,7 @@ use crate::tui::scene::Scene;
 /// Up to so many cells of all lanes together are looked at one by one; of more, samples are taken.
 const CELLS_MAX: u64 = 8_000;
 /// How many samples are taken of all lanes together: a frame has a few milliseconds.
-const SAMPLES: u64 = 2_500;
+const SAMPLES: u64 = 900;
 /// How many cells are looked through for messages of which harm is known.
 const SEARCH_MAX: u64 = 100_000;
 /// Messages of several senders and tries do not stand in the order of their numbers, but nearly.
