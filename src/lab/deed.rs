@@ -2,7 +2,10 @@
 //! settings, load, processing time, consumer instances.
 
 use crate::broker::{Family, Kind, Scope, Setting, Status, World};
-use crate::scenario::plan::{Config, ConsumerPlan, Phase, Plan, ProducerPlan, Rate, Starts, Value, Version};
+use crate::ledger::Ledger;
+use crate::scenario::plan::{
+    Config, ConsumerPlan, FaultPlan, Phase, Plan, ProducerPlan, Rate, Starts, Trigger, Value, Version,
+};
 use crate::scenario::write;
 use crate::sim::{Dist, Span, Time};
 
@@ -296,6 +299,30 @@ pub fn in_window(plan: &Plan, at: Time) -> Result<Time, String> {
         return Ok(at);
     }
     Err(format!("nothing is done after `run_for`, which is {window}; go back before that"))
+}
+
+/// What has to be laid over a scenario besides, so that something can be done after the window in which faults start:
+/// a longer window, and as many messages as were sent in the present one, so that the workload stays what it was.
+/// None: the window is long enough. An error: what happens then would depend on how long the window is.
+pub fn longer_window(plan: &Plan, at: Time, ledger: &Ledger) -> Result<Option<String>, String> {
+    let Err(late) = in_window(plan, at) else { return Ok(None) };
+    let is_timed = |fault: &FaultPlan| matches!(fault.trigger, Trigger::At(_));
+    if !plan.steps.is_empty() || !plan.faults.iter().all(is_timed) {
+        return Err(late);
+    }
+    let mut lines = vec![format!("run_for = {}", write::text(&write::span(at.since(Time::ZERO))))];
+    let sent = ledger.sent_by_producer();
+    for (producer, sent) in plan.producers.iter().zip(sent) {
+        let is_even = |phase: &Phase| matches!(phase.rate, Rate::Every(_) | Rate::Pause);
+        if producer.messages.is_some() || producer.phases.is_empty() {
+            continue;
+        }
+        if sent == 0 || !producer.exact.is_empty() || !producer.phases.iter().all(is_even) {
+            return Err(late);
+        }
+        lines.push(format!("producer.{}.messages = {sent}", write::key(&producer.name)));
+    }
+    Ok(Some(lines.join("\n")))
 }
 
 /// The producer's phases, with those after an instant at a rate so many times as high.

@@ -170,8 +170,10 @@ impl Session {
     /// The line of a fault at the first instant after the cursor, or why there is none.
     pub fn fault_line(&self, deed: &FaultDeed) -> Result<String, String> {
         let plan = self.branch(self.current).plan();
-        let at = deed::in_window(plan, self.now() + Span(1))?;
-        deed.line(&deed::free_name(plan), at)
+        let at = self.now() + Span(1);
+        let line = deed.line(&deed::free_name(plan), at)?;
+        let window = deed::longer_window(plan, at, &self.recording().cursor().ledger)?;
+        Ok(window.map_or(line.clone(), |window| format!("{window}\n{line}")))
     }
 
     /// Every setting of the current run.
@@ -439,6 +441,25 @@ mod tests {
         }
         let refused = session.perform("nonsense", "producer.checkout.acks = 1").unwrap_err();
         assert!(refused.contains("--set:1:19") && !refused.contains('\u{1b}'), "{refused}");
+    }
+
+    #[test]
+    fn something_can_be_done_after_the_producers_have_finished() {
+        let mut session = at("kafka/acks-one", 6_100);
+        let (now, events) = (session.now(), session.recording().cursor().events());
+        let line = session.fault_line(&FaultDeed::new(deed::Act::Kill, "broker-2")).expect("a line");
+        assert!(
+            line.starts_with("run_for = \"6.100000001s\"\nproducer.checkout.messages = 300000\n"),
+            "{line}"
+        );
+        session.perform("kill broker-2", &line).expect("a branch");
+        let cursor = session.recording().cursor();
+        assert_eq!((cursor.now(), cursor.events()), (now, events), "the past stays what it was");
+        session.recording_mut().record_to(Position::Time(now + Span::from_secs(1)));
+        let fired = session.recording().head().world.fired();
+        assert!(fired.iter().any(|one| one.at == now + Span(1)));
+        let again = session.fault_line(&FaultDeed::new(deed::Act::Kill, "broker-3")).expect("a line");
+        assert!(again.starts_with("fault.by-hand-2"), "the window is as long as it has to be: {again}");
     }
 
     #[test]

@@ -51,6 +51,15 @@ impl Ledger {
         Some(Standing::Fate(Fate::of(&evidence)))
     }
 
+    /// How many messages of each producer fell due so far.
+    pub fn sent_by_producer(&self) -> Vec<u64> {
+        let mut sent = vec![0; self.layout.producers.len()];
+        for message in self.messages.iter() {
+            sent[usize::from(self.layout.producer_of(message.instance))] += 1;
+        }
+        sent
+    }
+
     /// When its send was due.
     pub fn due_at(&self, id: MessageId) -> Option<Time> {
         self.messages.get(id.0 as usize).map(|message| message.due)

@@ -60,12 +60,9 @@ impl App {
             }
             Action::Branches if stage.session.branches().count() < 2 => "reason.one_branch",
             Action::Inject => {
-                let plan = recording.plan();
-                let window = plan.run_for;
-                if crate::lab::deed::in_window(plan, stage.now() + crate::sim::Span(1)).is_ok() {
-                    return None;
-                }
-                return Some(look.with("reason.window", &[("window", &window)]));
+                let at = stage.now() + crate::sim::Span(1);
+                let ledger = &recording.cursor().ledger;
+                return crate::lab::deed::longer_window(recording.plan(), at, ledger).err();
             }
             Action::NextPlace(_) if recording.cursor().world.places().len() < 2 => "reason.one_place",
             Action::NextSubscription if recording.cursor().ledger.layout().subscriptions.len() < 2 => {
