@@ -72,9 +72,19 @@ fn about(picker: &Picker, look: &Look, area: Rect, out: &mut Out) {
     let Some(entry) = picker.entry() else { return };
     let inside = Rect { x: inside.x + 1, width: inside.width.saturating_sub(2), ..inside };
     let mut row = 0;
+    // What begins with a blank or a pointer hangs under it.
     let mut put = |text: &str, role: Role, out: &mut Out| {
-        for line in wrap(text, inside.width) {
-            out.text(inside, 0, row, &line, look.style(role));
+        if text.is_empty() {
+            row += 1;
+        }
+        let mark = text.chars().next().filter(|&c| c == ' ' || c == look.glyphs.pointer);
+        let hang = if mark.is_some() { 2 } else { 0 };
+        if let Some(mark) = mark {
+            out.glyph(inside, 0, row, mark, look.style(role));
+        }
+        let body = text.trim_start_matches([' ', look.glyphs.pointer]);
+        for line in wrap(body, inside.width.saturating_sub(hang)) {
+            out.text(inside, hang, row, &line, look.style(role));
             row += 1;
         }
     };
