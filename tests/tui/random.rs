@@ -35,7 +35,7 @@ fn chord() -> impl Strategy<Value = Chord> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 8, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
 
     #[test]
     fn five_hundred_keys_break_nothing(
