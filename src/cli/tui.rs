@@ -3,6 +3,7 @@
 use std::io::{IsTerminal as _, Write};
 use std::sync::Arc;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 
 use super::exit::{Exit, Failure};
@@ -39,37 +40,17 @@ pub(super) struct Tui {
 #[derive(Debug, Args)]
 struct Style {
     /// The colours; left out: the terminal's own sixteen, or none under `NO_COLOR`.
-    #[arg(long, value_enum)]
-    theme: Option<ThemeName>,
+    #[arg(long, value_parser = theme())]
+    theme: Option<Theme>,
     /// Plain characters only; left out: if the locale knows no Unicode.
     #[arg(long)]
     ascii: bool,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum ThemeName {
-    /// The terminal's own sixteen colours.
-    Default,
-    /// For a light background.
-    Light,
-    /// For a dark background.
-    Dark,
-    /// Few and strong colours.
-    HighContrast,
-    /// No colours.
-    Mono,
-}
-
-impl ThemeName {
-    fn theme(self) -> Theme {
-        match self {
-            Self::Default => Theme::Default,
-            Self::Light => Theme::Light,
-            Self::Dark => Theme::Dark,
-            Self::HighContrast => Theme::HighContrast,
-            Self::Mono => Theme::Mono,
-        }
-    }
+/// The names of the themes, where the themes are declared.
+fn theme() -> impl TypedValueParser<Value = Theme> {
+    PossibleValuesParser::new(Theme::ALL.map(Theme::name))
+        .map(|name| Theme::named(&name).expect("only names of themes are accepted"))
 }
 
 /// `mqlab frame`.
@@ -83,8 +64,8 @@ pub(super) struct Frame {
     #[arg(long, value_parser = time)]
     at: Option<Time>,
     /// Which view.
-    #[arg(long, value_enum, default_value_t = ViewName::Cluster)]
-    view: ViewName,
+    #[arg(long, default_value = View::Cluster.name(), value_parser = shown())]
+    view: Shown,
     /// Which message is selected: checkout#17.
     #[arg(long)]
     message: Option<String>,
@@ -109,43 +90,17 @@ enum FrameFormat {
     Svg,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum ViewName {
-    /// The list of scenarios; the scenario named is the one selected.
-    Picker,
-    /// Nodes and what is under way between them.
-    Cluster,
-    /// Every copy of every place.
-    Logs,
-    /// Every message.
-    Fates,
-    /// Measures over time.
-    Charts,
-    /// What happened, in sentences.
-    Events,
-    /// All state of one node.
-    Inspector,
-    /// One message, and why it has its fate.
-    Why,
-    /// How it ended.
-    Verdict,
-}
+/// The list of scenarios, with the one that is named selected.
+const PICKER: &str = "picker";
 
-impl ViewName {
-    /// None: the list of scenarios.
-    fn view(self) -> Option<View> {
-        Some(match self {
-            Self::Picker => return None,
-            Self::Cluster => View::Cluster,
-            Self::Logs => View::Logs,
-            Self::Fates => View::Fates,
-            Self::Charts => View::Charts,
-            Self::Events => View::Events,
-            Self::Inspector => View::Inspector,
-            Self::Why => View::Why,
-            Self::Verdict => View::Verdict,
-        })
-    }
+/// What a frame shows; none: the list of scenarios.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Shown(Option<View>);
+
+/// The names of the views, where the views are declared, and that of the list.
+fn shown() -> impl TypedValueParser<Value = Shown> {
+    let names = View::ALL.map(View::name);
+    PossibleValuesParser::new([PICKER].into_iter().chain(names)).map(|name| Shown(View::named(&name)))
 }
 
 fn time(text: &str) -> Result<Time, String> {
@@ -171,7 +126,7 @@ impl Style {
     fn look(&self) -> Look {
         let no_colour = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         let theme = match self.theme {
-            Some(theme) => theme.theme(),
+            Some(theme) => theme,
             None if no_colour => Theme::Mono,
             None => Theme::Default,
         };
@@ -229,11 +184,9 @@ impl Frame {
     pub(super) fn execute(&self, out: &mut dyn Write) -> Result<Exit, Failure> {
         let source = open::shared(&self.scenario)?;
         let title = format!("mqlab: {}", source.about().title);
-        let is_picker = self.view.view().is_none();
-        let plain =
-            Style { theme: Some(self.style.theme.unwrap_or(ThemeName::Default)), ascii: self.style.ascii };
+        let is_picker = self.view.0.is_none();
         // The same on every machine: neither its locale nor its environment matters.
-        let look = Look::new(plain.theme.map_or(Theme::Default, ThemeName::theme), self.style.ascii);
+        let look = Look::new(self.style.theme.unwrap_or(Theme::Default), self.style.ascii);
         let shelf: Arc<dyn Shelf> =
             if is_picker { Arc::new(Folder::beginning_with(&self.scenario)) } else { Arc::new(all()) };
         let wanted = Wanted {
@@ -242,7 +195,7 @@ impl Frame {
             seed: self.choice.change.seed,
             sets: self.choice.change.sets.clone(),
             at: self.at,
-            view: self.view.view().unwrap_or(View::Cluster),
+            view: self.view.0.unwrap_or(View::Cluster),
             message: self.message.clone(),
             node: self.node.clone(),
             size: self.size,

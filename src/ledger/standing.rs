@@ -1,7 +1,7 @@
 //! How a message stands at an instant before the end, as far as observations can know.
 
+use super::Ledger;
 use super::fate::{Answer, Evidence, Fate};
-use super::{Ledger, NONE};
 use crate::fact::{MessageId, SubscriptionId};
 use crate::sim::Time;
 
@@ -63,12 +63,5 @@ impl Ledger {
     /// When its send was due.
     pub fn due_at(&self, id: MessageId) -> Option<Time> {
         self.messages.get(id.0 as usize).map(|message| message.due)
-    }
-
-    /// The subscriptions that a message is addressed to; [`NONE`] alone: nobody's.
-    pub fn addressed_to(&self, id: MessageId) -> Vec<SubscriptionId> {
-        let all = (0..self.subscriptions.len() as u16).map(SubscriptionId);
-        let found: Vec<_> = all.filter(|&one| self.standing(id, one).is_some()).collect();
-        if found.is_empty() { vec![NONE] } else { found }
     }
 }

@@ -376,8 +376,6 @@ pub(super) fn ask_file(app: &mut App) {
 /// Writes the branch as a scenario of its own.
 pub(super) fn write(app: &mut App, path: String) {
     let Some(stage) = app.stage_mut() else { return };
-    // What is claimed of the run is how it ended.
-    stage.record_all();
     match stage.session.file() {
         Ok(text) => app.errands.push_back(Errand::Write { path, text }),
         Err(why) => app.complain(&why),

@@ -7,12 +7,12 @@ use super::jobs::Job;
 use super::look::Look;
 use super::scene::{Pick, Scene, Seals, TimeMark};
 use super::view::events;
-use crate::fact::{MessageId, Observation, SubscriptionId};
+use crate::fact::{Fact, MessageId, Observation, SubscriptionId};
 use crate::lab::notable::NotableKind;
 use crate::lab::record::{Instant, Position, Recording};
 use crate::lab::session::{BranchId, Session};
 use crate::lab::study::{Journey, Study, Subject};
-use crate::ledger::{Fate, Standing};
+use crate::ledger::Fate;
 use crate::sim::{Span, Time};
 
 /// Simulated nanoseconds that pass in a second of playing.
@@ -407,6 +407,7 @@ impl Stage {
             (Landmark::Fault, true, _) => "say.at_fault_end",
             (Landmark::Duplicate, ..) => "say.at_duplicate",
             (Landmark::Reorder, ..) => "say.at_reorder",
+            (Landmark::Election, ..) if mark.node.is_none() => "say.at_no_leader",
             (Landmark::Election, ..) => "say.at_election",
             (Landmark::Bookmark, ..) => "say.at_bookmark",
         };
@@ -460,11 +461,6 @@ impl Stage {
         }
     }
 
-    /// How a message stands at the cursor, at the selected subscription.
-    pub fn standing(&self, message: MessageId, look: &Look) -> Option<Standing> {
-        self.with_scene(look, |scene| scene.standing(message, self.pick.subscription))
-    }
-
     /// What was done on the way to this branch, oldest first.
     fn collect_deeds(&self) -> Vec<String> {
         let mut deeds = Vec::new();
@@ -495,7 +491,9 @@ impl Stage {
                 }
             };
             let Observation { at, node, fact } = notable.observation;
-            marks.push(TimeMark { at, landmark, is_end, node: Some(node), message: fact.message() });
+            // An election may end without a leader.
+            let node = if let Fact::LeaderElected { leader, .. } = fact { leader } else { Some(node) };
+            marks.push(TimeMark { at, landmark, is_end, node, message: fact.message() });
         }
         let is_loss = |fate: Fate| !matches!(fate, Fate::Duplicated | Fate::Rejected | Fate::Unsent);
         let sealed = self.study().map_or(&[][..], |study| &study.sealed);

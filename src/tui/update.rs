@@ -375,9 +375,7 @@ impl Stage {
 
     /// To the end of the run, however long that takes to record.
     pub fn seek_to_end(&mut self) {
-        while !self.recording().is_whole() {
-            self.session.recording_mut().record(u64::MAX);
-        }
+        self.record_all();
         let end = self.end();
         self.seek(Position::Time(end));
     }
