@@ -138,6 +138,8 @@ pub(super) enum Settled {
 /// How a process of a queue ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum QueueEnd {
+    /// It was declared just now, and has not ended at all.
+    Declared,
     /// It was deleted.
     Deleted,
     /// It crashed.
