@@ -8,10 +8,12 @@
 //!
 //! Source: `rabbit_dead_letter`.
 
+use smallvec::SmallVec;
+
 use super::{Env, publishing};
 use crate::broker::rabbitmq::content::{EnvelopeId, Reason};
 use crate::broker::rabbitmq::message::Publish;
-use crate::broker::rabbitmq::topology::{ExchangeId, KeyId, QueueId};
+use crate::broker::rabbitmq::topology::{KeyId, QueueId};
 use crate::fact::{Fact, GivenUp, NONE, PlaceId, Rule};
 
 /// A message that died: as it is published again, and to which queues.
@@ -34,12 +36,15 @@ pub(super) fn letter(
     let before = *env.shared.content.get(envelope);
     let key = wanted.key.unwrap_or(before.key);
     let stamp = topology.stamp(before.stamp);
-    let carbon: &[KeyId] = if wanted.key.is_some() { &[] } else { &stamp.carbon };
-    let routed = topology.route(exchange, key, carbon, &stamp.headers);
+    let mut keys: SmallVec<[KeyId; 4]> = SmallVec::from_elem(key, 1);
+    if wanted.key.is_none() {
+        keys.extend_from_slice(&stamp.carbon);
+    }
+    let meta = &env.core.meta;
+    let routed = topology.route(exchange, &keys, &stamp.headers, &|to| meta.has(to));
     let targets: Vec<_> = routed
         .queues
         .into_iter()
-        .filter(|&target| env.core.meta.exists(target))
         .filter(|&target| !env.shared.content.is_cycle(envelope, queue, target, reason))
         .collect();
     if targets.is_empty() {
@@ -114,10 +119,4 @@ pub(super) fn observe_with_queue(queue: QueueId, envelope: EnvelopeId, id: u64, 
         let place = PlaceId(u32::from(queue.0));
         env.ctx.observe(Fact::Removed { message, place, offset: id, rule: Rule::Deleted });
     }
-}
-
-/// Where dead letters of a queue go, for whoever looks.
-pub(super) fn destination(queue: QueueId, shared: &super::Shared) -> Option<(ExchangeId, Option<KeyId>)> {
-    let wanted = shared.topology.queue(queue).args.dead_letter?;
-    Some((wanted.exchange?, wanted.key))
 }

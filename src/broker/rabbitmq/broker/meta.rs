@@ -10,7 +10,7 @@
 use smallvec::SmallVec;
 
 use crate::broker::rabbitmq::message::Pid;
-use crate::broker::rabbitmq::topology::{QueueId, QueueKind, Topology};
+use crate::broker::rabbitmq::topology::{Destination, QueueId, QueueKind, Topology};
 
 /// What a node believes.
 #[derive(Clone, Debug)]
@@ -71,6 +71,14 @@ impl Meta {
 
     pub(in super::super) fn exists(&self, queue: QueueId) -> bool {
         self.queue(queue).exists
+    }
+
+    /// Whether something that a binding leads to is there.
+    pub(super) fn has(&self, to: Destination) -> bool {
+        match to {
+            Destination::Queue(queue) => self.exists(queue),
+            Destination::Exchange(_) => true,
+        }
     }
 
     /// The node runs, as far as this one knows.

@@ -12,7 +12,7 @@ use crate::broker::rabbitmq::content::EnvelopeId;
 use crate::broker::rabbitmq::error::Error;
 use crate::broker::rabbitmq::message::{Pid, Proc, Publish};
 use crate::broker::rabbitmq::packet::Frame;
-use crate::broker::rabbitmq::topology::{QueueId, QueueKind};
+use crate::broker::rabbitmq::topology::{Destination, QueueId, QueueKind};
 use crate::fact::{Fact, GivenUp, NONE};
 
 /// Where a publish goes.
@@ -22,14 +22,12 @@ struct Destinations {
     queues: SmallVec<[QueueId; 2]>,
     /// Queues whose process is gone, and which the release still routes to.
     gone: SmallVec<[QueueId; 2]>,
-    /// Queues that it would lead to, but that nobody knows while their node is down.
-    forgotten: SmallVec<[QueueId; 2]>,
 }
 
 impl Channel {
     pub(super) fn publish(&mut self, envelope: EnvelopeId, is_mandatory: bool, env: &mut Env<'_, '_>) {
         let published = *env.shared.content.get(envelope);
-        let topology = &env.shared.topology;
+        let topology = std::sync::Arc::clone(&env.shared.topology);
         if topology.config.message_bytes_max.is_some_and(|max| u64::from(published.size) > max) {
             return self.fail(Error::PreconditionFailed, env);
         }
@@ -63,7 +61,7 @@ impl Channel {
         }
         let to = destinations(envelope, env);
         if to.queues.is_empty() && to.gone.is_empty() {
-            observe_unroutable(envelope, &to.forgotten, env);
+            observe_unroutable(envelope, env);
             if is_mandatory {
                 self.write(Frame::Return { envelope }, env);
             }
@@ -128,39 +126,38 @@ impl Channel {
 
 /// Where a message leads now.
 fn destinations(envelope: EnvelopeId, env: &Env<'_, '_>) -> Destinations {
-    let published = env.shared.content.get(envelope);
     let topology = &env.shared.topology;
-    let stamp = topology.stamp(published.stamp);
-    let routed = topology.route_published(published.exchange, published.key, stamp);
-    let mut to = Destinations::default();
-    for &queue in routed.queues.iter() {
-        let record = env.core.meta.queue(queue);
-        let spec = topology.queue(queue);
-        if !record.exists {
-            continue;
-        }
-        let is_classic = matches!(spec.kind, QueueKind::Classic { .. });
-        if !is_classic || record.is_live || !record.others.is_empty() {
-            to.queues.push(queue);
-        } else if topology.rules.forgets_queues_of_dead_nodes {
-            to.forgotten.push(queue);
-        } else {
-            to.gone.push(queue);
-        }
-    }
-    to
+    let stamp = env.shared.stamp(envelope);
+    let (meta, forgets) = (&env.core.meta, topology.rules.forgets_queues_of_dead_nodes);
+    // A classic queue without mirrors whose node is down.
+    let is_dead = |queue: QueueId| {
+        let record = meta.queue(queue);
+        let is_classic = matches!(topology.queue(queue).kind, QueueKind::Classic { .. });
+        is_classic && !record.is_live && record.others.is_empty()
+    };
+    let is_there = |to: Destination| match to {
+        Destination::Queue(queue) => meta.exists(queue) && !(forgets && is_dead(queue)),
+        Destination::Exchange(_) => true,
+    };
+    let routed = topology.route_stamp(stamp, &is_there);
+    let (gone, queues) = routed.queues.iter().partition(|queue| is_dead(**queue));
+    Destinations { queues, gone }
 }
 
-/// It leads nowhere: its fate wherever it should have been.
-fn observe_unroutable(envelope: EnvelopeId, forgotten: &[QueueId], env: &mut Env<'_, '_>) {
+/// It leads nowhere: its fate wherever it was meant to go.
+fn observe_unroutable(envelope: EnvelopeId, env: &mut Env<'_, '_>) {
     let message = env.shared.content.message(envelope);
     let how = GivenUp::Unroutable;
     let topology = std::sync::Arc::clone(&env.shared.topology);
-    let meant = topology.meant_for(env.shared.content.get(envelope), forgotten);
-    for subscription in meant.iter().copied() {
-        env.ctx.observe(Fact::GivenUp { message, subscription, how });
+    let meant = topology.route_stamp(env.shared.stamp(envelope), &|_| true);
+    let mut is_meant = false;
+    for &queue in &meant.queues {
+        for &subscription in &topology.queue(queue).leads_to {
+            is_meant = true;
+            env.ctx.observe(Fact::GivenUp { message, subscription, how });
+        }
     }
-    if meant.is_empty() {
+    if !is_meant {
         env.ctx.observe(Fact::GivenUp { message, subscription: NONE, how });
     }
 }

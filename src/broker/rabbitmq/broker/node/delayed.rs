@@ -86,17 +86,14 @@ impl Broker {
             let published = *shared.content.get(envelope);
             let topology = std::sync::Arc::clone(&shared.topology);
             let stamp = topology.stamp(published.stamp);
-            let routed = topology.route_published(published.exchange, published.key, stamp);
+            let meta = &self.core.meta;
+            let routed = topology.route_stamp(stamp, &|to| meta.has(to));
             let env = &mut self.as_node(shared, ctx);
-            let mut is_taken = false;
-            for &queue in routed.queues.iter() {
-                if env.core.meta.exists(queue) {
-                    is_taken = true;
-                    let publish = Publish { envelope, seq: 0, is_confirmed: false };
-                    publishing::without_tracking(queue, publish, env);
-                }
+            for &queue in &routed.queues {
+                let publish = Publish { envelope, seq: 0, is_confirmed: false };
+                publishing::without_tracking(queue, publish, env);
             }
-            if !is_taken {
+            if routed.queues.is_empty() {
                 let how = GivenUp::Unroutable;
                 ctx.observe(Fact::GivenUp { message: published.message, subscription: NONE, how });
             }
