@@ -127,14 +127,9 @@ impl Content {
                 entry.count += 1;
                 entry
             }
-            None => Death {
-                queue: in_queue,
-                reason,
-                count: 1,
-                exchange: before.exchange,
-                key: before.key,
-                at,
-            },
+            None => {
+                Death { queue: in_queue, reason, count: 1, exchange: before.exchange, key: before.key, at }
+            }
         };
         deaths.insert(0, entry);
         self.deaths.push(deaths.into());

@@ -130,7 +130,9 @@ pub(super) struct Delivery {
 pub(super) enum Settled {
     Acked,
     /// To be delivered again. By `basic.reject`, or by `basic.nack`.
-    Requeued { is_reject: bool },
+    Requeued {
+        is_reject: bool,
+    },
     /// Not to be delivered again: dead-lettered or dropped.
     Discarded,
 }

@@ -72,7 +72,9 @@ pub(super) fn tell(told: &FamilyFact, names: &dyn Names) -> Option<String> {
             let state = if b == 1 { "synchronised" } else { "unsynchronised" };
             format!("{} has a new mirror on {}, {state}", place(), names.node(NodeId(a as u16)))
         }
-        Kind::Synchronised => format!("the mirror of {} on {} is synchronised", place(), names.node(NodeId(a as u16))),
+        Kind::Synchronised => {
+            format!("the mirror of {} on {} is synchronised", place(), names.node(NodeId(a as u16)))
+        }
         Kind::QueueCrashed => format!("the process of {} crashed and was restarted", place()),
         Kind::Wiped => format!("a copy of {} with {a} messages was thrown away", place()),
         Kind::Elected => format!("{} leads {} in term {b}", names.node(NodeId(a as u16)), place()),

@@ -93,25 +93,6 @@ pub(super) fn observe_given_up(queue: QueueId, envelope: EnvelopeId, reason: Rea
     }
 }
 
-/// A copy left its queue, for whoever wants to know.
-pub(super) fn observe_removed(
-    queue: QueueId,
-    envelope: EnvelopeId,
-    id: u64,
-    reason: Reason,
-    env: &mut Env<'_, '_>,
-) {
-    if env.ctx.has_details() {
-        let message = env.shared.content.message(envelope);
-        let rule = match reason {
-            Reason::Expired => Rule::Expired,
-            Reason::Maxlen => Rule::Overflowed,
-            Reason::Rejected | Reason::DeliveryLimit => Rule::Rejected,
-        };
-        env.ctx.observe(Fact::Removed { message, place: PlaceId(u32::from(queue.0)), offset: id, rule });
-    }
-}
-
 /// A copy went with its queue, for whoever wants to know.
 pub(super) fn observe_with_queue(queue: QueueId, envelope: EnvelopeId, id: u64, env: &mut Env<'_, '_>) {
     if env.ctx.has_details() {

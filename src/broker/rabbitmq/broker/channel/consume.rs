@@ -184,7 +184,8 @@ impl Channel {
     pub(super) fn settled(&mut self, taken: &[Unacked], how: Settled, env: &mut Env<'_, '_>) {
         let mut rest = taken;
         while let Some(first) = rest.first() {
-            let same = rest.iter().take_while(|one| (one.queue, one.node) == (first.queue, first.node)).count();
+            let same =
+                rest.iter().take_while(|one| (one.queue, one.node) == (first.queue, first.node)).count();
             let (group, after) = rest.split_at(same);
             rest = after;
             if self.is_quorum(first.queue, env) {

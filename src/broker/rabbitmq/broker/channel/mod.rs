@@ -291,11 +291,8 @@ impl Channel {
     fn open(&mut self, proposed: Span, takes_cancels: bool, env: &mut Env<'_, '_>) {
         let own = env.shared.topology.config.heartbeat;
         // Zero says nothing; if both do, there are none.
-        self.heartbeat = if proposed == Span::ZERO || own == Span::ZERO {
-            proposed.max(own)
-        } else {
-            proposed.min(own)
-        };
+        self.heartbeat =
+            if proposed == Span::ZERO || own == Span::ZERO { proposed.max(own) } else { proposed.min(own) };
         self.takes_cancels = takes_cancels;
         self.write(Frame::Opened { heartbeat: self.heartbeat }, env);
         if self.heartbeat > Span::ZERO {

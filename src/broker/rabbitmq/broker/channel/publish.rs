@@ -140,7 +140,7 @@ fn destinations(envelope: EnvelopeId, env: &Env<'_, '_>) -> Destinations {
         Destination::Exchange(_) => true,
     };
     let routed = topology.route_stamp(stamp, &is_there);
-    let (gone, queues) = routed.queues.iter().partition(|queue| is_dead(**queue));
+    let (gone, queues) = routed.queues.iter().copied().partition(|queue| is_dead(*queue));
     Destinations { queues, gone }
 }
 

@@ -23,7 +23,12 @@ pub(super) struct Transaction {
 }
 
 impl Channel {
-    pub(super) fn buffer_publish(&mut self, envelope: EnvelopeId, is_mandatory: bool, _env: &mut Env<'_, '_>) {
+    pub(super) fn buffer_publish(
+        &mut self,
+        envelope: EnvelopeId,
+        is_mandatory: bool,
+        _env: &mut Env<'_, '_>,
+    ) {
         self.transaction.publishes.push((envelope, is_mandatory));
     }
 

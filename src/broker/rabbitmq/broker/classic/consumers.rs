@@ -8,23 +8,23 @@ use crate::broker::rabbitmq::packet::ConsumerTag;
 
 /// A consumer of a queue.
 #[derive(Clone, Copy, Debug)]
-pub(in super::super) struct Consumer {
-    pub(in super::super) channel: Pid,
-    pub(in super::super) tag: ConsumerTag,
-    pub(in super::super) no_ack: bool,
-    pub(in super::super) is_exclusive: bool,
-    pub(in super::super) priority: i32,
+pub(in super::super::super) struct Consumer {
+    pub(in super::super::super) channel: Pid,
+    pub(in super::super::super) tag: ConsumerTag,
+    pub(in super::super::super) no_ack: bool,
+    pub(in super::super::super) is_exclusive: bool,
+    pub(in super::super::super) priority: i32,
     /// Zero: unlimited.
-    pub(in super::super) prefetch: u32,
-    pub(in super::super) is_global: bool,
-    pub(in super::super) unacked: u32,
+    pub(in super::super::super) prefetch: u32,
+    pub(in super::super::super) is_global: bool,
+    pub(in super::super::super) unacked: u32,
     /// The how manieth consumer of the queue it was.
     number: u32,
 }
 
 /// All of them, those of the highest priority first; within a priority, whose turn it is first.
 #[derive(Clone, Debug, Default)]
-pub(in super::super) struct Consumers {
+pub(in super::super::super) struct Consumers {
     all: Vec<Consumer>,
     /// The single active consumer.
     active: Option<(Pid, ConsumerTag)>,
@@ -34,16 +34,16 @@ pub(in super::super) struct Consumers {
 }
 
 impl Consumers {
-    pub(in super::super) fn is_empty(&self) -> bool {
+    pub(in super::super::super) fn is_empty(&self) -> bool {
         self.all.is_empty()
     }
 
-    pub(in super::super) fn iter(&self) -> impl Iterator<Item = &Consumer> {
+    pub(in super::super::super) fn iter(&self) -> impl Iterator<Item = &Consumer> {
         self.all.iter()
     }
 
     /// Who gets the messages of a queue with a single active consumer.
-    pub(in super::super) fn active(&self) -> Option<(Pid, ConsumerTag)> {
+    pub(in super::super::super) fn active(&self) -> Option<(Pid, ConsumerTag)> {
         self.active
     }
 
@@ -60,7 +60,8 @@ impl Consumers {
         let prefetch = if no_ack { 0 } else { u32::from(prefetch) };
         let (unacked, number, is_first) = (0, self.number_next, self.active.is_none());
         self.number_next += 1;
-        let one = Consumer { channel, tag, no_ack, is_exclusive, priority, prefetch, is_global, unacked, number };
+        let one =
+            Consumer { channel, tag, no_ack, is_exclusive, priority, prefetch, is_global, unacked, number };
         let at = self.all.partition_point(|other| other.priority >= priority);
         self.all.insert(at, one);
         if is_first {

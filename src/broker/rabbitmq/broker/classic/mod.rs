@@ -14,7 +14,7 @@ mod removal;
 pub(super) mod store;
 
 pub(in super::super) use backing::{Backing, Entry, Held};
-pub(in super::super) use consumers::{Consumer, Consumers};
+pub(in super::super) use consumers::Consumers;
 
 use smallvec::SmallVec;
 
@@ -58,7 +58,7 @@ pub(in super::super) fn expiry(queue: QueueId, envelope: EnvelopeId, env: &Env<'
 
 impl Classic {
     pub(in super::super) fn new(id: QueueId, spec: &QueueSpec, ring: Option<Box<Ring>>) -> Self {
-        Self::over(Backing::new(spec, id, spec.storage()), ring)
+        Self::over(Backing::new(spec, id), ring)
     }
 
     /// A leader over messages that are there already.

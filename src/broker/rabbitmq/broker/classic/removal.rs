@@ -50,13 +50,11 @@ impl Classic {
     pub(super) fn die(&mut self, entry: Entry, reason: Reason, env: &mut Env<'_, '_>) {
         dead_letter::at_most_once(self.id, entry.envelope, reason, env);
         self.forget(entry, env);
-        dead_letter::observe_removed(self.id, entry.envelope, entry.id, reason, env);
     }
 
     /// The queue gives a message up before it has stored it.
     pub(super) fn die_unstored(&mut self, entry: Entry, reason: Reason, env: &mut Env<'_, '_>) {
         dead_letter::at_most_once(self.id, entry.envelope, reason, env);
-        dead_letter::observe_removed(self.id, entry.envelope, entry.id, reason, env);
     }
 
     /// The queue did not take a message.

@@ -41,7 +41,7 @@ const ACK_BYTES: u64 = 10;
 
 /// The log of one queue on one node.
 #[derive(Clone, Debug)]
-pub(in super::super) struct Store {
+pub(in super::super::super) struct Store {
     queue: QueueId,
     storage: Storage,
     /// What is in the file, in order.
@@ -83,11 +83,11 @@ enum What {
 }
 
 /// Confirms that became due, by channel.
-pub(in super::super) type Confirms = SmallVec<[(Pid, u64); 8]>;
+pub(in super::super::super) type Confirms = SmallVec<[(Pid, u64); 8]>;
 
 /// A message that survived.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in super::super) struct Survivor {
+pub(in super::super::super) struct Survivor {
     pub(in super::super) id: u64,
     pub(in super::super) envelope: EnvelopeId,
     pub(in super::super) expires: Time,
@@ -223,7 +223,7 @@ impl Store {
     /// Writes, and flushes to the device if the release does that before it confirms.
     pub(in super::super) fn flush(&mut self, env: &mut Env<'_, '_>) -> Confirms {
         self.write(env);
-        if env.shared.topology.rules.index_syncs(self.storage) {
+        if self.storage.index_syncs() {
             if !self.is_syncing {
                 self.sync(env);
             }
@@ -356,7 +356,7 @@ impl Store {
             let place = PlaceId(u32::from(self.queue.0));
             for &(offset, envelope, _) in &self.publishes {
                 let message = env.shared.content.message(envelope);
-                env.ctx.observe(Fact::Removed { message, place, offset, rule: Rule::NotWritten });
+                env.ctx.observe(Fact::Removed { message, place, offset, rule: Rule::Unwritten });
             }
         }
     }

@@ -99,7 +99,8 @@ impl Mirror {
             Msg::ChannelDown => {
                 // Whatever the leader had not told of by now it will not tell of, or tell of nobody's.
                 self.owed.remove(&from);
-                self.pending.retain(|(channel, _), half| *channel != from || matches!(half, Half::FromChannel(_)));
+                self.pending
+                    .retain(|(channel, _), half| *channel != from || matches!(half, Half::FromChannel(_)));
             }
             _ => {}
         }
@@ -201,7 +202,14 @@ impl Mirror {
     }
 
     /// The leader took a message.
-    fn follow(&mut self, channel: Pid, publish: Publish, entry: Entry, to: Option<Pid>, env: &mut Env<'_, '_>) {
+    fn follow(
+        &mut self,
+        channel: Pid,
+        publish: Publish,
+        entry: Entry,
+        to: Option<Pid>,
+        env: &mut Env<'_, '_>,
+    ) {
         let key = (channel, publish.seq);
         let came = publish.seq == 0 || self.pending.remove(&key).is_some();
         if !came {

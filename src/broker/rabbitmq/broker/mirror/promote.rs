@@ -42,9 +42,7 @@ impl Ha {
         let all: Vec<u16> = have.chain(rest).filter(|&node| node != record.leader && runs(node)).collect();
         match &self.mode {
             HaMode::All => all,
-            HaMode::Exactly(count) => {
-                all.into_iter().take(usize::from(*count).saturating_sub(1)).collect()
-            }
+            HaMode::Exactly(count) => all.into_iter().take(usize::from(*count).saturating_sub(1)).collect(),
             HaMode::Nodes(nodes) => all.into_iter().filter(|node| nodes.contains(node)).collect(),
         }
     }
@@ -89,7 +87,10 @@ impl Broker {
         // A queue whose only node is back.
         let record = self.core.meta.queue(queue);
         let is_classic = matches!(shared.topology.queue(queue).kind, QueueKind::Classic { .. });
-        if is_classic && record.leader == self.core.id && record.exists && self.queues[queue.0 as usize].is_some()
+        if is_classic
+            && record.leader == self.core.id
+            && record.exists
+            && self.queues[queue.0 as usize].is_some()
         {
             let record = record.clone();
             tell_record(queue, &record, &mut self.as_node(shared, ctx));
@@ -115,14 +116,19 @@ impl Broker {
     }
 
     /// A new mirror, empty; in sync at once if the queue is empty, too.
-    fn take_mirror(&mut self, queue: QueueId, node: u16, ha: &Ha, shared: &mut Shared, ctx: &mut RabbitCtx<'_>) {
+    fn take_mirror(
+        &mut self,
+        queue: QueueId,
+        node: u16,
+        ha: &Ha,
+        shared: &mut Shared,
+        ctx: &mut RabbitCtx<'_>,
+    ) {
         let me = Pid { node: self.core.id, proc: Proc::Queue(queue) };
         let Some(QueueProc::Classic(process)) = &mut self.queues[queue.0 as usize] else { return };
         let is_empty = process.backing.count() == 0;
         let since = (!is_empty).then_some(process.backing.id_next);
-        let ring = process.ring.get_or_insert_with(|| {
-            Box::new(Ring { mirrors: SmallVec::new(), syncing: None })
-        });
+        let ring = process.ring.get_or_insert_with(Box::default);
         ring.join(node, since);
         let numbers = [u64::from(node), u64::from(is_empty)];
         ctx.observe(story::fact(Kind::MirrorJoined, u32::from(queue.0), numbers));
@@ -165,9 +171,8 @@ impl Broker {
         } else {
             ha.promotes_on_failure || !topology.rules.has_promote_on_failure
         };
-        let may_lead = |&&node: &&u16| {
-            self.core.meta.runs(node) && (takes_any || record.synchronised.contains(&node))
-        };
+        let may_lead =
+            |&&node: &&u16| self.core.meta.runs(node) && (takes_any || record.synchronised.contains(&node));
         let heir = record.others.iter().find(may_lead).copied();
         if heir == Some(id) {
             self.promote(queue, record, shared, ctx);
@@ -197,7 +202,13 @@ impl Broker {
     }
 
     /// This node's mirror takes over.
-    fn promote(&mut self, queue: QueueId, record: &QueueRecord, shared: &mut Shared, ctx: &mut RabbitCtx<'_>) {
+    fn promote(
+        &mut self,
+        queue: QueueId,
+        record: &QueueRecord,
+        shared: &mut Shared,
+        ctx: &mut RabbitCtx<'_>,
+    ) {
         let id = self.core.id;
         let Some(QueueProc::Mirror(mirror)) = self.queues[queue.0 as usize].take() else { return };
         let is_clean = record.synchronised.contains(&id);
@@ -250,7 +261,7 @@ impl Broker {
 /// A copy without messages.
 fn empty(queue: QueueId, shared: &Shared) -> Backing {
     let spec = shared.topology.queue(queue);
-    Backing::new(spec, queue, spec.storage())
+    Backing::new(spec, queue)
 }
 
 impl Mirror {

@@ -10,7 +10,7 @@ use crate::broker::rabbitmq::message::{Msg, Pid, Proc, Publish};
 use crate::broker::rabbitmq::topology::{QueueId, Topology};
 
 /// The mirrors of a leader.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(in super::super::super) struct Ring {
     mirrors: SmallVec<[Member; 2]>,
     /// The mirror that is brought up to date, and what it has not been sent.
@@ -27,7 +27,11 @@ struct Member {
 
 impl Ring {
     /// The ring of a queue, if a policy asks for one.
-    pub(in super::super) fn of(queue: QueueId, record: &QueueRecord, topology: &Topology) -> Option<Box<Self>> {
+    pub(in super::super) fn of(
+        queue: QueueId,
+        record: &QueueRecord,
+        topology: &Topology,
+    ) -> Option<Box<Self>> {
         topology.queue(queue).args.ha.as_ref()?;
         let member = |&node: &u16| {
             let since = (!record.synchronised.contains(&node)).then_some(u64::MAX);
@@ -65,7 +69,13 @@ impl Classic {
     }
 
     /// A message comes in that its mirrors were sent, too.
-    pub(in super::super) fn ring_expects(&mut self, _channel: Pid, _publish: Publish, _env: &mut Env<'_, '_>) {}
+    pub(in super::super) fn ring_expects(
+        &mut self,
+        _channel: Pid,
+        _publish: Publish,
+        _env: &mut Env<'_, '_>,
+    ) {
+    }
 
     pub(in super::super) fn ring_published(
         &mut self,

@@ -30,17 +30,17 @@ impl Broker {
         for process in self.queues.iter().flatten() {
             let (count, bytes, queue) = match process {
                 QueueProc::Classic(queue) => (queue.backing.count(), queue.backing.bytes(shared), queue.id),
-                QueueProc::Mirror(mirror) => (mirror.backing.count(), mirror.backing.bytes(shared), mirror.id),
+                QueueProc::Mirror(mirror) => {
+                    (mirror.backing.count(), mirror.backing.bytes(shared), mirror.id)
+                }
                 QueueProc::Quorum(member) => {
                     entries += member.memory(shared);
                     continue;
                 }
             };
             entries += count as u64 * ENTRY_BYTES;
-            let is_lazy = matches!(
-                shared.topology.queue(queue).kind,
-                QueueKind::Classic { is_lazy: true, .. }
-            );
+            let is_lazy =
+                matches!(shared.topology.queue(queue).kind, QueueKind::Classic { is_lazy: true, .. });
             match shared.topology.rules.in_memory_max {
                 _ if is_lazy && shared.topology.rules.has_lazy_mode => {}
                 Some(max) if count as u64 > u64::from(max) => bodies += bytes / count as u64 * u64::from(max),
@@ -71,7 +71,8 @@ impl Broker {
         ctx.timer(MEASURE_EVERY, Timer::Broker(BrokerTimer::Node(Alarm::Measure)));
         let config = &shared.topology.config;
         let free = config.disk_bytes.saturating_sub(self.disk());
-        let is_set = self.memory(shared) > config.memory_watermark_bytes || free < config.disk_free_limit_bytes;
+        let is_set =
+            self.memory(shared) > config.memory_watermark_bytes || free < config.disk_free_limit_bytes;
         let id = self.core.id;
         if is_set != self.node.alarms[id as usize] {
             self.node.alarms[id as usize] = is_set;
@@ -82,7 +83,13 @@ impl Broker {
     }
 
     /// A peer has an alarm, or has none any more.
-    pub(super) fn alarm_told(&mut self, peer: u16, is_set: bool, shared: &mut Shared, ctx: &mut RabbitCtx<'_>) {
+    pub(super) fn alarm_told(
+        &mut self,
+        peer: u16,
+        is_set: bool,
+        shared: &mut Shared,
+        ctx: &mut RabbitCtx<'_>,
+    ) {
         self.node.alarms[peer as usize] = is_set;
         self.alarms_changed(shared, ctx);
     }

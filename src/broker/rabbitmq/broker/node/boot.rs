@@ -102,8 +102,7 @@ impl Broker {
     pub(super) fn come_up_if_ready(&mut self, shared: &mut Shared, ctx: &mut RabbitCtx<'_>) {
         let is_here = |peer: &u16| self.node.starting.contains(peer);
         let is_ram = |node: u16| shared.topology.ram.get(node as usize).copied().unwrap_or(false);
-        let knows_nothing =
-            is_ram(self.core.id) && self.node.starting.iter().all(|&peer| is_ram(peer));
+        let knows_nothing = is_ram(self.core.id) && self.node.starting.iter().all(|&peer| is_ram(peer));
         let is_ready = self.node.waits_for.iter().all(is_here) && !knows_nothing;
         if self.node.standing == Standing::Booting && is_ready {
             self.come_up(shared, ctx);
@@ -166,7 +165,13 @@ impl Broker {
         }
     }
 
-    fn start_classic(&mut self, queue: QueueId, is_first: bool, shared: &mut Shared, ctx: &mut RabbitCtx<'_>) {
+    fn start_classic(
+        &mut self,
+        queue: QueueId,
+        is_first: bool,
+        shared: &mut Shared,
+        ctx: &mut RabbitCtx<'_>,
+    ) {
         let id = self.core.id;
         let me = Pid { node: id, proc: Proc::Queue(queue) };
         let record = self.core.meta.queue(queue).clone();
@@ -219,7 +224,8 @@ impl Broker {
             if let Some(channel) = self.channels[number as usize].as_mut() {
                 let me = Pid { node: self.core.id, proc: Proc::Channel(number) };
                 let core = &mut self.core;
-                channel.force_close(Error::ConnectionForced, &mut super::super::Env { me, core, shared, ctx });
+                channel
+                    .force_close(Error::ConnectionForced, &mut super::super::Env { me, core, shared, ctx });
                 self.end_channel(number, shared, ctx);
             }
         }

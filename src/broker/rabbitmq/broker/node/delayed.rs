@@ -62,7 +62,7 @@ impl Delayed {
 }
 
 /// Whether an exchange of the plugin keeps this message for later; then it has it.
-pub(in super::super) fn delays(envelope: EnvelopeId, env: &mut Env<'_, '_>) -> bool {
+pub(in super::super::super) fn delays(envelope: EnvelopeId, env: &mut Env<'_, '_>) -> bool {
     let published = env.shared.content.get(envelope);
     let is_delayed = env.shared.topology.exchange(published.exchange).is_delayed;
     if !is_delayed || env.shared.stamp(envelope).delay.is_none_or(|delay| delay.0 == 0) {

@@ -76,27 +76,49 @@ pub(in super::super) enum NodeMsg {
         records: Vec<QueueRecord>,
     },
     /// To a node that starts: what the cluster knows.
-    Welcome { records: Vec<QueueRecord>, running: Vec<bool> },
+    Welcome {
+        records: Vec<QueueRecord>,
+        running: Vec<bool>,
+    },
     /// It is up.
-    Up { incarnation: u32 },
+    Up {
+        incarnation: u32,
+    },
     /// It stops in order: its queues that cannot move are gone until it is back.
     Stopping,
     /// A queue's record changed.
-    Record { queue: QueueId, record: QueueRecord },
+    Record {
+        queue: QueueId,
+        record: QueueRecord,
+    },
     /// A node has an alarm, or has none any more.
-    Alarm { is_set: bool },
+    Alarm {
+        is_set: bool,
+    },
     /// To a partition's other side: how many clients it has, and whom it sees.
     AutohealAsk,
-    AutohealState { connections: u32, sees: Vec<u16> },
+    AutohealState {
+        connections: u32,
+        sees: Vec<u16>,
+    },
     /// To a loser: start again, and join these.
-    AutohealRestart { winners: Vec<u16> },
+    AutohealRestart {
+        winners: Vec<u16>,
+    },
     // From processes of the node itself.
     /// A process of a queue ended.
-    QueueEnded { queue: QueueId, how: QueueEnd },
+    QueueEnded {
+        queue: QueueId,
+        how: QueueEnd,
+    },
     /// A channel is gone, and with it the queues that it alone could use.
-    OwnerGone { owner: Pid },
+    OwnerGone {
+        owner: Pid,
+    },
     /// A message for later.
-    Delay { envelope: EnvelopeId },
+    Delay {
+        envelope: EnvelopeId,
+    },
 }
 
 /// What a node reminds itself of.
@@ -256,9 +278,7 @@ impl NodeMsg {
             Self::Welcome { .. } => 1,
             Self::Up { incarnation } => u64::from(*incarnation) << 4 | 2,
             Self::Stopping => 3,
-            Self::Record { queue, record } => {
-                u64::from(record.version) << 24 | u64::from(queue.0) << 4 | 4
-            }
+            Self::Record { queue, record } => u64::from(record.version) << 24 | u64::from(queue.0) << 4 | 4,
             Self::Alarm { is_set } => u64::from(*is_set) << 4 | 5,
             Self::AutohealAsk => 6,
             Self::AutohealState { connections, .. } => u64::from(*connections) << 4 | 7,

@@ -88,7 +88,13 @@ impl Broker {
     }
 
     /// A peer is up.
-    pub(super) fn peer_up(&mut self, peer: u16, incarnation: u32, shared: &mut Shared, ctx: &mut RabbitCtx<'_>) {
+    pub(super) fn peer_up(
+        &mut self,
+        peer: u16,
+        incarnation: u32,
+        shared: &mut Shared,
+        ctx: &mut RabbitCtx<'_>,
+    ) {
         self.node.known[peer as usize] = Some(incarnation);
         if self.node.standing != Standing::Running {
             return;
@@ -177,7 +183,7 @@ impl Broker {
     }
 
     /// A process of a queue ended: the channels of this node hear of it.
-    pub(super) fn tell_channels(
+    pub(in super::super) fn tell_channels(
         &mut self,
         queue: QueueId,
         node: u16,
@@ -198,7 +204,7 @@ impl Broker {
         self.each_channel(shared, ctx, |channel, env| channel.cancel_consumers_of(queue, env));
     }
 
-    pub(super) fn each_channel(
+    pub(in super::super) fn each_channel(
         &mut self,
         shared: &mut Shared,
         ctx: &mut RabbitCtx<'_>,
