@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use super::broker::{Broker, BrokerTimer};
 use super::client::{Consumer, Publisher};
-use super::content::Content;
+use super::content::{Content, EnvelopeId};
 use super::packet::Packet;
-use super::topology::Topology;
+use super::topology::{Stamp, Topology};
 use crate::app::{Alarm, Carries, Catalogue, Direct, Sender, Service, Store, Talk};
 use crate::fact::{Fact, MessageId, NodeId, ProducerId, SubscriptionId};
 use crate::scenario::plan::Plan;
-use crate::sim::{Ctx, Input, Loss, Model, Time};
+use crate::sim::{Ctx, Input, Loss, Model, Span, Time};
 
 /// What a node acts through.
 pub(super) type RabbitCtx<'a> = Ctx<'a, RabbitModel>;
@@ -198,6 +198,18 @@ fn direct(plan: &Plan, shared: &Shared, service: Option<&str>) -> Option<(NodeId
 }
 
 impl Shared {
+    /// What its publisher wrote on a message.
+    #[inline]
+    pub(super) fn stamp(&self, envelope: EnvelopeId) -> &Stamp {
+        self.topology.stamp(self.content.get(envelope).stamp)
+    }
+
+    /// The time to live that its publisher gave a message, if it still has one.
+    #[inline]
+    pub(super) fn expiration(&self, envelope: EnvelopeId) -> Option<Span> {
+        if self.content.get(envelope).is_expiring { self.stamp(envelope).expiration } else { None }
+    }
+
     /// The node of the service of that name.
     pub(super) fn service(&self, name: &str) -> Option<NodeId> {
         self.services.iter().find(|(known, _)| known == name).map(|(_, node)| *node)
