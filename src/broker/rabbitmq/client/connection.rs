@@ -32,6 +32,7 @@ pub(super) const METHOD_BYTES: u32 = 40;
 
 /// One connection with its channel.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is something that it has heard")]
 pub(super) struct Connection {
     client: Client,
     config: ConnectionConfig,

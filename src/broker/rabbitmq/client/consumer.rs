@@ -120,7 +120,8 @@ impl Consumer {
         let queues: Vec<_> = queues.collect();
         // Consumers of one queue are one subscription, that of the first of them.
         let own = SubscriptionId(consumer);
-        let subscription = queues.first().and_then(|queue| topology.queue(queue.id).subscription).unwrap_or(own);
+        let subscription =
+            queues.first().and_then(|queue| topology.queue(queue.id).subscription).unwrap_or(own);
         let list = brokers_named(&wanted.connect_to);
         let service = wanted.calls.as_deref().and_then(|name| shared.service(name));
         let hears = config.hears_of_cancel;
@@ -321,7 +322,9 @@ impl Consumer {
                 return true;
             }
             Some(Turn::Failed(item, Then::SendTo(_))) => self.send_on(item.message, shared, ctx),
-            Some(Turn::Failed(item, then @ (Then::Requeue | Then::Reject))) => self.give_back(item, &then, ctx),
+            Some(Turn::Failed(item, then @ (Then::Requeue | Then::Reject))) => {
+                self.give_back(item, &then, ctx);
+            }
             Some(Turn::Done(item) | Turn::Failed(item, Then::Skip)) => self.finish(item, ctx),
         }
         false

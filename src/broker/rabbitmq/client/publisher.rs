@@ -182,8 +182,10 @@ impl Publisher {
     fn set_up(&mut self, ctx: &mut RabbitCtx<'_>) {
         self.forget_channel();
         self.setup = 1;
-        let modes =
-            [(self.config.confirms, Frame::ConfirmSelect), (self.config.transaction.is_some(), Frame::TxSelect)];
+        let modes = [
+            (self.config.confirms, Frame::ConfirmSelect),
+            (self.config.transaction.is_some(), Frame::TxSelect),
+        ];
         for (_, select) in modes.into_iter().filter(|(is_wanted, _)| *is_wanted) {
             self.setup += 1;
             self.link.write(select, METHOD_BYTES, ctx);

@@ -86,7 +86,8 @@ impl Consumer {
     pub(super) fn get_more(&mut self, ctx: &mut RabbitCtx<'_>) {
         let Some(by_hand) = &mut self.by_hand else { return };
         let is_free = self.link.is_open() && self.setup == 0 && self.buffer.is_empty();
-        if !by_hand.gets || by_hand.left == 0 || by_hand.asked.is_some() || !is_free || !self.worker.is_idle() {
+        if !by_hand.gets || by_hand.left == 0 || by_hand.asked.is_some() || !is_free || !self.worker.is_idle()
+        {
             return;
         }
         if by_hand.empty >= self.queues.len() {
@@ -158,7 +159,8 @@ impl Consumer {
         let requeue = is_requeued;
         let how = if is_reject { Settle::Reject { requeue } } else { Settle::Nack { requeue } };
         let meant = self.meant(which, shared);
-        let last = meant.iter().max_by_key(|one| one.tag).filter(|_| *which == WhichMessages::All && !is_reject);
+        let last =
+            meant.iter().max_by_key(|one| one.tag).filter(|_| *which == WhichMessages::All && !is_reject);
         if let Some(last) = last {
             self.link.write(Frame::Settle { tag: last.tag, multiple: true, how }, METHOD_BYTES, ctx);
         } else {

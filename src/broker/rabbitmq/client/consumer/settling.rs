@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 
+use super::super::super::config::Client;
 use super::super::super::content::Envelope;
 use super::super::super::model::{RabbitCtx, Shared, Timer};
 use super::super::super::packet::{Frame, Settle};
@@ -115,7 +116,13 @@ impl Consumer {
     }
 
     #[inline]
-    pub(super) fn acknowledge(&mut self, tag: u64, multiple: bool, message: MessageId, ctx: &mut RabbitCtx<'_>) {
+    pub(super) fn acknowledge(
+        &mut self,
+        tag: u64,
+        multiple: bool,
+        message: MessageId,
+        ctx: &mut RabbitCtx<'_>,
+    ) {
         self.link.write(Frame::Settle { tag, multiple, how: Settle::Ack }, METHOD_BYTES, ctx);
         ctx.observe(Fact::Acknowledged { message, subscription: self.worker.subscription });
     }
@@ -132,8 +139,10 @@ impl Consumer {
         if !self.is_current(&delivered) {
             return;
         }
+        // In Spring the listener throws, and the container has a rule for that.
+        let requeue = self.config.client != Client::Spring || self.config.requeues_rejected;
         let how = match then {
-            Then::Requeue => Settle::Nack { requeue: self.config.requeues_rejected },
+            Then::Requeue => Settle::Nack { requeue },
             _ => Settle::Reject { requeue: false },
         };
         self.batch.settle(delivered.tag);
@@ -162,7 +171,13 @@ impl Consumer {
     }
 
     /// The broker answered what was published elsewhere.
-    pub(super) fn sent_on_answered(&mut self, seq: u64, multiple: bool, is_ack: bool, ctx: &mut RabbitCtx<'_>) {
+    pub(super) fn sent_on_answered(
+        &mut self,
+        seq: u64,
+        multiple: bool,
+        is_ack: bool,
+        ctx: &mut RabbitCtx<'_>,
+    ) {
         let Some(at) = seq.checked_sub(self.sent_on_first) else { return };
         let from = if multiple { 0 } else { at };
         for at in from..=at {

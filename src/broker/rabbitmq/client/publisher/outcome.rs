@@ -138,12 +138,12 @@ impl Publisher {
         // Ready is what the next channel will be when it is set up.
         self.setup = 1;
         for one in unconfirmed.into_iter().filter(|one| one.is_open) {
-            self.unanswered(one.message, ctx);
+            self.never_answered(one.message, ctx);
         }
         for message in batch {
             match (was_committing, self.link.refusal()) {
                 (true, Some(error)) => self.failed(message, error, Doubt::MayBeStored, ctx),
-                (true, None) => self.unanswered(message, ctx),
+                (true, None) => self.never_answered(message, ctx),
                 (false, _) => self.failed(message, Error::ConnectionLost, Doubt::None, ctx),
             }
         }
@@ -159,7 +159,7 @@ impl Publisher {
         }
     }
 
-    fn unanswered(&mut self, message: MessageId, ctx: &mut RabbitCtx<'_>) {
+    fn never_answered(&mut self, message: MessageId, ctx: &mut RabbitCtx<'_>) {
         ctx.observe(Fact::Unanswered { message });
         let attempt = self.attempt(message);
         self.react(message, attempt, Doubt::MayBeStored, ctx);
@@ -173,8 +173,7 @@ impl Publisher {
             .unconfirmed
             .iter_mut()
             .take_while(|one| one.since + timeout <= now)
-            .filter(|one| std::mem::take(&mut one.is_open))
-            .map(|one| one.message)
+            .filter_map(|one| std::mem::take(&mut one.is_open).then_some(one.message))
             .collect();
         for message in expired {
             self.open -= 1;
