@@ -31,6 +31,11 @@ impl Message {
     /// The key of a message without key.
     pub(super) const NO_KEY: u32 = u32::MAX;
 
+    /// Its key; none: it has none.
+    pub(super) fn key(&self) -> Option<u32> {
+        (self.key != Self::NO_KEY).then_some(self.key)
+    }
+
     /// What the sending application was told so far.
     pub(super) fn answer(&self) -> Answer {
         if self.confirmed != Time::NEVER {
