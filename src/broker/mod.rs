@@ -9,6 +9,7 @@ use crate::sim::Time;
 mod host;
 pub mod kafka;
 pub mod picture;
+pub mod raft;
 
 use picture::{Gauge, LinkPicture, NodePicture, PlacePicture, Section};
 
