@@ -1,5 +1,7 @@
-//! Embeds every scenario under `scenarios/` as a table sorted by name.
+//! Embeds every scenario under `scenarios/` as a table: family by family, in the order of its `course.txt`, if it has
+//! one, and then by name.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
@@ -21,7 +23,19 @@ fn main() -> io::Result<()> {
             Some((inside.to_str()?.replace('\\', "/"), file))
         })
         .collect();
-    names.sort();
+    let mut families: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (name, _) in &names {
+        let family = name.split('/').next().unwrap_or_default();
+        if !families.contains_key(family) {
+            families.insert(family.to_owned(), course(&folder.join(family))?);
+        }
+    }
+    names.sort_by_cached_key(|(name, _)| {
+        let (family, lesson) = name.split_once('/').unwrap_or(("", name));
+        let course = families.get(family).map(Vec::as_slice).unwrap_or_default();
+        let at = course.iter().position(|one| one == lesson).unwrap_or(course.len());
+        (family.to_owned(), at, name.clone())
+    });
     let mut table = String::from("static BUILT_IN: &[BuiltIn] = &[\n");
     for (name, file) in names {
         let path = format!("scenarios/{name}.toml");
@@ -37,6 +51,18 @@ fn main() -> io::Result<()> {
 /// A folder that Cargo names.
 fn folder_of(variable: &str) -> io::Result<PathBuf> {
     env::var_os(variable).map(PathBuf::from).ok_or_else(|| io::Error::other(variable.to_owned()))
+}
+
+/// The order in which a family's lessons are meant to be taken.
+fn course(folder: &Path) -> io::Result<Vec<String>> {
+    let file = folder.join("course.txt");
+    if !file.is_file() {
+        return Ok(Vec::new());
+    }
+    println!("cargo:rerun-if-changed={}", file.display());
+    let text = fs::read_to_string(file)?;
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+    Ok(lines.map(str::to_owned).collect())
 }
 
 /// Every folder is watched, so that new files are noticed; every file is watched by being included.

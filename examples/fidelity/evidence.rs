@@ -16,16 +16,41 @@ use serde::Deserialize;
 /// So many seeds stand behind each row.
 pub(crate) const SEEDS: u64 = 50;
 
-/// A fact of `docs/facts.toml`.
+/// The kinds of facts.
+const KINDS: [&str; 4] = ["measured", "documented", "derived", "known bug"];
+
+/// A file of `docs/facts`: what is known of one family.
+pub(crate) struct Facts {
+    /// Its name: `kafka`.
+    pub(crate) family: String,
+    /// How what was measured by ourselves was measured.
+    pub(crate) about: Option<String>,
+    /// By their ids.
+    pub(crate) all: BTreeMap<String, Fact>,
+}
+
+/// A fact of such a file.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Fact {
-    /// `measured`, `documented` or `derived`.
+    /// One of `KINDS`.
     pub(crate) kind: String,
     /// In our own words.
     pub(crate) text: String,
     /// Where it is from.
+    #[serde(default)]
     pub(crate) sources: Vec<String>,
+    /// How it was measured, if that was not published.
+    pub(crate) how: Option<String>,
+    /// A bug that is modelled: in which releases it is on.
+    pub(crate) switch: Option<String>,
+    /// Why no number is expected to agree.
+    pub(crate) exempt: Option<String>,
+    /// Why nothing stands for it here.
+    pub(crate) not_modelled: Option<String>,
+    /// Tests that stand for it: `tests/words.rs::name`.
+    #[serde(default)]
+    pub(crate) tests: Vec<String>,
     /// What stands for it here.
     #[serde(default)]
     pub(crate) rows: Vec<Row>,
@@ -41,8 +66,12 @@ pub(crate) struct Row {
     pub(crate) variant: String,
     /// The measure.
     pub(crate) measure: String,
-    /// What was published.
-    pub(crate) published: String,
+    /// What was published, or, in a sentence, measured.
+    pub(crate) published: Option<String>,
+    /// The least, the median and the greatest value that was measured.
+    pub(crate) measured: Option<String>,
+    /// In so many runs.
+    pub(crate) runs: Option<u32>,
     /// How much smaller our run is.
     pub(crate) scale: Option<String>,
     /// Within these bounds, over all seeds, the run agrees with what was published.
@@ -75,8 +104,8 @@ pub(crate) struct Lesson {
 
 /// Everything that the pages are about.
 pub(crate) struct Evidence {
-    /// By their ids.
-    pub(crate) facts: BTreeMap<String, Fact>,
+    /// By their families.
+    pub(crate) facts: Vec<Facts>,
     /// By their ids.
     pub(crate) claims: BTreeMap<String, Claim>,
     /// In the order of their names.
@@ -102,13 +131,60 @@ fn table<T: for<'a> Deserialize<'a>>(path: &str) -> Result<T, String> {
     toml::from_str(&text).map_err(|why| format!("{path}: {why}"))
 }
 
+impl Facts {
+    fn read(family: String) -> Result<Self, String> {
+        let path = format!("docs/facts/{family}.toml");
+        let mut file: toml::Table = table(&path)?;
+        let about = file.remove("about").and_then(|about| about.as_str().map(str::to_owned));
+        let mut all = BTreeMap::new();
+        for (id, fact) in file {
+            let fact: Fact = fact.try_into().map_err(|why| format!("{path}: {id}: {why}"))?;
+            let is_measured = |row: &Row| row.measured.is_some() && row.runs.is_some();
+            if !KINDS.contains(&fact.kind.as_str()) {
+                return Err(format!("{path}: {id}: there are no {} facts", fact.kind));
+            }
+            if fact.rows.iter().any(|row| row.published.is_some() == is_measured(row)) {
+                return Err(format!(
+                    "{path}: {id}: a row is either `published` or `measured` in some `runs`"
+                ));
+            }
+            all.insert(id, fact);
+        }
+        Ok(Self { family, about, all })
+    }
+}
+
+impl Fact {
+    /// Why a reader finds nothing to compare it with, if that is so.
+    pub(crate) fn why_none(&self) -> Option<(&'static str, &str)> {
+        let left_out = self.not_modelled.as_deref().map(|why| ("Not modelled", why));
+        left_out.or_else(|| self.exempt.as_deref().map(|why| ("Exempt", why)))
+    }
+}
+
+impl Row {
+    /// What it is held against.
+    pub(crate) fn known(&self) -> String {
+        match (&self.published, &self.measured, self.runs) {
+            (None, Some(measured), Some(runs)) => format!("{measured} ({runs} runs)"),
+            (published, ..) => published.clone().unwrap_or_default(),
+        }
+    }
+}
+
 impl Evidence {
     /// Reads facts, claims and scenarios; every row must lead somewhere.
     pub(crate) fn read() -> Result<Self, String> {
-        let facts: BTreeMap<String, Fact> = table("docs/facts.toml")?;
+        let mut files: Vec<_> = fs::read_dir(root("docs/facts"))
+            .map_err(|why| format!("docs/facts: {why}"))?
+            .filter_map(|file| file.ok()?.file_name().to_str()?.strip_suffix(".toml").map(str::to_owned))
+            .collect();
+        files.sort();
+        let facts = files.into_iter().map(Facts::read).collect::<Result<Vec<_>, _>>()?;
         let claims = table("docs/claims.toml")?;
         let lessons: Vec<Lesson> = catalog::all().iter().map(lesson).collect::<Result<_, _>>()?;
-        for (id, row) in facts.iter().flat_map(|(id, fact)| fact.rows.iter().map(move |row| (id, row))) {
+        let all = facts.iter().flat_map(|family| &family.all);
+        for (id, row) in all.flat_map(|(id, fact)| fact.rows.iter().map(move |row| (id, row))) {
             let of = lessons.iter().find(|lesson| lesson.scenario.name == row.scenario);
             if !of.is_some_and(|lesson| lesson.plans.iter().any(|(name, _)| *name == row.variant)) {
                 return Err(format!("{id}: there is no {} {}", row.scenario, row.variant));
@@ -146,7 +222,7 @@ impl Evidence {
 
     /// The measures of the rows of a variant.
     fn rows<'a>(&'a self, scenario: &'a str, variant: &'a str) -> impl Iterator<Item = &'a str> {
-        let rows = self.facts.values().flat_map(|fact| &fact.rows);
+        let rows = self.facts.iter().flat_map(|family| family.all.values()).flat_map(|fact| &fact.rows);
         rows.filter(move |row| row.scenario == scenario && row.variant == variant)
             .map(|row| row.measure.as_str())
     }

@@ -4,18 +4,21 @@ use std::fmt::Write as _;
 
 use mqlab::ledger::measure::Measured;
 
-use super::evidence::{Evidence, Fact, Row, Runs, SEEDS, Values};
+use super::evidence::{Evidence, Fact, Facts, Row, Runs, SEEDS, Values};
 
 const FIDELITY: &str = "\
 # What others found, and what mqlab gives
 
 Written by `cargo run --release --example fidelity`; do not edit. The facts, and the bounds within which
-a run is said to agree, stand in `facts.toml` beside this page; the verdict is computed from them.
+a run is said to agree, stand in `docs/facts`, a file a family; the verdict is computed from them.
 
 **agrees**: with every seed the value lies within the bounds that were drawn around what was published.
 **direction only**: it shows the same effect, and its size says nothing. **differs**: it does not, and
 the note says why. A row is one measure of one variant; its three numbers are the least, the median and
 the greatest of ";
+
+const MEASURED: &str = "
+What was measured is the least, the median and the greatest value of so many runs on real nodes. ";
 
 const CLAIMS: &str = "\
 # What mqlab shows
@@ -127,8 +130,8 @@ impl Row {
         };
         match (verdict, &self.why) {
             ("differs", Some(why)) => Ok(format!("differs: {why}")),
-            ("differs", None) => Err(format!("{id}: {spread} differs, and docs/facts.toml gives no `why`")),
-            (_, Some(_)) => Err(format!("{id}: {verdict}, and docs/facts.toml says why it differs")),
+            ("differs", None) => Err(format!("{id}: {spread} differs, and docs/facts gives no `why`")),
+            (_, Some(_)) => Err(format!("{id}: {verdict}, and docs/facts says why it differs")),
             (_, None) => Ok(verdict.to_owned()),
         }
     }
@@ -149,18 +152,31 @@ pub(crate) fn spread(row: &Row, runs: &Runs) -> String {
     format!("{} / {} / {}", at(0), at(all.len() / 2), at(all.len().saturating_sub(1)))
 }
 
-/// `docs/fidelity.md`; `spread` gives the three numbers of a row.
+/// Where a family's page is.
+pub(crate) fn path(facts: &Facts) -> String {
+    format!("docs/fidelity/{}.md", facts.family)
+}
+
+/// A family's page below `docs/fidelity`; `spread` gives the three numbers of a row.
 pub(crate) fn fidelity(
     evidence: &Evidence,
+    facts: &Facts,
     runs: &Runs,
     spread: &dyn Fn(&Row, &str) -> Option<String>,
 ) -> Result<String, String> {
     let mut page = format!("{FIDELITY}{SEEDS} seeds.\n");
+    if let Some(about) = &facts.about {
+        page.push_str(MEASURED);
+        page.push_str(about.trim());
+        page.push('\n');
+    }
     let mut mistakes = Vec::new();
-    for (id, fact) in &evidence.facts {
-        section(&mut page, evidence, id, fact);
+    for (id, fact) in &facts.all {
+        section(&mut page, evidence, facts, id, fact);
+        let known = if fact.rows.iter().any(|row| row.measured.is_some()) { "measured" } else { "published" };
         if !fact.rows.is_empty() {
-            page.push_str("\n| row | scenario and variant | measure | published | scale |");
+            write!(page, "\n| row | scenario and variant | measure | {known} | scale |")
+                .expect("a string takes any text");
             page.push_str(" least / median / greatest | first two seeds | verdict |\n");
             page.push_str("|---|---|---|---|---|---|---|---|\n");
         }
@@ -172,19 +188,17 @@ pub(crate) fn fidelity(
                 mistakes.push(why);
                 String::new()
             });
-            let mut verdict = format!("**{verdict}**");
-            if let Some(note) = &row.note {
-                write!(verdict, ". {note}").expect("a string takes any text");
-            }
             let cells = [
                 id,
-                format!("{}, {}", link(&row.scenario), row.variant),
+                format!("{}, {}", link("../..", &row.scenario), row.variant),
                 format!("`{}`", row.measure),
-                row.published.clone(),
-                row.scale.clone().unwrap_or_else(|| "as published".to_owned()),
+                row.known(),
+                row.scale.clone().unwrap_or_else(|| format!("as {known}")),
                 spread,
                 first.join(", "),
-                verdict,
+                row.note
+                    .as_ref()
+                    .map_or_else(|| format!("**{verdict}**"), |note| format!("**{verdict}**. {note}")),
             ];
             let cells = cells.map(|cell| cell.replace('|', "/"));
             writeln!(page, "| {} |", cells.join(" | ")).expect("a string takes any text");
@@ -193,23 +207,36 @@ pub(crate) fn fidelity(
     if mistakes.is_empty() { Ok(page) } else { Err(mistakes.join("\n")) }
 }
 
-fn section(page: &mut String, evidence: &Evidence, id: &str, fact: &Fact) {
+fn section(page: &mut String, evidence: &Evidence, facts: &Facts, id: &str, fact: &Fact) {
     let sources: Vec<_> =
         fact.sources.iter().enumerate().map(|(at, url)| format!("[{}]({url})", at + 1)).collect();
-    let (kind, text, sources) = (&fact.kind, &fact.text, sources.join(" "));
-    write!(page, "\n## {id}\n\n*{kind}* {text} {sources}\n").expect("a string takes any text");
-    if fact.rows.is_empty() {
-        let named =
-            evidence.lessons.iter().filter(|lesson| lesson.scenario.facts.iter().any(|one| one == id));
-        let named: Vec<_> = named.map(|lesson| link(&lesson.scenario.name)).collect();
+    let sources = if sources.is_empty() { String::new() } else { format!(" {}", sources.join(" ")) };
+    let how = fact.how.as_ref().map(|how| format!(" ({how})")).unwrap_or_default();
+    let (kind, text) = (&fact.kind, &fact.text);
+    write!(page, "\n## {id}\n\n*{kind}* {text}{how}{sources}\n").expect("a string takes any text");
+    if let Some(releases) = &fact.switch {
+        write!(page, "\nThe model has this bug {releases}.\n").expect("a string takes any text");
+    }
+    if let Some((what, why)) = fact.why_none() {
+        write!(page, "\n**{what}**: {why}\n").expect("a string takes any text");
+    }
+    if !fact.tests.is_empty() {
+        let tests: Vec<_> = fact.tests.iter().map(|test| format!("`{test}`")).collect();
+        write!(page, "\nHeld by the tests {}.\n", tests.join(", ")).expect("a string takes any text");
+    }
+    let named = evidence.lessons.iter().map(|lesson| &lesson.scenario);
+    let named = named.filter(|one| one.family == facts.family && one.facts.iter().any(|named| named == id));
+    let named: Vec<_> = named.map(|scenario| link("../..", &scenario.name)).collect();
+    if fact.rows.is_empty() && (!named.is_empty() || fact.why_none().is_none() && fact.tests.is_empty()) {
         let named = if named.is_empty() { "no scenario yet".to_owned() } else { named.join(", ") };
         write!(page, "\nNo number of its own; held by the expectations of: {named}.\n")
             .expect("a string takes any text");
     }
 }
 
-fn link(scenario: &str) -> String {
-    format!("[{scenario}](../scenarios/{scenario}.toml)")
+/// `root` leads from the page to the project.
+fn link(root: &str, scenario: &str) -> String {
+    format!("[{scenario}]({root}/scenarios/{scenario}.toml)")
 }
 
 /// `docs/claims.md`.
@@ -224,7 +251,8 @@ pub(crate) fn claims(evidence: &Evidence, runs: &Runs) -> String {
                 continue;
             }
             let question = scenario.words.question.as_deref().unwrap_or_default();
-            write!(page, "\n{}: {question}\n\n", link(&scenario.name)).expect("a string takes any text");
+            write!(page, "\n{}: {question}\n\n", link("..", &scenario.name))
+                .expect("a string takes any text");
             for (variant, plan) in &lesson.plans {
                 let values = &runs[&(scenario.name.clone(), variant.clone(), 0)];
                 let paths = plan.expectations.iter().map(|one| &one.path);

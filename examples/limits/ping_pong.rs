@@ -66,7 +66,8 @@ impl Model for PingPong {
                     ctx.connect(NodeId(peer));
                 }
             }
-            Input::Stop | Input::Closed(_) | Input::Timer(()) | Input::Synced { .. } => {}
+            Input::Stop | Input::Closed(_) | Input::Writable(_) | Input::Timer(()) | Input::Synced { .. } => {
+            }
         }
     }
 

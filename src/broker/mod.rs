@@ -2,13 +2,15 @@
 //!
 //! Adding a family is one new folder and one line in [`FAMILIES`].
 
-use crate::fact::{FamilyFact, MessageId, NodeId, Observation, PlaceId, SubscriptionId};
+use crate::fact::{Aside, FamilyFact, MessageId, NodeId, Observation, PlaceId, SubscriptionId};
 use crate::scenario::plan::{Action, ConsumerPlan, Plan, ProducerPlan, Value, Version};
 use crate::sim::Time;
 
 mod host;
 pub mod kafka;
 pub mod picture;
+#[expect(dead_code, reason = "nothing runs it yet")]
+mod rabbitmq;
 pub mod raft;
 
 use picture::{Gauge, LinkPicture, NodePicture, PlacePicture, Section};
@@ -43,6 +45,16 @@ pub trait Family: Sync {
 
     /// Named tables that scenarios of this family have: `[topic.NAME]`.
     fn entities(&self) -> &'static [EntityKind];
+
+    /// Fields of producers besides those of the language: `routing_key`.
+    fn producer_fields(&self) -> &'static [Field] {
+        &[]
+    }
+
+    /// Fields of consumers besides those of the language.
+    fn consumer_fields(&self) -> &'static [Field] {
+        &[]
+    }
 
     /// Client libraries that `client = "…"` may name; the first is the vendor's own.
     fn clients(&self) -> &'static [&'static str];
@@ -196,8 +208,10 @@ impl Setting {
         let (_, text) = self.defaults.iter().rev().find(|(since, _)| *since <= version)?;
         match self.kind {
             Kind::Bool => text.parse().ok().map(Value::Bool),
-            Kind::Int(..) => text.parse().ok().map(Value::Int),
-            Kind::OneOf(_) | Kind::Text => Some(Value::Text((*text).to_owned())),
+            Kind::Int(..) | Kind::Digits(..) | Kind::Bytes => text.parse().ok().map(Value::Int),
+            Kind::OneOf(_) | Kind::Text | Kind::Part => Some(Value::Text((*text).to_owned())),
+            Kind::Texts => Some(Value::Texts(text.split(", ").map(str::to_owned).collect())),
+            Kind::Table | Kind::Tables(_) => None,
         }
     }
 }
@@ -213,6 +227,8 @@ pub enum Scope {
     Producer(Option<&'static str>),
     /// A consumer's `config`, with this client library; none: all.
     Consumer(Option<&'static str>),
+    /// The `properties` of a message.
+    Message,
 }
 
 /// Which values a setting or field takes.
@@ -226,6 +242,18 @@ pub enum Kind {
     OneOf(&'static [&'static str]),
     /// Any text.
     Text,
+    /// A whole number in this range, or the same as text.
+    Digits(i64, i64),
+    /// A number of bytes, or a text such as `50 MB`.
+    Bytes,
+    /// A number with a fraction, such as `0.4`; plans hold it as it is written.
+    Part,
+    /// A text, or a list of texts.
+    Texts,
+    /// A table of the author's own: texts, whole numbers and truth values by any names.
+    Table,
+    /// A list of tables with these fields.
+    Tables(&'static [Field]),
 }
 
 /// Whether a setting is modelled.
@@ -238,7 +266,7 @@ pub enum Status {
 }
 
 /// A field of a family's table.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Field {
     /// `partitions`.
     pub name: &'static str,
@@ -253,8 +281,10 @@ pub struct Field {
 pub struct EntityKind {
     /// `topic`.
     pub table: &'static str,
-    /// Its fields besides `config`.
+    /// Its fields besides its settings.
     pub fields: &'static [Field],
+    /// What the table of its settings is called: `config`; empty: it has no settings.
+    pub settings: &'static str,
 }
 
 /// A role of cluster nodes.
@@ -313,6 +343,12 @@ pub trait World: Send {
     /// The messages of which a copy waits for the subscription on a node that serves it, or is held by a live
     /// consumer: each once a copy. For [`crate::ledger::NONE`]: copies in places that no subscription reads.
     fn waiting(&self, subscription: SubscriptionId) -> Vec<MessageId>;
+
+    /// What sits where the broker and the applications put what this subscription does not get; none: wherever an
+    /// application sends it, and the plan's addresses say where that is.
+    fn aside(&self, _subscription: SubscriptionId) -> Option<Aside> {
+        None
+    }
 
     /// Lifts every fault and starts every node on the disk it has; nobody sends or consumes from now on.
     fn heal(&mut self);

@@ -185,7 +185,25 @@ impl SettingChoice {
             Kind::OneOf(words) if !words.contains(&typed) => {
                 return Err(format!("`{name}` is one of {}", words.join(", ")));
             }
-            Kind::OneOf(_) | Kind::Text => Value::Text(typed.to_owned()),
+            Kind::Digits(min, max) => {
+                let number = typed.parse().ok().filter(|it| (min..=max).contains(it));
+                Value::Int(number.ok_or_else(|| format!("`{name}` is a number from {min} to {max}"))?)
+            }
+            Kind::Bytes if typed.bytes().all(|byte| byte.is_ascii_digit()) => {
+                Value::Int(typed.parse().map_err(|_| format!("`{name}` is a number of bytes"))?)
+            }
+            Kind::Part => {
+                let is_number = typed.parse::<f64>().is_ok_and(|it| it.is_finite() && it >= 0.0);
+                if !is_number {
+                    return Err(format!("`{name}` is a number such as `0.4`"));
+                }
+                return Ok(format!("{}.config.{} = {typed}", self.owner, write::key(name)));
+            }
+            Kind::Texts => Value::Texts(typed.split(',').map(|one| one.trim().to_owned()).collect()),
+            Kind::Table | Kind::Tables(_) => {
+                return Err(format!("`{name}` is a table: write it into a file"));
+            }
+            Kind::OneOf(_) | Kind::Text | Kind::Bytes => Value::Text(typed.to_owned()),
         };
         Ok(format!("{}.config.{} = {}", self.owner, write::key(name), write::value(&value)))
     }

@@ -51,7 +51,7 @@ impl Measured {
             Self::Rate(rate) => (*rate).into(),
             Self::State(Value::Bool(truth)) => (*truth).into(),
             Self::State(Value::Int(number)) => (*number).into(),
-            Self::State(Value::Text(text)) => text.clone().into(),
+            Self::State(value) => value.shown().into(),
         }
     }
 }
@@ -66,9 +66,7 @@ impl std::fmt::Display for Measured {
             Self::Time(Some(time)) => write!(f, "{time}"),
             Self::Rate(Some(rate)) => write!(f, "{rate:.1}/s"),
             Self::Time(None) | Self::Rate(None) => write!(f, "nothing"),
-            Self::State(Value::Bool(truth)) => write!(f, "{truth}"),
-            Self::State(Value::Int(number)) => write!(f, "{number}"),
-            Self::State(Value::Text(text)) => write!(f, "{text}"),
+            Self::State(value) => write!(f, "{}", value.shown()),
         }
     }
 }

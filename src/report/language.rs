@@ -250,6 +250,15 @@ fn kind(kind: Kind) -> String {
         Kind::Int(min, max) => format!("{min} to {max}"),
         Kind::OneOf(words) => words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", "),
         Kind::Text => "a string".to_owned(),
+        Kind::Digits(min, max) => format!("{min} to {max}, also as a string"),
+        Kind::Bytes => "size".to_owned(),
+        Kind::Part => "a number such as `0.4`".to_owned(),
+        Kind::Texts => "a string or a list of them".to_owned(),
+        Kind::Table => "a table: any names".to_owned(),
+        Kind::Tables(fields) => {
+            let names: Vec<String> = fields.iter().map(|field| format!("`{}`", field.name)).collect();
+            format!("a list of tables: {}", names.join(", "))
+        }
     }
 }
 

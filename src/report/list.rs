@@ -52,6 +52,7 @@ fn scope(scope: Scope) -> String {
         Scope::Entity(kind) => format!("[{kind}.NAME] config"),
         Scope::Producer(client) => with("producer", client),
         Scope::Consumer(client) => with("consumer", client),
+        Scope::Message => "[producer.NAME] message properties".to_owned(),
     }
 }
 
@@ -61,7 +62,11 @@ fn traits(setting: &Setting) -> String {
         Kind::Bool => traits.push("true or false".to_owned()),
         Kind::Int(low, high) => traits.push(format!("{low} to {high}")),
         Kind::OneOf(words) => traits.push(words.join(" or ")),
-        Kind::Text => {}
+        Kind::Digits(low, high) => traits.push(format!("{low} to {high}, also as text")),
+        Kind::Bytes => traits.push("bytes".to_owned()),
+        Kind::Part => traits.push("a number with a fraction".to_owned()),
+        Kind::Texts => traits.push("a list".to_owned()),
+        Kind::Text | Kind::Table | Kind::Tables(_) => {}
     }
     for (since, default) in setting.defaults {
         traits.push(format!("default {default} since {since}"));

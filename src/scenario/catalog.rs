@@ -23,7 +23,7 @@ impl BuiltIn {
 
 include!(concat!(env!("OUT_DIR"), "/catalog.rs"));
 
-/// All of them, in the order of their names.
+/// All of them, family by family, in the order of its `course.txt` or else of their names.
 pub fn all() -> &'static [BuiltIn] {
     BUILT_IN
 }

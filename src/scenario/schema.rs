@@ -261,6 +261,22 @@ fn kind(kind: Kind) -> Value {
             json!({ "enum": all })
         }
         Kind::Text => json!({ "type": "string" }),
+        Kind::Digits(min, max) => {
+            json!({ "anyOf": [whole(min, max), { "type": "string", "pattern": "^[0-9]+$" }] })
+        }
+        Kind::Bytes => json!({ "anyOf": [{ "type": "integer", "minimum": 0 }, { "type": "string" }] }),
+        Kind::Part => json!({ "type": "number", "minimum": 0 }),
+        Kind::Texts => {
+            let text = json!({ "type": "string" });
+            json!({ "anyOf": [text, { "type": "array", "items": text }] })
+        }
+        Kind::Table => json!({
+            "type": "object",
+            "additionalProperties": { "type": ["string", "integer", "boolean"] },
+        }),
+        Kind::Tables(fields) => {
+            json!({ "type": "array", "items": closed(&fields.iter().map(field).collect()) })
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::broker::{Field, Kind, Scope, Setting, Status};
 use crate::scenario::plan::{Config, Value};
 
-use super::diagnostic::Diagnostic;
+use super::diagnostic::{Diagnostic, Spot};
 use super::reader::{Reader, listed, shown, suggest};
 use super::tree::{Entry, Node, Table};
 
@@ -100,19 +100,42 @@ fn owner(scope: Scope) -> String {
         Scope::Entity(kind) => format!("a {kind}"),
         Scope::Producer(client) => of("producer", client),
         Scope::Consumer(client) => of("consumer", client),
+        Scope::Message => "a message".to_owned(),
     }
 }
 
+/// A value of this kind; what is wrong with it is reported.
 fn value(reader: &mut Reader, name: &str, entry: &Entry, kind: Kind) -> Option<Value> {
-    let refused = |label: String| Diagnostic::at(entry.at, format!("wrong value for `{name}`"), label);
-    let (value, label) = match (kind, &entry.node) {
-        (Kind::Bool, Node::Bool(value)) => (Some(Value::Bool(*value)), String::new()),
-        (Kind::Bool, node) => (None, format!("expected `true` or `false`, found {}", node.what())),
-        (Kind::Int(min, max), Node::Int(number)) => {
-            let inside = (min..=max).contains(number);
-            (inside.then_some(Value::Int(*number)), format!("expected a number from {min} to {max}"))
+    match (kind, &entry.node) {
+        (Kind::Table, Node::Table(table)) => return Some(Value::Table(free(reader, table))),
+        (Kind::Tables(fields), Node::List(_)) => return tables(reader, name, entry, fields),
+        _ => {}
+    }
+    match plain(kind, &entry.node) {
+        Ok(value) => Some(value),
+        Err(label) => {
+            reader.report(Diagnostic::at(entry.at, format!("wrong value for `{name}`"), label));
+            None
         }
-        (Kind::Int(..), node) => (None, format!("expected a whole number, found {}", node.what())),
+    }
+}
+
+/// A value that holds no tables; an error says what was expected.
+fn plain(kind: Kind, node: &Node) -> Result<Value, String> {
+    let ranged = |number: i64, min: i64, max: i64| {
+        let is_inside = (min..=max).contains(&number);
+        is_inside.then_some(Value::Int(number)).ok_or(format!("expected a number from {min} to {max}"))
+    };
+    match (kind, node) {
+        (Kind::Bool, Node::Bool(value)) => Ok(Value::Bool(*value)),
+        (Kind::Bool, node) => Err(format!("expected `true` or `false`, found {}", node.what())),
+        (Kind::Int(min, max) | Kind::Digits(min, max), Node::Int(number)) => ranged(*number, min, max),
+        (Kind::Digits(min, max), Node::Text(text)) if text.bytes().all(|byte| byte.is_ascii_digit()) => text
+            .parse()
+            .map_or(Err(format!("expected a number from {min} to {max}")), |number| ranged(number, min, max)),
+        (Kind::Int(..) | Kind::Digits(..), node) => {
+            Err(format!("expected a whole number, found {}", node.what()))
+        }
         (Kind::OneOf(words), node) => {
             let text = match node {
                 Node::Text(text) => text.clone(),
@@ -120,17 +143,73 @@ fn value(reader: &mut Reader, name: &str, entry: &Entry, kind: Kind) -> Option<V
                 Node::Bool(value) => value.to_string(),
                 _ => String::new(),
             };
+            if words.contains(&text.as_str()) {
+                return Ok(Value::Text(text));
+            }
             let all: Vec<String> = words.iter().map(|word| format!("`{word}`")).collect();
-            (
-                words.contains(&text.as_str()).then_some(Value::Text(text)),
-                format!("expected {}", listed(&all)),
-            )
+            Err(format!("expected {}", listed(&all)))
         }
-        (Kind::Text, Node::Text(text)) => (Some(Value::Text(text.clone())), String::new()),
-        (Kind::Text, node) => (None, format!("expected a string, found {}", node.what())),
-    };
-    if value.is_none() {
-        reader.report(refused(label));
+        (Kind::Text, Node::Text(text)) => Ok(Value::Text(text.clone())),
+        (Kind::Texts, Node::Text(text)) => Ok(Value::Texts(vec![text.clone()])),
+        (Kind::Text, node) => Err(format!("expected a string, found {}", node.what())),
+        (Kind::Texts, Node::List(list)) => texts(list).map(Value::Texts),
+        (Kind::Texts, node) => Err(format!("expected a string or a list of them, found {}", node.what())),
+        (Kind::Bytes, node) => {
+            let size = super::value::bytes(node)?;
+            i64::try_from(size).map(Value::Int).map_err(|_| "too large".to_owned())
+        }
+        (Kind::Part, Node::Float(number)) if *number >= 0.0 => Ok(Value::Text(number.to_string())),
+        (Kind::Part, Node::Int(number)) if *number >= 0 => Ok(Value::Text(number.to_string())),
+        (Kind::Part, node) => Err(format!("expected a number such as `0.4`, found {}", node.what())),
+        (Kind::Table, node) => Err(format!("expected a table, found {}", node.what())),
+        (Kind::Tables(_), node) => Err(format!("expected a list of tables, found {}", node.what())),
     }
-    value
+}
+
+fn texts(list: &[(Spot, Node)]) -> Result<Vec<String>, String> {
+    let text = |node: &Node| match node {
+        Node::Text(text) => Ok(text.clone()),
+        node => Err(format!("expected strings, found {}", node.what())),
+    };
+    list.iter().map(|(_, node)| text(node)).collect()
+}
+
+/// A table whose names are the author's own.
+fn free(reader: &mut Reader, table: &Table) -> Config {
+    let mut all = Config::new();
+    for (name, entry) in table.in_order() {
+        let value = match &entry.node {
+            Node::Bool(value) => Value::Bool(*value),
+            Node::Int(number) => Value::Int(*number),
+            Node::Text(text) => Value::Text(text.clone()),
+            _ => {
+                reader.wrong(entry, name, "expected a string, a whole number or a truth value");
+                continue;
+            }
+        };
+        all.insert(name.to_owned(), value);
+    }
+    all
+}
+
+/// A list of tables with these fields.
+fn tables(reader: &mut Reader, name: &str, entry: &Entry, declared: &[Field]) -> Option<Value> {
+    let Node::List(list) = &entry.node else { return None };
+    let known = || declared.iter().map(|field| field.name);
+    let mut all = Vec::new();
+    for (spot, node) in list {
+        let Node::Table(table) = node else {
+            let label = format!("expected a table, found {}", node.what());
+            reader.report(Diagnostic::at(*spot, format!("wrong element of `{name}`"), label));
+            continue;
+        };
+        for (key, entry) in table.in_order() {
+            if !known().any(|known| known == key) {
+                let message = format!("`{name}` has no key `{}`", shown(key));
+                reader.report(suggest(Diagnostic::at(entry.key, message, "unknown key"), key, known()));
+            }
+        }
+        all.push(fields(reader, table, declared));
+    }
+    Some(Value::Tables(all))
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::scenario::plan::{Rate, Value};
+use crate::scenario::plan::{Config, Rate, Value};
 use crate::sim::{Dist, Span};
 
 /// A string as TOML writes it.
@@ -37,7 +37,16 @@ pub fn value(value: &Value) -> String {
         Value::Bool(value) => value.to_string(),
         Value::Int(number) => number.to_string(),
         Value::Text(it) => text(it),
+        Value::Texts(all) => format!("[{}]", all.iter().map(|one| text(one)).collect::<Vec<_>>().join(", ")),
+        Value::Table(it) => table(it),
+        Value::Tables(all) => format!("[{}]", all.iter().map(table).collect::<Vec<_>>().join(", ")),
     }
+}
+
+/// A table on one line.
+fn table(all: &Config) -> String {
+    let pairs: Vec<String> = all.iter().map(|(name, it)| format!("{} = {}", key(name), value(it))).collect();
+    if pairs.is_empty() { "{}".to_owned() } else { format!("{{ {} }}", pairs.join(", ")) }
 }
 
 /// A list of strings; one alone is written without brackets.

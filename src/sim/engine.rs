@@ -144,6 +144,11 @@ impl<M: Model> Engine<M> {
             self.kernel.transmit(conn, 1 - side, Segment::End);
             return false;
         }
+        if self.kernel.is_paused(conn, side) {
+            self.count(u64::from(to.0), 1, M::packet_id(&packet));
+            self.kernel.keep_unread(conn, side, Segment::Packet(packet, bytes));
+            return true;
+        }
         if self.status(to) == Status::Frozen {
             self.kernel.net.conns[conn.slot as usize].sides[side].trouble().unread_bytes += u64::from(bytes);
         }
@@ -177,6 +182,7 @@ impl<M: Model> Engine<M> {
             Event::Established { conn } => self.established(conn),
             Event::End { conn, side } => self.end(conn, usize::from(side)),
             Event::Retransmit { conn, side } => self.retransmit(conn, usize::from(side)),
+            Event::Readable { conn, side } => self.readable(conn, usize::from(side)),
             Event::GiveUp { conn, side, since } => self.give_up(conn, usize::from(side), since),
             Event::Synced { node, incarnation, epoch, file, mark } => {
                 let disk = &mut self.kernel.disks[node.0 as usize];
@@ -284,14 +290,20 @@ impl<M: Model> Engine<M> {
             self.kernel.hold_arrived(conn, side, Segment::End);
             return false;
         }
-        if !is_open {
+        if !is_open || self.kernel.keeps_end(conn, side) {
             return false;
         }
+        self.count(u64::from(to.0), 8, 0);
+        self.ended(conn, side);
+        true
+    }
+
+    /// The process at the other end learns that nothing more comes.
+    pub(super) fn ended(&mut self, conn: ConnId, side: usize) {
+        let to = self.kernel.net.conns[conn.slot as usize].ends[1 - side];
         self.kernel.net.close_side(conn, 1 - side);
         self.kernel.net.close_side(conn, side);
-        self.count(u64::from(to.0), 8, 0);
         self.give(to, Input::Closed(conn));
-        true
     }
 
     fn retransmit(&mut self, conn: ConnId, side: usize) -> bool {
@@ -310,6 +322,7 @@ impl<M: Model> Engine<M> {
             return false;
         }
         let held = self.kernel.net.conns[conn.slot as usize].sides[side].take_held();
+        let is_awaited = held.as_ref().is_some_and(|held| held.is_awaited);
         for segment in held.into_iter().flat_map(|held| held.segments) {
             self.kernel.transmit(conn, side, segment);
         }
@@ -317,7 +330,7 @@ impl<M: Model> Engine<M> {
         if self.kernel.net.get(conn).is_some_and(|c| !c.is_open[side]) {
             self.kernel.net.close_side(conn, side);
         }
-        false
+        is_awaited && self.writable(conn, side)
     }
 
     /// The sender's kernel has retransmitted for as long as it does.
@@ -335,6 +348,7 @@ impl<M: Model> Engine<M> {
         }
         let (node, was_open) = (c.ends[side], c.is_open[side]);
         drop(self.kernel.net.conns[conn.slot as usize].sides[side].take_held());
+        self.kernel.forget_pause(conn, 1 - side);
         self.kernel.net.close_side(conn, side);
         if was_open {
             self.count(u64::from(node.0), 8, 1);
@@ -344,13 +358,13 @@ impl<M: Model> Engine<M> {
     }
 
     #[inline(always)]
-    fn count(&mut self, node: u64, kind: u64, id: u64) {
+    pub(super) fn count(&mut self, node: u64, kind: u64, id: u64) {
         self.kernel.events += 1;
         self.kernel.digest.add(self.kernel.now.0, (node << 8) | kind, id);
     }
 
     /// Hands an input to a process, or to its kernel while it stands still.
-    fn give(&mut self, node: NodeId, input: Input<M::Packet, M::Timer>) {
+    pub(super) fn give(&mut self, node: NodeId, input: Input<M::Packet, M::Timer>) {
         match self.status(node) {
             Status::Up => self.hand(node, input),
             Status::Frozen => self.kernel.process(node).inbox.push_back((None, input)),
@@ -360,7 +374,7 @@ impl<M: Model> Engine<M> {
 
     /// Hands an input to a process that runs.
     #[inline(always)]
-    fn hand(&mut self, node: NodeId, input: Input<M::Packet, M::Timer>) {
+    pub(super) fn hand(&mut self, node: NodeId, input: Input<M::Packet, M::Timer>) {
         self.model.handle(node, input, &mut Ctx { kernel: &mut self.kernel, node });
     }
 }
@@ -390,6 +404,7 @@ impl<M: Model> Engine<M> {
         }
         for (conn, side) in self.kernel.net.of_node(node) {
             drop(self.kernel.net.conns[conn.slot as usize].sides[side].take_held());
+            self.kernel.forget_pause(conn, 1 - side);
             self.kernel.net.close_side(conn, side);
         }
         self.kernel.empty_buffers(node);
@@ -431,7 +446,7 @@ impl<M: Model> Engine<M> {
         while self.status(node) == Status::Up
             && let Some((_, input)) = self.kernel.process(node).inbox.pop_front()
         {
-            self.hand(node, input);
+            self.hand_thawed(node, input);
         }
         true
     }
@@ -454,8 +469,7 @@ impl<M: Model> Engine<M> {
     pub fn disconnect(&mut self, node: NodeId) -> bool {
         let conns = self.kernel.net.of_node(node);
         for &(conn, side) in &conns {
-            self.kernel.transmit(conn, side, Segment::End);
-            self.kernel.net.close_side(conn, side);
+            self.kernel.close(conn, side);
             self.give(node, Input::Closed(conn));
         }
         !conns.is_empty()

@@ -52,6 +52,8 @@ pub enum Input<P, T> {
     Closed(ConnId),
     /// A packet arrived.
     Packet(ConnId, P),
+    /// The connection takes writes again: only after [`Ctx::is_writable`] said no.
+    Writable(ConnId),
     /// A timer fired.
     Timer(T),
     /// A flush is complete: the file's first `mark` bytes are durable.
@@ -107,6 +109,7 @@ pub(super) enum Event<P, T> {
     Established { conn: ConnId },
     End { conn: ConnId, side: u8 },
     Retransmit { conn: ConnId, side: u8 },
+    Readable { conn: ConnId, side: u8 },
     GiveUp { conn: ConnId, side: u8, since: Time },
     Synced { node: NodeId, incarnation: u32, epoch: u32, file: FileId, mark: u64 },
     Control { id: u32 },
@@ -188,11 +191,12 @@ impl<P: Clone, T: Clone, F> Kernel<P, T, F> {
         }
         let c = &self.net.conns[conn.slot as usize];
         if c.sides[side].held().is_some() || self.is_blocked(c, side) || self.is_stalled(c, side) {
-            self.held(conn, side).segments.push_back(segment);
+            let held = self.held(conn, side);
+            held.bytes += u64::from(segment.bytes());
+            held.segments.push_back(segment);
             return;
         }
-        let bytes = if let Segment::Packet(_, bytes) = segment { bytes } else { 0 };
-        let arrival = self.net.arrival(now, link, bytes);
+        let arrival = self.net.arrival(now, link, segment.bytes());
         let arrives_last = &mut self.net.conns[conn.slot as usize].sides[side].arrives_last;
         let at = arrival.max(*arrives_last);
         *arrives_last = at;
@@ -213,6 +217,7 @@ impl<P: Clone, T: Clone, F> Kernel<P, T, F> {
     /// A segment that was under way and was missed waits, before what was sent after it.
     pub(super) fn hold_arrived(&mut self, conn: ConnId, side: usize, segment: Segment<P>) {
         let held = self.held(conn, side);
+        held.bytes += u64::from(segment.bytes());
         held.segments.insert(held.was_under_way, segment);
         held.was_under_way += 1;
     }
@@ -223,7 +228,7 @@ impl<P: Clone, T: Clone, F> Kernel<P, T, F> {
         trouble.held.get_or_insert_with(|| {
             let give_up = Event::GiveUp { conn, side: side as u8, since };
             self.agenda.push(since + net::RETRANSMIT_GIVE_UP, give_up);
-            Held { since, segments: VecDeque::new(), was_under_way: 0 }
+            Held { since, segments: VecDeque::new(), bytes: 0, is_awaited: false, was_under_way: 0 }
         })
     }
 
@@ -246,20 +251,26 @@ impl<P: Clone, T: Clone, F> Kernel<P, T, F> {
                 if c.ends[1 - side] != node || !c.sides[side].forget_unread() {
                     continue;
                 }
-                let (conn, back) =
-                    (ConnId { slot: slot as u32, generation: c.generation }, c.links[1 - side]);
-                if !self.net.is_cut(back) {
-                    let at = self.net.arrival(self.now, back, 0);
-                    self.agenda.push(at, Event::Retransmit { conn, side: side as u8 });
-                }
+                let conn = ConnId { slot: slot as u32, generation: c.generation };
+                self.window_opens(conn, side);
                 break;
             }
+        }
+    }
+
+    /// There is room in a receive buffer that was full: the sender hears of it at once, if anything gets there.
+    pub(super) fn window_opens(&mut self, conn: ConnId, side: usize) {
+        let back = self.net.conns[conn.slot as usize].links[1 - side];
+        if !self.net.is_cut(back) {
+            let at = self.net.arrival(self.now, back, 0);
+            self.agenda.push(at, Event::Retransmit { conn, side: side as u8 });
         }
     }
 
     /// One end of the connection closes; the other learns of it after everything sent before.
     pub(super) fn close(&mut self, conn: ConnId, side: usize) {
         self.transmit(conn, side, Segment::End);
+        self.forget_pause(conn, 1 - side);
         self.net.close_side(conn, side);
     }
 }

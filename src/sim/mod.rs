@@ -23,6 +23,7 @@ mod engine;
 mod kernel;
 mod look;
 mod net;
+mod reading;
 #[cfg(test)]
 mod tests;
 mod time;

@@ -26,6 +26,9 @@ pub(super) const CONNECT_RETRY: Span = Span::from_secs(1);
 pub(super) const CONNECT_RETRIES_MAX: u8 = 6;
 /// A process that reads nothing is sent at most this much on a connection.
 pub(super) const RECEIVE_BUFFER_BYTES: u64 = 6 << 20;
+/// A process can write this much that the other end's kernel does not take, then its next write blocks. Linux begins
+/// with it (ten segments and what keeps them) and grows it only while a connection gets on.
+pub(super) const SEND_BUFFER_BYTES: u64 = 87_040;
 
 /// A node of the world.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -170,6 +173,17 @@ pub(super) struct Trouble<P> {
     pub(super) unread_bytes: u64,
     /// What waits here to be retransmitted.
     pub(super) held: Option<Held<P>>,
+    /// The process at the other end does not read this connection, although it runs.
+    pub(super) pause: Option<Pause<P>>,
+}
+
+/// What waits for a process that does not read, in its kernel.
+#[derive(Clone, Debug)]
+pub(super) struct Pause<P> {
+    pub(super) segments: VecDeque<Segment<P>>,
+    pub(super) bytes: u64,
+    /// It reads again, as soon as it is done with what it does at this instant.
+    pub(super) is_over: bool,
 }
 
 /// What waits at a sender because it cannot arrive.
@@ -177,6 +191,10 @@ pub(super) struct Trouble<P> {
 pub(super) struct Held<P> {
     pub(super) since: Time,
     pub(super) segments: VecDeque<Segment<P>>,
+    /// The bytes of all of them.
+    pub(super) bytes: u64,
+    /// A process waits until it can write again.
+    pub(super) is_awaited: bool,
     /// How many of them, at the front, were under way when the trouble began: they were sent before the rest.
     pub(super) was_under_way: usize,
 }
@@ -188,6 +206,13 @@ pub(super) enum Segment<P> {
     Hello,
     Packet(P, u32),
     End,
+}
+
+impl<P> Segment<P> {
+    /// The bytes of what a process wrote.
+    pub(super) fn bytes(&self) -> u32 {
+        if let Self::Packet(_, bytes) = self { *bytes } else { 0 }
+    }
 }
 
 impl<P> Net<P> {
@@ -470,7 +495,8 @@ impl<P> Side<P> {
 
     pub(super) fn trouble(&mut self) -> &mut Trouble<P> {
         self.trouble.get_or_insert_with(|| {
-            Box::new(Trouble { unacknowledged_since: Time::NEVER, unread_bytes: 0, held: None })
+            let unacknowledged_since = Time::NEVER;
+            Box::new(Trouble { unacknowledged_since, unread_bytes: 0, held: None, pause: None })
         })
     }
 
@@ -491,14 +517,16 @@ impl<P> Side<P> {
         let Some(trouble) = &mut self.trouble else { return false };
         let was_full = trouble.is_unread();
         trouble.unread_bytes = 0;
+        let is_free = was_full && !trouble.is_unread();
         self.settle();
-        was_full
+        is_free
     }
 
     /// Back to the fast path if nothing hinders any more.
-    fn settle(&mut self) {
+    pub(super) fn settle(&mut self) {
         if let Some(trouble) = &self.trouble
             && trouble.held.is_none()
+            && trouble.pause.is_none()
             && trouble.unread_bytes == 0
             && trouble.unacknowledged_since == Time::NEVER
         {
@@ -510,7 +538,8 @@ impl<P> Side<P> {
 impl<P> Trouble<P> {
     /// The receive buffer at the other end is full.
     pub(super) fn is_unread(&self) -> bool {
-        self.unread_bytes > RECEIVE_BUFFER_BYTES
+        let paused_bytes = self.pause.as_ref().map_or(0, |pause| pause.bytes);
+        self.unread_bytes + paused_bytes > RECEIVE_BUFFER_BYTES
     }
 }
 

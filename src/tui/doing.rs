@@ -170,7 +170,7 @@ pub(super) fn settings(app: &mut App) {
     let Some(stage) = app.stage() else { return };
     let row = |setting: SettingChoice| Row {
         label: format!("{} {}", setting.owner, setting.name),
-        value: setting.current.as_ref().map_or_else(|| look.word("menu.unset").to_owned(), value_text),
+        value: setting.current.as_ref().map_or_else(|| look.word("menu.unset").to_owned(), Value::shown),
         note: setting.meaning.to_owned(),
         reason: (!setting.is_modelled).then(|| look.word("reason.not_modelled").to_owned()),
         choice: Choice::Setting(Box::new(setting)),
@@ -180,26 +180,18 @@ pub(super) fn settings(app: &mut App) {
     app.overlays.push(Overlay::Menu(Menu::new(title, rows).with_input()));
 }
 
-fn value_text(value: &Value) -> String {
-    match value {
-        Value::Bool(value) => value.to_string(),
-        Value::Int(value) => value.to_string(),
-        Value::Text(value) => value.clone(),
-    }
-}
-
 /// The values of a setting, or a line to type one.
 fn values(app: &mut App, setting: SettingChoice) {
     let texts: Vec<String> = match setting.kind {
         Kind::Bool => vec!["true".to_owned(), "false".to_owned()],
         Kind::OneOf(words) => words.iter().map(|&word| word.to_owned()).collect(),
-        Kind::Int(..) | Kind::Text => {
-            let now = setting.current.as_ref().map(value_text).unwrap_or_default();
+        _ => {
+            let now = setting.current.as_ref().map(Value::shown).unwrap_or_default();
             return app.ask(Question::Value(Box::new(setting)), now);
         }
     };
     let look = app.look;
-    let current = setting.current.as_ref().map(value_text);
+    let current = setting.current.as_ref().map(Value::shown);
     let row = |text: String| {
         let is_current = current.as_ref() == Some(&text);
         let reason = is_current.then(|| look.word("reason.is_so").to_owned());

@@ -131,11 +131,7 @@ struct Table<'a> {
 
 impl Table<'_> {
     fn text(&self, name: &str) -> Option<String> {
-        match settings::effective(self.scope, self.version, self.written, name)? {
-            Value::Text(text) => Some(text),
-            Value::Int(number) => Some(number.to_string()),
-            Value::Bool(truth) => Some(truth.to_string()),
-        }
+        settings::effective(self.scope, self.version, self.written, name).map(|value| value.shown())
     }
 
     fn number(&self, name: &str, otherwise: u64) -> u64 {

@@ -38,6 +38,7 @@ pub const ENTITIES: &[EntityKind] = &[EntityKind {
         kind: Kind::Int(1, 10_000),
         meaning: "How many partitions it has.",
     }],
+    settings: "config",
 }];
 
 /// Partitions of all topics together at most.

@@ -78,9 +78,7 @@ mod tests {
     fn default(scope: Scope, version: Version, name: &str) -> String {
         match effective(scope, version, &Config::new(), name) {
             None => "-".to_owned(),
-            Some(Value::Bool(value)) => value.to_string(),
-            Some(Value::Int(value)) => value.to_string(),
-            Some(Value::Text(value)) => value,
+            Some(value) => value.shown(),
         }
     }
 

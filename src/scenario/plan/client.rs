@@ -41,6 +41,8 @@ pub struct ProducerPlan {
     pub attempt_every: Span,
     /// A write to its own database that goes with each message.
     pub own_write: Option<OwnWrite>,
+    /// The fields that the family declares: `routing_key`.
+    pub fields: Config,
     /// Which client library; none: the vendor's own.
     pub client: Option<String>,
     /// Client settings.
@@ -68,6 +70,7 @@ impl ProducerPlan {
             attempts_max: 10,
             attempt_every: Span::from_millis(100),
             own_write: None,
+            fields: Config::new(),
             client: None,
             config: Config::new(),
         }
@@ -256,6 +259,8 @@ pub struct ConsumerPlan {
     pub order: PoolOrder,
     /// A service that it calls for each message; none: it writes to the store alone.
     pub calls: Option<String>,
+    /// The fields that the family declares.
+    pub fields: Config,
     /// Which client library; none: the vendor's own.
     pub client: Option<String>,
     /// Client settings.
@@ -282,6 +287,7 @@ impl ConsumerPlan {
             workers: None,
             order: PoolOrder::None,
             calls: None,
+            fields: Config::new(),
             client: None,
             config: Config::new(),
         }

@@ -113,6 +113,25 @@ pub enum Value {
     Int(i64),
     /// Anything else the vendor writes as text.
     Text(String),
+    /// Several texts.
+    Texts(Vec<String>),
+    /// A table of values by names that the author chose: headers.
+    Table(Config),
+    /// Several tables: bindings.
+    Tables(Vec<Config>),
+}
+
+impl Value {
+    /// As people read it on one line.
+    pub fn shown(&self) -> String {
+        match self {
+            Self::Bool(value) => value.to_string(),
+            Self::Int(number) => number.to_string(),
+            Self::Text(text) => text.clone(),
+            Self::Texts(all) => all.join(", "),
+            Self::Table(_) | Self::Tables(_) => super::write::value(self),
+        }
+    }
 }
 
 /// The cluster.

@@ -8,6 +8,7 @@ mod determinism;
 mod links;
 mod look;
 mod processes;
+mod reading;
 
 const CLIENT: NodeId = NodeId(0);
 const SERVER: NodeId = NodeId(1);
@@ -23,12 +24,13 @@ enum Heard {
     Connected,
     Closed,
     Packet(u32),
+    Writable,
     Timer(u32),
     Synced(u64),
     Lost(Loss),
 }
 
-use Heard::{Accepted, Closed, Connected, Lost, Packet, Start, Stop, Synced, Timer};
+use Heard::{Accepted, Closed, Connected, Lost, Packet, Start, Stop, Synced, Timer, Writable};
 
 /// Nodes that write down what they are given, answer packets below 1,000, and do nothing else by themselves.
 #[derive(Clone)]
@@ -37,6 +39,8 @@ struct Toy {
     accepted: Option<ConnId>,
     is_echo: bool,
     cancel_on_packet: Option<Ticket>,
+    /// It stops to read when this packet comes.
+    pause_on: Option<u32>,
 }
 
 impl Model for Toy {
@@ -61,8 +65,12 @@ impl Model for Toy {
                 if let Some(ticket) = self.cancel_on_packet.take() {
                     ctx.cancel(ticket);
                 }
+                if self.pause_on == Some(number) {
+                    ctx.pause_reading(conn);
+                }
                 Packet(number)
             }
+            Input::Writable(_) => Writable,
             Input::Timer(number) => Timer(number),
             Input::Synced { mark, .. } => Synced(mark),
         };
@@ -98,7 +106,8 @@ impl Lab {
     }
 
     fn with_latency(latency: Dist, seed: u64) -> Self {
-        let toy = Toy { heard: vec![Vec::new(); 3], accepted: None, is_echo: false, cancel_on_packet: None };
+        let heard = vec![Vec::new(); 3];
+        let toy = Toy { heard, accepted: None, is_echo: false, cancel_on_packet: None, pause_on: None };
         let link = LinkConfig { latency, bandwidth: None };
         Self(Engine::new(toy, seed, 3, link, Dist::Constant(Span::from_millis(2))))
     }

@@ -110,6 +110,8 @@ impl Broker {
             Input::Connected(conn) => self.connected(conn, shared, ctx),
             Input::Closed(conn) => self.closed(conn, shared, ctx),
             Input::Synced { file, .. } => self.synced(file, shared, ctx),
+            // It never asks whether a write would block.
+            Input::Writable(_) => {}
         }
         while let Some(conn) = self.ready.pop() {
             self.next_request(conn, shared, ctx);

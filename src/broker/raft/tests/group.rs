@@ -35,23 +35,23 @@ pub(super) struct Group {
 pub(super) type Checked = Result<(), String>;
 
 impl Group {
-    pub(super) fn new(count: u8, config: Config, seed: u64, flaw: Option<Flaw>) -> Self {
+    pub(super) fn new(count: u8, config: &Config, seed: u64, flaw: Option<Flaw>) -> Self {
         let rafts = (0..count).map(|me| Raft::new(Member(me), count, config.clone()));
         let mut group = Self::of(rafts.collect(), config.clone(), seed, flaw);
         for at in 0..group.nodes.len() {
-            group.act(at, |raft, io| raft.start(io)).expect("nothing can be wrong yet");
+            group.act(at, Raft::start).expect("nothing can be wrong yet");
         }
         group
     }
 
-    pub(super) fn established(count: u8, config: Config, leader: u8, flaw: Option<Flaw>) -> Self {
+    pub(super) fn established(count: u8, config: &Config, leader: u8, flaw: Option<Flaw>) -> Self {
         let rafts = (0..count).map(|me| Raft::established(Member(me), count, config.clone(), Member(leader)));
         let mut group = Self::of(rafts.collect(), config.clone(), 1, flaw);
         group.leaders.insert(1, leader.into());
         group.committed.push((Entry { term: 1, command: None }, 1));
         for at in 0..group.nodes.len() {
             group.nodes[at].applied = 1;
-            group.act(at, |raft, io| raft.start(io)).expect("nothing can be wrong yet");
+            group.act(at, Raft::start).expect("nothing can be wrong yet");
         }
         group
     }
@@ -181,7 +181,7 @@ impl Group {
     pub(super) fn write(&mut self, at: usize) -> Checked {
         match self.nodes[at].writes.pop_front() {
             Some(Some(mark)) => self.act(at, |raft, io| raft.written(mark, io)),
-            Some(None) => self.act(at, |raft, io| raft.snapshot_written(io)),
+            Some(None) => self.act(at, Raft::snapshot_written),
             None => Ok(()),
         }
     }
@@ -208,11 +208,11 @@ impl Group {
         if !self.nodes[at].is_up {
             return Ok(());
         }
-        self.act(at, |raft, io| raft.tick(io))
+        self.act(at, Raft::tick)
     }
 
     pub(super) fn transfer(&mut self, at: usize) {
-        let _ = self.act(at, |raft, io| raft.transfer(io));
+        let _ = self.act(at, Raft::transfer);
     }
 
     /// The process dies; what is not durable goes with it.

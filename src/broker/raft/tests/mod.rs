@@ -33,7 +33,7 @@ fn bits(seed: u64) -> Bits {
 
 #[test]
 fn a_group_elects_and_commits() {
-    let mut group = Group::new(3, config(), 1, None);
+    let mut group = Group::new(3, &config(), 1, None);
     group.heal().unwrap();
     let leader = group.leader().expect("somebody leads");
     for command in 0..300 {
@@ -45,7 +45,7 @@ fn a_group_elects_and_commits() {
 
 #[test]
 fn an_established_group_needs_no_election() {
-    let mut group = Group::established(5, config(), 3, None);
+    let mut group = Group::established(5, &config(), 3, None);
     assert_eq!(group.leader(), Some(3));
     assert!(group.propose(3, 7));
     group.settle().unwrap();
@@ -55,7 +55,7 @@ fn an_established_group_needs_no_election() {
 
 #[test]
 fn a_member_alone_commits_when_its_disk_says_so() {
-    let mut group = Group::new(1, config(), 1, None);
+    let mut group = Group::new(1, &config(), 1, None);
     group.fire(0).unwrap();
     assert_eq!((group.leader(), group.nodes[0].raft.commit()), (Some(0), 0));
     assert!(group.propose(0, 1));
@@ -66,7 +66,7 @@ fn a_member_alone_commits_when_its_disk_says_so() {
 
 #[test]
 fn the_leaders_own_disk_is_not_needed_but_counts_only_when_written() {
-    let mut group = Group::established(3, config(), 0, None);
+    let mut group = Group::established(3, &config(), 0, None);
     group.propose(0, 1);
     group.deliver_all().unwrap();
     assert_eq!(group.nodes[0].raft.commit(), 1, "no disk has it");
@@ -80,7 +80,7 @@ fn the_leaders_own_disk_is_not_needed_but_counts_only_when_written() {
 
 #[test]
 fn the_death_of_the_leader_is_followed_by_an_election_and_its_lost_entries_by_none() {
-    let mut group = Group::established(3, config(), 0, None);
+    let mut group = Group::established(3, &config(), 0, None);
     group.propose(0, 1);
     group.settle().unwrap();
     group.propose(0, 2);
@@ -144,7 +144,7 @@ fn a_vote_is_remembered_and_given_to_one_only() {
 
 #[test]
 fn a_member_with_an_empty_disk_is_fed_the_snapshot_and_the_rest() {
-    let mut group = Group::established(3, config(), 0, None);
+    let mut group = Group::established(3, &config(), 0, None);
     for command in 0..2000 {
         group.propose(0, command);
     }
@@ -165,7 +165,7 @@ fn a_member_with_an_empty_disk_is_fed_the_snapshot_and_the_rest() {
 
 #[test]
 fn a_leader_that_goes_hands_over_to_who_has_most() {
-    let mut group = Group::established(3, config(), 0, None);
+    let mut group = Group::established(3, &config(), 0, None);
     group.propose(0, 1);
     group.deliver_all().unwrap();
     group.write(2).unwrap();
@@ -177,7 +177,7 @@ fn a_leader_that_goes_hands_over_to_who_has_most() {
 
 #[test]
 fn nothing_is_sent_while_nothing_happens() {
-    let mut group = Group::established(3, config(), 0, None);
+    let mut group = Group::established(3, &config(), 0, None);
     group.propose(0, 1);
     group.settle().unwrap();
     group.tick(0).unwrap();
@@ -187,7 +187,7 @@ fn nothing_is_sent_while_nothing_happens() {
 
 #[test]
 fn a_tick_repairs_what_a_lost_message_left_open() {
-    let mut group = Group::established(3, config(), 0, None);
+    let mut group = Group::established(3, &config(), 0, None);
     group.propose(0, 1);
     group.wire.clear();
     group.tick(0).unwrap();
@@ -199,7 +199,7 @@ fn a_tick_repairs_what_a_lost_message_left_open() {
 
 #[test]
 fn who_was_cut_off_deposes_nobody_with_pre_votes() {
-    let mut group = Group::established(3, config(), 0, None);
+    let mut group = Group::established(3, &config(), 0, None);
     group.propose(0, 1);
     group.settle_without(2).unwrap();
     group.suspect(2, 0).unwrap();
@@ -214,7 +214,7 @@ fn who_was_cut_off_deposes_nobody_with_pre_votes() {
 #[test]
 fn with_heartbeats_a_follower_waits_for_as_long_as_it_hears_them() {
     let patience = Dist::Uniform(Span::from_millis(500), Span::from_millis(1000));
-    let mut group = Group::established(3, Config::with_heartbeats(patience), 0, None);
+    let mut group = Group::established(3, &Config::with_heartbeats(patience), 0, None);
     for _ in 0..20 {
         group.now += Span::from_millis(100);
         group.tick(0).unwrap();

@@ -47,7 +47,7 @@ fn happen(group: &mut Group, step: Step, number: u64) -> Checked {
 }
 
 /// Runs the schedule, then heals the group and lets it work.
-fn run(count: u8, config: Config, steps: &[Step], flaw: Option<Flaw>) -> Checked {
+fn run(count: u8, config: &Config, steps: &[Step], flaw: Option<Flaw>) -> Checked {
     let mut group = Group::new(count, config, 5, flaw);
     for (number, &step) in steps.iter().enumerate() {
         happen(&mut group, step, number as u64)?;
@@ -85,17 +85,17 @@ proptest! {
 
     #[test]
     fn three_members_keep_what_they_committed(steps in prop::collection::vec(any::<Step>(), 0..600)) {
-        prop_assert_eq!(run(3, config(), &steps, None), Ok(()));
+        prop_assert_eq!(run(3, &config(), &steps, None), Ok(()));
     }
 
     #[test]
     fn five_members_keep_what_they_committed(steps in prop::collection::vec(any::<Step>(), 0..900)) {
-        prop_assert_eq!(run(5, config(), &steps, None), Ok(()));
+        prop_assert_eq!(run(5, &config(), &steps, None), Ok(()));
     }
 
     #[test]
     fn with_heartbeats_too(steps in prop::collection::vec(any::<Step>(), 0..600)) {
-        prop_assert_eq!(run(3, with_heartbeats(), &steps, None), Ok(()));
+        prop_assert_eq!(run(3, &with_heartbeats(), &steps, None), Ok(()));
     }
 }
 
@@ -114,7 +114,7 @@ fn breaks(flaw: Option<Flaw>, schedules: u64) -> bool {
     };
     (0..schedules).any(|seed| {
         let count = 3 + (seed % 2) as u8 * 2;
-        run(count, config(), &schedule(seed), flaw).is_err()
+        run(count, &config(), &schedule(seed), flaw).is_err()
     })
 }
 

@@ -1,0 +1,352 @@
+//! A broker: one Erlang node, as the processes that messages go through and what it keeps on disk.
+//!
+//! Processes of a node have mailboxes; what they say to each other is handled at the same instant, in the order in
+//! which it was sent, before the node takes the next input. What they say to processes elsewhere goes over the
+//! distribution connection of the two nodes ([`dist`]).
+//!
+//! Not modelled: the time that processes take (but for a queue's, which decides when it finds its mailbox empty);
+//! several vhosts' supervisors; more than one channel a connection.
+
+use std::collections::VecDeque;
+
+use super::message::{Msg, Pid, Proc};
+use super::model::{RabbitCtx, Shared, Timer};
+use super::packet::{Frame, Packet};
+use super::topology::QueueId;
+use crate::sim::{ByConn, ConnId, FileId, Input, Loss, NodeId};
+
+pub(super) mod channel;
+pub(super) mod classic;
+mod dead_letter;
+pub(super) mod dist;
+pub(super) mod meta;
+pub(super) mod mirror;
+pub(super) mod node;
+pub(super) mod quorum;
+
+use channel::Channel;
+use classic::Classic;
+use dist::Dist;
+use meta::Meta;
+use mirror::Mirror;
+use node::Node;
+use quorum::Quorum;
+
+/// A broker node.
+#[derive(Clone, Debug)]
+pub(super) struct Broker {
+    pub(super) core: Core,
+    pub(super) node: Node,
+    /// By number; a number is never used again.
+    pub(super) channels: Vec<Option<Box<Channel>>>,
+    of_conn: ByConn<u32>,
+    /// By queue: the process that this node has of it, or had until its process ended, with its files.
+    pub(super) queues: Vec<Option<QueueProc>>,
+}
+
+/// A node's process of a queue.
+#[derive(Clone, Debug)]
+pub(super) enum QueueProc {
+    Classic(Box<Classic>),
+    Mirror(Box<Mirror>),
+    Quorum(Box<Quorum>),
+}
+
+/// What every process of a node uses.
+#[derive(Clone, Debug)]
+pub(super) struct Core {
+    /// The node's number, from 0.
+    pub(super) id: u16,
+    /// Its copy of the metadata.
+    pub(super) meta: Meta,
+    pub(super) dist: Dist,
+    mailbox: VecDeque<(Pid, Proc, Msg)>,
+}
+
+/// What a process acts through.
+pub(super) struct Env<'a, 'b> {
+    /// The process itself.
+    pub(super) me: Pid,
+    pub(super) core: &'a mut Core,
+    pub(super) shared: &'a mut Shared,
+    pub(super) ctx: &'a mut RabbitCtx<'b>,
+}
+
+/// What a broker reminds itself of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum BrokerTimer {
+    Node(node::Alarm),
+    Channel(u32, channel::Alarm),
+    Queue(QueueId, QueueAlarm),
+}
+
+/// What a queue's process reminds itself of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum QueueAlarm {
+    /// Its mailbox is empty, or it has waited long enough: what is buffered is written.
+    Flush,
+    /// Nothing happened for a while.
+    Idle,
+    /// The message at the head may have expired.
+    Ttl,
+    /// Nobody used the queue for as long as it may stay unused.
+    Expires,
+    /// Of a quorum queue's member.
+    Quorum(quorum::Alarm),
+    /// Of a mirrored queue's process.
+    Mirror(mirror::Alarm),
+}
+
+impl Env<'_, '_> {
+    /// Says something to a process, wherever it is.
+    #[inline]
+    pub(super) fn send(&mut self, to: Pid, msg: Msg) {
+        if to.node == self.core.id {
+            self.core.mailbox.push_back((self.me, to.proc, msg));
+        } else {
+            self.core.dist.send(self.me, to, msg, self.ctx);
+        }
+    }
+
+    /// Reminds this process, which is a queue's.
+    pub(super) fn remind(&mut self, at: crate::sim::Time, queue: QueueId, alarm: QueueAlarm) {
+        self.ctx.timer_at(at, Timer::Broker(BrokerTimer::Queue(queue, alarm)));
+    }
+
+    /// A process of this node.
+    pub(super) fn here(&self, proc: Proc) -> Pid {
+        Pid { node: self.core.id, proc }
+    }
+}
+
+impl Core {
+    /// From the process itself or from nobody: straight into a mailbox of this node.
+    pub(super) fn post(&mut self, from: Pid, to: Proc, msg: Msg) {
+        self.mailbox.push_back((from, to, msg));
+    }
+}
+
+/// The file of a queue's index on a node.
+pub(super) fn index_file(queue: QueueId) -> FileId {
+    FileId(u32::from(queue.0))
+}
+
+impl Broker {
+    /// A node that runs in a healthy cluster in which everything was declared long ago.
+    pub(super) fn new(id: u16, shared: &Shared) -> Self {
+        let topology = &shared.topology;
+        Self {
+            core: Core {
+                id,
+                meta: Meta::established(topology, id),
+                dist: Dist::new(topology.brokers, id),
+                mailbox: VecDeque::new(),
+            },
+            node: Node::new(topology, id),
+            channels: Vec::new(),
+            of_conn: ByConn::default(),
+            queues: vec![None; topology.queues.len()],
+        }
+    }
+
+    pub(super) fn on(&mut self, input: Input<Packet, Timer>, shared: &mut Shared, ctx: &mut RabbitCtx<'_>) {
+        match input {
+            Input::Packet(conn, Packet::Amqp(frame)) => self.frame(conn, frame, shared, ctx),
+            Input::Synced { file, mark } => self.synced(file, mark, shared, ctx),
+            Input::Packet(conn, Packet::Dist(letter)) => {
+                if let Some(peer) = self.core.dist.heard(conn) {
+                    debug_assert_eq!(peer, letter.from.node, "a letter comes from where it was written");
+                    self.core.mailbox.push_back((letter.from, letter.to, letter.msg));
+                }
+            }
+            Input::Packet(conn, Packet::Tick) => {
+                self.core.dist.heard(conn);
+            }
+            Input::Packet(_, Packet::Service(_)) => {}
+            Input::Timer(Timer::Broker(timer)) => self.timer(timer, shared, ctx),
+            Input::Timer(_) => {}
+            Input::Accepted(conn) => self.accepted(conn, shared, ctx),
+            Input::Connected(conn) => self.linked(conn, shared, ctx),
+            Input::Closed(conn) => self.closed(conn, shared, ctx),
+            Input::Start => self.start(shared, ctx),
+            Input::Stop => self.stop(shared, ctx),
+        }
+        self.work(shared, ctx);
+    }
+
+    /// Processes work until all mailboxes are empty.
+    #[inline]
+    fn work(&mut self, shared: &mut Shared, ctx: &mut RabbitCtx<'_>) {
+        while let Some((from, to, msg)) = self.core.mailbox.pop_front() {
+            self.handle(from, to, msg, shared, ctx);
+        }
+    }
+
+    fn handle(&mut self, from: Pid, to: Proc, msg: Msg, shared: &mut Shared, ctx: &mut RabbitCtx<'_>) {
+        let me = Pid { node: self.core.id, proc: to };
+        let core = &mut self.core;
+        match to {
+            Proc::Channel(number) => {
+                if let Some(channel) = self.channels.get_mut(number as usize).and_then(Option::as_mut) {
+                    channel.on(from, msg, &mut Env { me, core, shared, ctx });
+                    if channel.is_gone() {
+                        self.end_channel(number, shared, ctx);
+                    }
+                }
+            }
+            Proc::Queue(queue) => {
+                if let Some(process) = &mut self.queues[queue.0 as usize] {
+                    process.on(from, msg, &mut Env { me, core, shared, ctx });
+                } else {
+                    node::nobody(from, &msg, &mut Env { me, core, shared, ctx });
+                }
+            }
+            Proc::Node => self.told(from, msg, shared, ctx),
+        }
+    }
+
+    fn frame(&mut self, conn: ConnId, frame: Frame, shared: &mut Shared, ctx: &mut RabbitCtx<'_>) {
+        let Some(&mut number) = self.of_conn.get_mut(conn) else { return };
+        let Some(channel) = self.channels[number as usize].as_mut() else { return };
+        let me = Pid { node: self.core.id, proc: Proc::Channel(number) };
+        let is_alarmed = self.node.is_alarmed();
+        channel.read(frame, is_alarmed, &mut Env { me, core: &mut self.core, shared, ctx });
+        if channel.is_gone() {
+            self.end_channel(number, shared, ctx);
+        }
+    }
+
+    fn timer(&mut self, timer: BrokerTimer, shared: &mut Shared, ctx: &mut RabbitCtx<'_>) {
+        let id = self.core.id;
+        match timer {
+            BrokerTimer::Node(alarm) => self.node_alarm(alarm, shared, ctx),
+            BrokerTimer::Channel(number, alarm) => {
+                let Some(channel) = self.channels[number as usize].as_mut() else { return };
+                let me = Pid { node: id, proc: Proc::Channel(number) };
+                channel.alarm(alarm, &mut Env { me, core: &mut self.core, shared, ctx });
+                if channel.is_gone() {
+                    self.end_channel(number, shared, ctx);
+                }
+            }
+            BrokerTimer::Queue(queue, alarm) => {
+                let me = Pid { node: id, proc: Proc::Queue(queue) };
+                if let Some(process) = &mut self.queues[queue.0 as usize] {
+                    process.alarm(alarm, &mut Env { me, core: &mut self.core, shared, ctx });
+                }
+            }
+        }
+    }
+
+    fn synced(&mut self, file: FileId, mark: u64, shared: &mut Shared, ctx: &mut RabbitCtx<'_>) {
+        let id = self.core.id;
+        let at = file.0 as usize;
+        if at < self.queues.len() {
+            let queue = QueueId(at as u16);
+            let me = Pid { node: id, proc: Proc::Queue(queue) };
+            if let Some(process) = &mut self.queues[at] {
+                process.synced(mark, &mut Env { me, core: &mut self.core, shared, ctx });
+            }
+        } else if file == quorum::wal_file(shared) {
+            self.wal_synced(mark, shared, ctx);
+        }
+        self.stopped_by_now(shared, ctx);
+    }
+
+    /// The node-wide log of the quorum queues was flushed.
+    fn wal_synced(&mut self, mark: u64, shared: &mut Shared, ctx: &mut RabbitCtx<'_>) {
+        let id = self.core.id;
+        let mut wal = std::mem::take(&mut self.node.wal);
+        for (queue, up_to) in wal.synced(mark, ctx) {
+            let me = Pid { node: id, proc: Proc::Queue(queue) };
+            if let Some(QueueProc::Quorum(member)) = &mut self.queues[queue.0 as usize] {
+                member.written(up_to, &mut Env { me, core: &mut self.core, shared, ctx });
+            }
+        }
+        self.node.wal = wal;
+    }
+
+    /// A connection is there: of a client, or of another node.
+    fn accepted(&mut self, conn: ConnId, shared: &mut Shared, ctx: &mut RabbitCtx<'_>) {
+        let Some(peer) = ctx.peer(conn) else { return };
+        if peer.0 < shared.topology.brokers {
+            self.link_accepted(conn, peer.0, shared, ctx);
+        } else if self.node.takes_clients() {
+            let number = self.channels.len() as u32;
+            self.channels.push(Some(Box::new(Channel::new(number, conn, peer))));
+            self.of_conn.insert(conn, number);
+        } else {
+            ctx.close(conn);
+        }
+    }
+
+    fn closed(&mut self, conn: ConnId, shared: &mut Shared, ctx: &mut RabbitCtx<'_>) {
+        if let Some(number) = self.of_conn.remove(conn) {
+            if let Some(channel) = self.channels[number as usize].as_mut() {
+                channel.connection_lost();
+            }
+            self.end_channel(number, shared, ctx);
+            return;
+        }
+        self.link_closed(conn, shared, ctx);
+    }
+
+    /// A channel's process ends: its queues hear of it, and its connection is closed.
+    fn end_channel(&mut self, number: u32, shared: &mut Shared, ctx: &mut RabbitCtx<'_>) {
+        let Some(channel) = self.channels[number as usize].take() else { return };
+        self.of_conn.remove(channel.conn);
+        let me = Pid { node: self.core.id, proc: Proc::Channel(number) };
+        channel.end(&mut Env { me, core: &mut self.core, shared, ctx });
+    }
+
+    /// The machine lost power or its disk.
+    pub(super) fn storage_lost(&mut self, loss: Loss, shared: &mut Shared, ctx: &mut RabbitCtx<'_>) {
+        for process in self.queues.iter_mut().flatten() {
+            process.storage_lost(loss, shared, ctx);
+        }
+        self.node.storage_lost(loss, &shared.topology, ctx);
+    }
+
+    /// Processes of clients that are connected here.
+    pub(super) fn channels(&self) -> impl Iterator<Item = &Channel> {
+        self.channels.iter().flatten().map(AsRef::as_ref)
+    }
+
+    /// Whether this client is connected here.
+    pub(super) fn serves(&self, client: NodeId) -> bool {
+        self.channels().any(|channel| channel.client == client)
+    }
+}
+
+impl QueueProc {
+    fn on(&mut self, from: Pid, msg: Msg, env: &mut Env<'_, '_>) {
+        match self {
+            Self::Classic(queue) => queue.on(from, msg, env),
+            Self::Mirror(mirror) => mirror.on(from, msg, env),
+            Self::Quorum(member) => member.on(from, msg, env),
+        }
+    }
+
+    fn alarm(&mut self, alarm: QueueAlarm, env: &mut Env<'_, '_>) {
+        match self {
+            Self::Classic(queue) => queue.alarm(alarm, env),
+            Self::Mirror(mirror) => mirror.alarm(alarm, env),
+            Self::Quorum(member) => member.alarm(alarm, env),
+        }
+    }
+
+    fn synced(&mut self, mark: u64, env: &mut Env<'_, '_>) {
+        match self {
+            Self::Classic(queue) => queue.synced(mark, env),
+            Self::Mirror(mirror) => mirror.synced(mark, env),
+            Self::Quorum(_) => {}
+        }
+    }
+
+    fn storage_lost(&mut self, loss: Loss, shared: &Shared, ctx: &mut RabbitCtx<'_>) {
+        match self {
+            Self::Classic(queue) => queue.backing.store.storage_lost(loss, shared, ctx),
+            Self::Mirror(mirror) => mirror.backing.store.storage_lost(loss, shared, ctx),
+            Self::Quorum(member) => member.storage_lost(loss, shared, ctx),
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! RabbitMQ's nodes put together: what the engine hands an input to.
+
+use std::sync::Arc;
+
+use super::broker::{Broker, BrokerTimer};
+use super::client::{Consumer, Publisher};
+use super::content::Content;
+use super::packet::Packet;
+use super::topology::Topology;
+use crate::app::{Alarm, Carries, Catalogue, Direct, Sender, Service, Store, Talk};
+use crate::fact::{Fact, MessageId, NodeId, ProducerId, SubscriptionId};
+use crate::scenario::plan::Plan;
+use crate::sim::{Ctx, Input, Loss, Model, Time};
+
+/// What a node acts through.
+pub(super) type RabbitCtx<'a> = Ctx<'a, RabbitModel>;
+
+/// Every node of a RabbitMQ world.
+#[derive(Clone, Debug)]
+pub(super) struct RabbitModel {
+    pub(super) nodes: Vec<Node>,
+    pub(super) shared: Shared,
+}
+
+/// A node.
+#[derive(Clone, Debug)]
+pub(super) enum Node {
+    Broker(Box<Broker>),
+    Publisher(Box<Publisher>),
+    Consumer(Box<Consumer>),
+    /// A producer that calls a service instead of publishing.
+    Direct(Box<Direct>),
+    Service(Box<Service>),
+}
+
+/// What all nodes may look at: what never changes, what only grows, and the applications' stores.
+#[derive(Clone, Debug)]
+pub(super) struct Shared {
+    pub(super) topology: Arc<Topology>,
+    pub(super) content: Content,
+    pub(super) catalogue: Catalogue,
+    pub(super) stores: Vec<Store>,
+    /// The nodes of services, by name.
+    pub(super) services: Vec<(String, NodeId)>,
+}
+
+/// What a node of this family reminds itself of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Timer {
+    Broker(BrokerTimer),
+    /// Publisher: a message falls due.
+    Due,
+    /// Publisher: the application sends again.
+    Again {
+        message: MessageId,
+        attempt: u16,
+    },
+    /// Publisher: a write to the application's own database is committed.
+    Written(MessageId),
+    /// Client: something of the library's falls due.
+    Wake,
+    /// Consumer: the same, of the client that publishes what could not be processed.
+    SendingOn,
+    /// Consumer: a message is sent on once more.
+    SendOnAgain(MessageId),
+    /// Consumer: a thread of the application worked for as long as it said.
+    Processed(u16),
+    /// Client: it is time for a heartbeat, and to look when the last one came.
+    Heartbeat,
+    /// Client: it connects again.
+    Reconnect,
+    /// Of a service or of those who call it.
+    Service(Alarm),
+}
+
+impl RabbitModel {
+    /// A healthy cluster with its clients, everything declared long ago, before anything started.
+    pub(super) fn new(plan: &Plan, seed: u64) -> Self {
+        let topology = Arc::new(Topology::new(plan));
+        let mut shared = Shared {
+            topology: Arc::clone(&topology),
+            content: Content::default(),
+            catalogue: Catalogue::new(plan, seed),
+            stores: plan.consumers.iter().map(|it| Store::new(it.idempotency, it.id)).collect(),
+            services: services(plan, topology.brokers),
+        };
+        let mut nodes: Vec<_> =
+            (0..topology.brokers).map(|id| Node::Broker(Box::new(Broker::new(id, &shared)))).collect();
+        let ends = Time::ZERO + plan.run_for;
+        for (index, producer) in plan.producers.iter().enumerate() {
+            for instance in 0..producer.instances {
+                let id = ProducerId(index as u16);
+                if let Some((service, subscription)) = direct(plan, &shared, producer.service()) {
+                    let app = Sender::new(producer, id, instance, seed, ends);
+                    nodes.push(Node::Direct(Box::new(Direct::new(app, service, subscription))));
+                    continue;
+                }
+                let publisher = Publisher::new(plan, id, instance, seed, ends, &mut shared);
+                nodes.push(Node::Publisher(Box::new(publisher)));
+            }
+        }
+        for (index, consumer) in plan.consumers.iter().enumerate() {
+            for instance in 0..consumer.instances {
+                let consumer = Consumer::new(plan, index as u16, instance, seed, &mut shared);
+                nodes.push(Node::Consumer(Box::new(consumer)));
+            }
+        }
+        nodes
+            .extend(plan.services.iter().map(|service| Node::Service(Box::new(Service::new(service, seed)))));
+        Self { nodes, shared }
+    }
+
+    pub(super) fn broker(&self, id: u16) -> Option<&Broker> {
+        match self.nodes.get(id as usize) {
+            Some(Node::Broker(broker)) => Some(broker),
+            _ => None,
+        }
+    }
+}
+
+impl Model for RabbitModel {
+    type Packet = Packet;
+    type Timer = Timer;
+    type Fact = Fact;
+
+    #[inline]
+    fn handle(&mut self, node: NodeId, input: Input<Packet, Timer>, ctx: &mut RabbitCtx<'_>) {
+        let shared = &mut self.shared;
+        match &mut self.nodes[node.0 as usize] {
+            Node::Broker(broker) => broker.on(input, shared, ctx),
+            Node::Publisher(publisher) => publisher.on(input, shared, ctx),
+            Node::Consumer(consumer) => consumer.on(input, shared, ctx),
+            Node::Direct(producer) => producer.on(&input, &mut shared.catalogue, ctx),
+            Node::Service(service) => service.on(&input, &shared.catalogue, ctx),
+        }
+    }
+
+    fn storage_lost(&mut self, node: NodeId, loss: Loss, ctx: &mut RabbitCtx<'_>) {
+        if let Node::Broker(broker) = &mut self.nodes[node.0 as usize] {
+            broker.storage_lost(loss, &mut self.shared, ctx);
+        }
+    }
+
+    #[inline]
+    fn packet_id(packet: &Packet) -> u64 {
+        packet.fingerprint()
+    }
+
+    fn is_request(packet: &Packet) -> bool {
+        packet.is_request()
+    }
+
+    #[inline]
+    fn timer_id(timer: &Timer) -> u64 {
+        match *timer {
+            Timer::Broker(timer) => timer.fingerprint() << 8 | 1,
+            Timer::Due => 2,
+            Timer::Again { message, attempt } => u64::from(message.0) << 24 | u64::from(attempt) << 8 | 3,
+            Timer::Written(message) => u64::from(message.0) << 8 | 4,
+            Timer::Wake => 5,
+            Timer::SendingOn => 6,
+            Timer::SendOnAgain(message) => u64::from(message.0) << 8 | 7,
+            Timer::Processed(thread) => u64::from(thread) << 8 | 8,
+            Timer::Heartbeat => 9,
+            Timer::Reconnect => 10,
+            Timer::Service(alarm) => alarm.fingerprint() << 8 | 11,
+        }
+    }
+}
+
+impl Carries for RabbitModel {
+    fn packet(talk: Talk) -> Packet {
+        Packet::Service(talk)
+    }
+    fn talk(packet: &Packet) -> Option<Talk> {
+        if let Packet::Service(talk) = packet { Some(*talk) } else { None }
+    }
+    fn timer(alarm: Alarm) -> Timer {
+        Timer::Service(alarm)
+    }
+    fn alarm(timer: &Timer) -> Option<Alarm> {
+        if let Timer::Service(alarm) = timer { Some(*alarm) } else { None }
+    }
+}
+
+/// The nodes of services: the last ones, after the brokers and the clients.
+fn services(plan: &Plan, brokers: u16) -> Vec<(String, NodeId)> {
+    let instances = plan.producers.iter().map(|one| one.instances);
+    let clients: u16 = instances.chain(plan.consumers.iter().map(|one| one.instances)).sum();
+    let nodes = (brokers + clients..).map(NodeId);
+    plan.services.iter().map(|service| service.name.clone()).zip(nodes).collect()
+}
+
+/// The node of a service that is called directly, and the subscription that its effects count for.
+fn direct(plan: &Plan, shared: &Shared, service: Option<&str>) -> Option<(NodeId, SubscriptionId)> {
+    let subscription = plan.subscriptions().iter().position(|name| Some(name.as_str()) == service)?;
+    Some((shared.service(service?)?, SubscriptionId(subscription as u16)))
+}
+
+impl Shared {
+    /// The node of the service of that name.
+    pub(super) fn service(&self, name: &str) -> Option<NodeId> {
+        self.services.iter().find(|(known, _)| known == name).map(|(_, node)| *node)
+    }
+}
