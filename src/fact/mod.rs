@@ -235,6 +235,8 @@ pub enum Rule {
     Transient,
     /// The node joins others again with empty hands: what it has is not theirs.
     Replaced,
+    /// The place that it was in was deleted.
+    Deleted,
 }
 
 /// Why a message is given up, and what becomes of it.
