@@ -11,6 +11,7 @@ pub mod kafka;
 pub mod picture;
 #[expect(dead_code, reason = "nothing runs it yet")]
 mod rabbitmq;
+pub mod raft;
 
 use picture::{Gauge, LinkPicture, NodePicture, PlacePicture, Section};
 
