@@ -76,6 +76,12 @@ impl Catalogue {
         self.keys[producer].size(origin.number).unwrap_or(self.sizes[producer])
     }
 
+    /// Which of its producer's messages that are written one by one it belongs to, from 0: that has its properties.
+    pub fn written(&self, message: MessageId) -> Option<usize> {
+        let origin = self.origin(message);
+        self.keys[origin.producer.0 as usize].written(origin.number)
+    }
+
     /// How keys are written.
     pub fn key_names(&self) -> &Arc<KeyNames> {
         &self.key_names

@@ -105,6 +105,13 @@ impl Keying {
         exact.run(number).map(|(.., size)| *size)
     }
 
+    /// Which of the producer's written messages it is, from 0.
+    pub(super) fn written(&self, number: u32) -> Option<usize> {
+        let Self::Exact(exact, _) = self else { return None };
+        let at = exact.runs.partition_point(|(last, ..)| *last < number);
+        (at < exact.runs.len()).then_some(at)
+    }
+
     /// The key of the message of that number, to which these random bits belong.
     #[inline]
     pub(super) fn key(&self, number: u32, bits: impl FnOnce() -> u64) -> Option<u32> {

@@ -9,7 +9,8 @@ use crate::fact::{MessageId, ProducerId};
 use crate::scenario::plan::{ProducerPlan, Rate, Reaction};
 use crate::sim::{Span, Time};
 
-/// One call of a client library's send takes this long where nothing else slows a producer down (`rate = "max"`).
+/// One call of a client library's send takes this long where nothing else slows a producer down (`rate = "max"`), and
+/// the family does not know better.
 const CALL: Span = Span::from_micros(1);
 
 /// The application half of a producer instance.
@@ -26,6 +27,7 @@ pub struct Sender {
     books: Option<Box<Books>>,
     messages: u32,
     ends: Time,
+    call: Span,
     reaction_failed: Reaction,
     reaction_unknown: Reaction,
     attempts_max: u16,
@@ -54,7 +56,8 @@ pub enum Answer {
 pub enum Doubt {
     /// It was refused.
     None,
-    /// Nobody knows: a time-out, a lost connection.
+    /// Nobody knows: a time-out, a lost connection. If no answer will ever come, nobody was told of a failure either:
+    /// that is [`Fact::Unanswered`](crate::fact::Fact::Unanswered).
     MayBeStored,
 }
 
@@ -71,6 +74,7 @@ impl Sender {
             phases: Schedule::new(&plan.phases, producer, seed).map(Box::new),
             messages: plan.messages.unwrap_or(u32::MAX),
             ends,
+            call: CALL,
             reaction_failed: plan.if_failed,
             reaction_unknown: plan.if_unknown.unwrap_or(plan.if_failed),
             attempts_max: plan.attempts_max,
@@ -86,6 +90,13 @@ impl Sender {
             None => sender.gaps(1, sender.number, Time::ZERO),
         };
         sender
+    }
+
+    /// A call of this client library takes that long.
+    #[must_use]
+    pub fn calling(mut self, takes: Span) -> Self {
+        self.call = takes;
+        self
     }
 
     /// Whose instance this is.
@@ -160,6 +171,11 @@ impl Sender {
         self.rate == Rate::Max
     }
 
+    /// Whether it sends its next message when the one before is answered.
+    pub fn is_one_by_one(&self) -> bool {
+        self.rate == Rate::OneByOne
+    }
+
     /// The next message falls due now: its number. The one after it gets its time.
     pub fn take(&mut self, now: Time) -> u32 {
         let number = self.number;
@@ -175,7 +191,7 @@ impl Sender {
         self.due = match self.rate {
             Rate::Every(_) | Rate::Poisson(_) => self.gaps(number + 1, self.number, self.due),
             Rate::OneByOne | Rate::Pause => now,
-            Rate::Max => now + CALL,
+            Rate::Max => now + self.call,
         };
         number
     }

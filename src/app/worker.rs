@@ -11,7 +11,7 @@ use smallvec::SmallVec;
 use super::catalogue::Catalogue;
 use super::store::{Recorded, Store};
 use crate::fact::{Fact, GivenUp, MessageId, SubscriptionId};
-use crate::scenario::plan::{ConsumerPlan, Plan, PoolOrder, Then};
+use crate::scenario::plan::{ConsumerPlan, IfFails, Plan, PoolOrder, Then};
 use crate::sim::draw::{self, Purpose};
 use crate::sim::{Dist, Span};
 
@@ -78,7 +78,7 @@ struct Trouble {
 /// The application half of a consumer instance.
 #[derive(Clone, Debug)]
 pub struct Worker {
-    /// Whose instance.
+    /// What it reports as. Several consumers can share one.
     pub subscription: SubscriptionId,
     /// Which instance, from 0.
     pub instance: u16,
@@ -96,9 +96,15 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// An instance with nothing to do.
-    pub fn new(plan: &Plan, subscription: SubscriptionId, instance: u16, seed: u64) -> Self {
-        let wanted = &plan.consumers[subscription.0 as usize];
+    /// An instance of a consumer of the plan, with nothing to do. It reports as this subscription: consumers that
+    /// share one share its store.
+    pub fn new(
+        plan: &Plan,
+        wanted: &ConsumerPlan,
+        subscription: SubscriptionId,
+        instance: u16,
+        seed: u64,
+    ) -> Self {
         let threads = usize::from(wanted.workers.unwrap_or(1).max(1));
         let queues = if wanted.order == PoolOrder::ByKey { threads } else { 1 };
         Self {
@@ -316,7 +322,8 @@ impl Trouble {
             })
             .collect();
         poison.sort_unstable();
-        let says_so = wanted.calls.is_some() && wanted.if_fails.retries > 0;
+        let IfFails { retries, then, .. } = &wanted.if_fails;
+        let says_so = wanted.calls.is_some() && (*retries > 0 || *then != Then::Skip);
         let is_any = !poison.is_empty() || wanted.fails_ppm > 0 || says_so;
         is_any.then(|| Self {
             poison,

@@ -2,7 +2,7 @@
 //!
 //! Adding a family is one new folder and one line in [`FAMILIES`].
 
-use crate::fact::{FamilyFact, MessageId, NodeId, Observation, PlaceId, SubscriptionId};
+use crate::fact::{Aside, FamilyFact, MessageId, NodeId, Observation, PlaceId, SubscriptionId};
 use crate::scenario::plan::{Action, ConsumerPlan, Plan, ProducerPlan, Value, Version};
 use crate::sim::Time;
 
@@ -11,6 +11,7 @@ pub mod kafka;
 pub mod picture;
 #[expect(dead_code, reason = "nothing runs it yet")]
 mod rabbitmq;
+pub mod raft;
 
 use picture::{Gauge, LinkPicture, NodePicture, PlacePicture, Section};
 
@@ -374,6 +375,12 @@ pub trait World: Send {
     /// The messages of which a copy waits for the subscription on a node that serves it, or is held by a live
     /// consumer: each once a copy. For [`crate::ledger::NONE`]: copies in places that no subscription reads.
     fn waiting(&self, subscription: SubscriptionId) -> Vec<MessageId>;
+
+    /// What sits where the broker and the applications put what this subscription does not get; none: wherever an
+    /// application sends it, and the plan's addresses say where that is.
+    fn aside(&self, _subscription: SubscriptionId) -> Option<Aside> {
+        None
+    }
 
     /// Lifts every fault and starts every node on the disk it has; nobody sends or consumes from now on.
     fn heal(&mut self);

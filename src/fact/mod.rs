@@ -70,6 +70,18 @@ pub enum Fact {
         /// The family's error; worded by it.
         error: u16,
     },
+    /// The client API told the application that no queue took the message. It may be confirmed all the same; the user
+    /// does not hear "done" then.
+    Returned {
+        /// The message.
+        message: MessageId,
+    },
+    /// The application will never hear what became of its send: the connection died first. Nobody was told that it
+    /// failed.
+    Unanswered {
+        /// The message.
+        message: MessageId,
+    },
     /// The producing application's own database committed the write that goes with the message: the user heard "done".
     Written {
         /// The message.
@@ -120,13 +132,14 @@ pub enum Fact {
         /// For which subscription.
         subscription: SubscriptionId,
     },
-    /// The application gave the message up: it will not be processed, and nobody gets it again because of that.
+    /// The message was given up, by the application or by the broker while it waited: it will not be processed, and
+    /// nobody gets it again because of that.
     GivenUp {
         /// The message.
         message: MessageId,
-        /// For which subscription.
+        /// For which subscription; [`NONE`]: it waited where nobody reads, or led nowhere.
         subscription: SubscriptionId,
-        /// What it did with it.
+        /// Why, and what became of it.
         how: GivenUp,
     },
     /// The consumer told the broker that this message, and what its family says goes with it, is done.
@@ -183,6 +196,8 @@ impl Fact {
             | Self::Sent { message, .. }
             | Self::Confirmed { message, .. }
             | Self::Failed { message, .. }
+            | Self::Returned { message }
+            | Self::Unanswered { message }
             | Self::Written { message }
             | Self::Stored { message, .. }
             | Self::Removed { message, .. }
@@ -214,15 +229,38 @@ pub enum Rule {
     DiskLost,
     /// The tail of the log was torn.
     Torn,
+    /// It was in the memory of a process that ended.
+    Unwritten,
+    /// It is of the kind that no restart keeps.
+    Transient,
+    /// The node joins others again with empty hands: what it has is not theirs.
+    Replaced,
+    /// The place that it was in was deleted.
+    Deleted,
 }
 
-/// What an application does with a message that it gives up.
+/// Why a message is given up, and what becomes of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum GivenUp {
-    /// It drops it.
+    /// The application drops it, or the broker does because it was delivered too often.
     Discarded,
-    /// It put it into a dead-letter destination.
+    /// It is put into a dead-letter destination.
     DeadLettered,
+    /// It waited longer than it may.
+    Expired,
+    /// There is no room for it.
+    Overflowed,
+    /// Nothing leads from where it was sent to anywhere.
+    Unroutable,
+}
+
+/// The dead-letter destinations of a subscription, the broker's and the application's.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Aside {
+    /// What sits there: each message once a copy.
+    pub messages: Vec<MessageId>,
+    /// Who takes it from there.
+    pub readers: Vec<SubscriptionId>,
 }
 
 /// How a process ended.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::course::{Course, Goal};
 use super::gaps;
 use crate::broker::{Details, Family, Firing, Left, Names, World};
-use crate::fact::{MessageId, NodeId, Observation, PlaceId, SubscriptionId};
+use crate::fact::{Aside, MessageId, NodeId, Observation, PlaceId, SubscriptionId};
 use crate::ledger::expectation::{self, Checked};
 use crate::ledger::measure::Measured;
 use crate::ledger::{End, Layout, Ledger, NONE, Verdict};
@@ -255,7 +255,9 @@ impl Outcome {
 /// Judges a world as it stands: the fates if the run ended now.
 pub fn judge(world: &dyn World, ledger: &Ledger) -> Verdict {
     let waiting = copies(world, ledger);
-    let mut end = End { at: world.now(), healed: waiting.clone(), waiting };
+    let aside = aside(world, ledger);
+    let (healed, aside_healed) = (waiting.clone(), aside.clone());
+    let mut end = End { at: world.now(), healed, waiting, aside_healed, aside };
     let verdict = ledger.verdict(&end);
     if verdict.fate(crate::ledger::Fate::Lost) == 0 {
         return verdict;
@@ -273,6 +275,7 @@ pub fn judge(world: &dyn World, ledger: &Ledger) -> Verdict {
         course.go(progress, healed.as_ref());
     }
     end.healed = copies(healed.as_ref(), ledger);
+    end.aside_healed = self::aside(healed.as_ref(), ledger);
     ledger.verdict(&end)
 }
 
@@ -281,6 +284,12 @@ fn copies(world: &dyn World, ledger: &Ledger) -> Vec<Vec<MessageId>> {
     let subscriptions = ledger.layout().subscriptions.len() as u16;
     let ids = (0..subscriptions).map(SubscriptionId).chain([NONE]);
     ids.map(|id| world.waiting(id)).collect()
+}
+
+/// What every subscription's dead-letter destinations hold.
+fn aside(world: &dyn World, ledger: &Ledger) -> Vec<Option<Aside>> {
+    let subscriptions = ledger.layout().subscriptions.len() as u16;
+    (0..subscriptions).map(|id| world.aside(SubscriptionId(id))).collect()
 }
 
 /// State that is no measure: the world's, or the fate of one message.

@@ -23,13 +23,22 @@ pub(super) struct Message {
     pub(super) failures: u16,
     /// Whether the application waits for an answer.
     pub(super) is_open: bool,
-    /// The sending application's own database has the write that goes with it.
-    pub(super) is_written: bool,
+    /// What else the sending application knows: a sum of [`Message::WRITTEN`] and [`Message::RETURNED`].
+    pub(super) marks: u8,
 }
 
 impl Message {
     /// The key of a message without key.
     pub(super) const NO_KEY: u32 = u32::MAX;
+    /// The sending application's own database has the write that goes with it.
+    pub(super) const WRITTEN: u8 = 1;
+    /// The last attempt came back: nothing took it.
+    pub(super) const RETURNED: u8 = 2;
+
+    /// Whether it has a mark.
+    pub(super) fn is(&self, mark: u8) -> bool {
+        self.marks & mark != 0
+    }
 
     /// Its key; none: it has none.
     pub(super) fn key(&self) -> Option<u32> {
@@ -49,8 +58,8 @@ impl Message {
 }
 
 /// What is kept of a message at one subscription: time to the first effect (48 bits, in nanoseconds, so that anything
-/// above three days counts as three days), number of effects (8 bits, saturating), whether it was delivered, and
-/// whether the application gave it up.
+/// above three days counts as three days), number of effects (8 bits, saturating), whether it was delivered, whether it
+/// was put into a dead-letter destination, and by which other rule it was last given up.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Reception(u64);
 
@@ -59,8 +68,9 @@ const DELAY_MAX: u64 = (1 << DELAY_BITS) - 1;
 const EFFECT: u64 = 1 << DELAY_BITS;
 const EFFECTS_MAX: u64 = 0xff;
 const DELIVERED: u64 = 1 << 56;
-const DISCARDED: u64 = 1 << 57;
-const DEAD_LETTERED: u64 = 1 << 58;
+const DEAD_LETTERED: u64 = 1 << 57;
+const REMOVAL_SHIFT: u32 = 58;
+const REMOVAL: u64 = 7 << REMOVAL_SHIFT;
 
 impl Reception {
     /// Records a delivery and says whether there was one before.
@@ -80,22 +90,37 @@ impl Reception {
         self.effects() == 1
     }
 
-    /// Records that the application gave it up, and says whether nothing had become of it until then.
+    /// Records that it was given up, and says whether nothing had become of it until then.
     pub(super) fn give_up(&mut self, how: GivenUp) -> bool {
         let was_open = !self.is_over();
-        self.0 |= match how {
-            GivenUp::Discarded => DISCARDED,
-            GivenUp::DeadLettered => DEAD_LETTERED,
+        let rule = match how {
+            GivenUp::DeadLettered => {
+                self.0 |= DEAD_LETTERED;
+                return was_open;
+            }
+            GivenUp::Discarded => 1,
+            GivenUp::Expired => 2,
+            GivenUp::Overflowed => 3,
+            GivenUp::Unroutable => 4,
         };
+        self.0 = self.0 & !REMOVAL | rule << REMOVAL_SHIFT;
         was_open
     }
 
-    /// By which rule it was taken away, if the application gave it up.
+    /// By which rule it was taken away, if it was given up. What sits in a dead-letter destination is not gone.
     pub(super) fn removal(self) -> Option<Removal> {
-        if self.0 & DEAD_LETTERED != 0 {
-            return Some(Removal::DeadLettered);
+        if self.0 & DEAD_LETTERED != 0 { Some(Removal::DeadLettered) } else { self.removal_for_good() }
+    }
+
+    /// By which rule it was last taken away, a dead-letter destination apart.
+    pub(super) fn removal_for_good(self) -> Option<Removal> {
+        match (self.0 & REMOVAL) >> REMOVAL_SHIFT {
+            1 => Some(Removal::Discarded),
+            2 => Some(Removal::Expired),
+            3 => Some(Removal::Overflowed),
+            4 => Some(Removal::Unroutable),
+            _ => None,
         }
-        (self.0 & DISCARDED != 0).then_some(Removal::Discarded)
     }
 
     /// Whether it had an effect or was given up.
@@ -139,6 +164,25 @@ mod tests {
             assert!(!reception.effect(Span(9)));
         }
         assert_eq!((reception.effects(), reception.delay()), (255, Some(Span(5))));
+    }
+
+    #[test]
+    fn a_reception_knows_by_which_rule_it_was_given_up() {
+        let rows = [
+            (&[GivenUp::Discarded][..], Removal::Discarded),
+            (&[GivenUp::Expired], Removal::Expired),
+            (&[GivenUp::Discarded, GivenUp::Overflowed], Removal::Overflowed),
+            (&[GivenUp::Overflowed, GivenUp::Unroutable], Removal::Unroutable),
+            (&[GivenUp::DeadLettered, GivenUp::Expired], Removal::DeadLettered),
+        ];
+        for (given_up, expected) in rows {
+            let mut reception = Reception::default();
+            assert!(reception.removal().is_none());
+            let was_open: Vec<_> = given_up.iter().map(|&how| reception.give_up(how)).collect();
+            assert!(was_open[0] && !was_open[1..].contains(&true));
+            assert_eq!(reception.removal(), Some(expected));
+            assert!(!reception.was_seen());
+        }
     }
 
     #[test]

@@ -38,6 +38,8 @@ pub struct Ledger {
     messages: Chunked<Message>,
     subscriptions: Vec<Column>,
     instances: Vec<Availability>,
+    /// What was given up for nobody in particular: as long as up to the last such message.
+    nobody: Chunked<Reception>,
     /// By subscription: every delivery, and whether there was one before, if anybody asks for the order.
     order: Option<Vec<Chunked<(MessageId, bool)>>>,
 }
@@ -70,6 +72,7 @@ impl Ledger {
                 })
                 .collect(),
             instances: vec![Availability::default(); layout.instances()],
+            nobody: Chunked::new(),
             order: None,
             layout,
         }
@@ -102,7 +105,9 @@ impl Ledger {
                     let column = &mut self.subscriptions[subscription.0 as usize];
                     column.since = column.since.min(at);
                 }
-                Fact::Written { message } => self.messages[message.0 as usize].is_written = true,
+                Fact::Unanswered { message } => self.unanswered(at, message),
+                Fact::Written { message } => self.messages[message.0 as usize].marks |= Message::WRITTEN,
+                Fact::Returned { message } => self.messages[message.0 as usize].marks |= Message::RETURNED,
                 Fact::Stored { .. }
                 | Fact::Removed { .. }
                 | Fact::Recognised { .. }
@@ -129,7 +134,7 @@ impl Ledger {
             attempts: 1,
             failures: 0,
             is_open: true,
-            is_written: false,
+            marks: 0,
         });
         for column in &mut self.subscriptions {
             column.receptions.push(Reception::default());
@@ -143,6 +148,7 @@ impl Ledger {
         }
         let message = &mut self.messages[id.0 as usize];
         message.attempts = message.attempts.max(attempt);
+        message.marks &= !Message::RETURNED;
         if !message.is_open {
             message.is_open = true;
             self.instances[message.instance as usize].ask(at);
@@ -179,6 +185,15 @@ impl Ledger {
         }
     }
 
+    /// Nobody waits for an answer any more, and none was given.
+    fn unanswered(&mut self, at: Time, id: MessageId) {
+        let message = &mut self.messages[id.0 as usize];
+        if message.is_open {
+            message.is_open = false;
+            self.instances[message.instance as usize].fail(at);
+        }
+    }
+
     fn delivered(&mut self, id: MessageId, subscription: SubscriptionId) {
         let column = &mut self.subscriptions[subscription.0 as usize];
         let is_again = column.receptions[id.0 as usize].deliver();
@@ -205,6 +220,13 @@ impl Ledger {
     }
 
     fn given_up(&mut self, id: MessageId, subscription: SubscriptionId, how: GivenUp) {
+        if subscription == NONE {
+            while self.nobody.len() <= id.0 as usize {
+                self.nobody.push(Reception::default());
+            }
+            self.nobody[id.0 as usize].give_up(how);
+            return;
+        }
         let message = &self.messages[id.0 as usize];
         let column = &mut self.subscriptions[subscription.0 as usize];
         if column.receptions[id.0 as usize].give_up(how)

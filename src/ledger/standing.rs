@@ -29,13 +29,15 @@ impl Ledger {
     pub fn standing(&self, id: MessageId, subscription: SubscriptionId) -> Option<Standing> {
         let index = id.0 as usize;
         let message = self.messages.get(index)?;
-        let column = self.subscriptions.get(subscription.0 as usize);
-        let reception = column.and_then(|column| column.receptions.get(index)).copied().unwrap_or_default();
+        let column = self.subscriptions.get(subscription.0 as usize).map(|column| &column.receptions);
+        let reception = column.unwrap_or(&self.nobody).get(index).copied().unwrap_or_default();
         if !self.is_addressed(subscription, index, message, reception) {
             return None;
         }
         let (answer, effects) = (message.answer(), reception.effects());
-        if effects == 0 && reception.removal().is_none() {
+        let for_nobody = self.nobody.get(index).copied().unwrap_or_default();
+        let removal = reception.removal().or_else(|| for_nobody.removal_for_good());
+        if effects == 0 && removal.is_none() {
             match answer {
                 Answer::Unknown => return Some(Standing::Open),
                 Answer::Confirmed => return Some(Standing::Waiting),
@@ -46,7 +48,6 @@ impl Ledger {
             // It took effect before its sender was answered, as is usual: nothing is odd about it yet.
             return Some(Standing::Fate(Fate::Processed));
         }
-        let removal = reception.removal();
         let evidence = Evidence { answer, effects, waits: false, removal, waits_when_healed: false };
         Some(Standing::Fate(Fate::of(&evidence)))
     }

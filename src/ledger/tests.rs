@@ -1,7 +1,7 @@
 //! Stories: what is observed, and what the ledger makes of it.
 
 use super::*;
-use crate::fact::{NodeId, ProducerId};
+use crate::fact::{Aside, NodeId, ProducerId};
 use crate::lab::fake::{self, Fake};
 
 /// A ledger with one producer of one instance, and the ids it hands out.
@@ -9,6 +9,7 @@ struct Story {
     ledger: Ledger,
     waiting: Vec<Vec<MessageId>>,
     healed: Vec<Vec<MessageId>>,
+    aside: Vec<Option<Aside>>,
 }
 
 impl Story {
@@ -20,6 +21,7 @@ impl Story {
             ledger: Ledger::new(layout),
             waiting: vec![Vec::new(); lists],
             healed: vec![Vec::new(); lists],
+            aside: vec![None; lists],
         }
     }
 
@@ -49,8 +51,25 @@ impl Story {
         self.at(at, Fact::Effect { message, subscription, stale: false })
     }
 
+    fn given_up(
+        &mut self,
+        at: u64,
+        message: MessageId,
+        subscription: SubscriptionId,
+        how: GivenUp,
+    ) -> &mut Self {
+        self.at(at, Fact::GivenUp { message, subscription, how })
+    }
+
+    fn fates(&self, subscription: usize) -> String {
+        let verdict = self.verdict(1000);
+        let fates = verdict.subscriptions[subscription].by_message.iter().flatten();
+        fates.map(|fate| fate.name()).collect::<Vec<_>>().join(" ")
+    }
+
     fn verdict(&self, at: u64) -> Verdict {
-        let end = End { at: Time(at), waiting: self.waiting.clone(), healed: self.healed.clone() };
+        let (waiting, healed, aside) = (self.waiting.clone(), self.healed.clone(), self.aside.clone());
+        let end = End { at: Time(at), waiting, healed, aside_healed: aside.clone(), aside };
         self.ledger.verdict(&end)
     }
 
@@ -90,6 +109,58 @@ fn each_message_gets_one_fate_and_fates_add_up() {
 }
 
 #[test]
+fn what_a_broker_removes_while_it_waits_has_a_fate_of_its_own() {
+    let hows = [GivenUp::Expired, GivenUp::Overflowed, GivenUp::Unroutable, GivenUp::Discarded];
+    let mut story = Story::new(&["billing"]);
+    for how in hows {
+        let id = story.due(0, None);
+        story.confirmed(1, id).given_up(2, id, SubscriptionId(0), how);
+    }
+    let id = story.due(3, None);
+    story.confirmed(4, id).given_up(4, id, NONE, GivenUp::Unroutable);
+    let id = story.due(5, None);
+    story.confirmed(6, id).given_up(6, id, SubscriptionId(0), GivenUp::Expired);
+    story.waiting[0] = vec![id];
+    assert_eq!(story.fates(0), "expired overflowed unroutable discarded unroutable backlogged");
+
+    let mut story = Story::new(&["elsewhere"]);
+    let ids = [story.due(0, None), story.due(0, None)];
+    story.given_up(1, ids[1], NONE, GivenUp::Unroutable).confirmed(1, ids[1]).confirmed(2, ids[0]);
+    assert_eq!(story.fates(1), "lost unroutable", "addressed to nobody");
+    assert_eq!(story.ledger.standing(ids[1], NONE), Some(Standing::Fate(Fate::Unroutable)));
+}
+
+#[test]
+fn what_was_dead_lettered_must_still_be_there() {
+    let mut story = Story::new(&["billing", "elsewhere"]);
+    let ids: Vec<_> = (0..4).map(|at| story.due(at, None)).collect();
+    for &id in &ids {
+        story.confirmed(5, id).given_up(6, id, SubscriptionId(0), GivenUp::DeadLettered);
+    }
+    let reader = SubscriptionId(1);
+    story.aside[0] = Some(Aside { messages: vec![ids[0]], readers: vec![reader] });
+    story.at(7, Fact::Delivered { message: ids[1], subscription: reader, instance: 0 });
+    story.given_up(8, ids[2], NONE, GivenUp::Expired);
+    assert_eq!(story.fates(0), "dead_lettered dead_lettered expired lost");
+}
+
+#[test]
+fn a_message_that_came_back_is_confirmed_and_the_user_hears_that_it_failed() {
+    let mut story = Story::new(&["billing"]);
+    let ids: Vec<_> = (0..3).map(|at| story.due(at, None)).collect();
+    for &id in &ids {
+        story.at(4, Fact::Returned { message: id }).confirmed(4, id);
+        story.given_up(4, id, NONE, GivenUp::Unroutable);
+    }
+    assert_eq!((story.count("confirmed"), story.count("told.wrong")), (3, 0));
+    story.effect(5, ids[1], 0);
+    assert_eq!(story.count("told.wrong"), 1, "it was done after all");
+    story.at(6, Fact::Sent { message: ids[2], attempt: 2 });
+    story.at(7, Fact::Confirmed { message: ids[2], attempt: 2 });
+    assert_eq!(story.count("told.wrong"), 2, "the second attempt did not come back, and nothing is done");
+}
+
+#[test]
 fn sending_again_reopens_a_message() {
     let mut story = Story::new(&["billing"]);
     let id = story.due(0, None);
@@ -104,6 +175,19 @@ fn sending_again_reopens_a_message() {
     assert_eq!(story.count("confirmed"), 1);
     story.failed(10, id, 2);
     assert_eq!(story.count("confirmed"), 1, "one attempt that succeeded is enough");
+}
+
+#[test]
+fn an_attempt_that_is_never_answered_stays_unknown_and_is_waited_for_no_longer() {
+    let mut story = Story::new(&["billing"]);
+    let id = story.due(0, None);
+    story.at(5, Fact::Unanswered { message: id });
+    assert_eq!((story.count("unknown"), story.count("unsent")), (1, 1));
+    let unavailable = |story: &Story| story.verdict(1000).unavailable;
+    assert_eq!(unavailable(&story), Some(Span(5)));
+    story.at(50, Fact::Sent { message: id, attempt: 2 });
+    story.at(60, Fact::Confirmed { message: id, attempt: 2 });
+    assert_eq!((story.count("confirmed"), unavailable(&story)), (1, Some(Span(10))));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use super::fate::{Answer, Evidence, Fate, Removal, Tally};
 use super::message::{Message, Reception};
 use super::{Column, Latency, Ledger, NONE};
-use crate::fact::{MessageId, SubscriptionId};
+use crate::fact::{Aside, MessageId, SubscriptionId};
 use crate::sim::{Span, Time};
 
 /// What the world says at the end. One list for each subscription, and a last one for messages addressed to nobody;
@@ -16,6 +16,10 @@ pub struct End {
     pub waiting: Vec<Vec<MessageId>>,
     /// Copies that wait once every fault is lifted and every node restarted.
     pub healed: Vec<Vec<MessageId>>,
+    /// By subscription: where the broker puts what the subscription does not get. None: it puts nothing anywhere.
+    pub aside: Vec<Option<Aside>>,
+    /// The same once every fault is lifted and every node restarted.
+    pub aside_healed: Vec<Option<Aside>>,
 }
 
 /// What became of all messages.
@@ -185,8 +189,10 @@ impl Ledger {
             let producer = self.layout.producer_of(message.instance) as usize;
             let answer = message.answer();
             let writes = self.layout.producers[producer].writes;
-            let heard_done = if writes { message.is_written } else { answer == Answer::Confirmed };
-            let heard_failed = !heard_done && answer == Answer::Failed;
+            let is_returned = message.is(Message::RETURNED);
+            let is_done = answer == Answer::Confirmed && !is_returned;
+            let heard_done = if writes { message.is(Message::WRITTEN) } else { is_done };
+            let heard_failed = !heard_done && (answer == Answer::Failed || is_returned);
             if !heard_done && !heard_failed {
                 continue;
             }
@@ -223,7 +229,9 @@ impl Ledger {
         let mut drained = Time::ZERO;
         let mut delays = Vec::new();
         for (index, message) in self.messages.iter().enumerate() {
-            let reception = column.receptions.get(index).copied().unwrap_or_default();
+            let for_nobody = self.nobody.get(index).copied().unwrap_or_default();
+            let reception = column.receptions.get(index).copied();
+            let reception = if id == NONE { for_nobody } else { reception.unwrap_or_default() };
             if !self.is_addressed(id, index, message, reception) {
                 judged.by_message.push(None);
                 continue;
@@ -240,9 +248,13 @@ impl Ledger {
             if evidence.removal == Some(Removal::DeadLettered) {
                 let places = elsewhere.get_or_insert_with(|| self.elsewhere(list, end));
                 if !places[index].0 {
-                    evidence.removal = None;
+                    evidence.removal = reception.removal_for_good();
                     evidence.waits_when_healed |= places[index].1;
                 }
+            }
+            if evidence.removal.is_none() && !evidence.waits_when_healed {
+                // What led nowhere, or was removed where nobody reads it, never got here.
+                evidence.removal = for_nobody.removal_for_good();
             }
             judged.count(&evidence);
             if let Some(delay) = reception.delay() {
@@ -275,6 +287,18 @@ impl Ledger {
     /// took them from there; and which would be there in the healed world.
     fn elsewhere(&self, list: usize, end: &End) -> Vec<(bool, bool)> {
         let mut found = vec![(false, false); self.messages.len()];
+        if let Some(Some(aside)) = end.aside.get(list) {
+            for reader in &aside.readers {
+                let column = &self.subscriptions[reader.0 as usize];
+                for (found, reception) in found.iter_mut().zip(column.receptions.iter()) {
+                    found.0 |= reception.was_seen();
+                }
+            }
+            let healed = end.aside_healed.get(list).and_then(Option::as_ref).unwrap_or(aside);
+            aside.messages.iter().for_each(|message| found[message.0 as usize].0 = true);
+            healed.messages.iter().for_each(|message| found[message.0 as usize].1 = true);
+            return found;
+        }
         let readers = self.layout.sends_on_to.get(list).map_or(&[][..], Vec::as_slice);
         for &reader in readers {
             for (found, reception) in found.iter_mut().zip(self.subscriptions[reader].receptions.iter()) {

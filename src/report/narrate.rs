@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use super::paint::{put, wrap};
 use crate::broker::{Family, Names};
-use crate::fact::{Down, Fact, GivenUp, MessageId, NodeId, Observation, PlaceId, Rule, SubscriptionId};
+use crate::fact::{Down, Fact, GivenUp, MessageId, NONE, NodeId, Observation, PlaceId, Rule, SubscriptionId};
 use crate::lab::run::Ended;
 use crate::lab::study::Journey;
 use crate::ledger::Layout;
@@ -57,6 +57,8 @@ struct Seen {
 enum Says {
     Failed(u16),
     SentAgain,
+    Unanswered,
+    Returned,
     Removed(NodeId, PlaceId, Rule),
     Redelivered(SubscriptionId),
     DoneAgain(SubscriptionId),
@@ -168,6 +170,8 @@ impl<'a> Narrator<'a> {
             }
             Fact::Sent { attempt: 2.., .. } => self.add(Says::SentAgain, message, at),
             Fact::Failed { error, .. } => self.add(Says::Failed(error), message, at),
+            Fact::Unanswered { .. } => self.add(Says::Unanswered, message, at),
+            Fact::Returned { .. } => self.add(Says::Returned, message, at),
             Fact::Removed { place, rule, .. } => {
                 self.add(Says::Removed(observation.node, place, rule), message, at);
             }
@@ -323,31 +327,23 @@ impl<'a> Narrator<'a> {
         let by = |id| self.subscription(id);
         match says {
             Says::Failed(error) => format!("the send failed, {}: {which}", self.family.error_name(error)),
+            Says::Unanswered => format!("no answer will ever come: {which}"),
+            Says::Returned => format!("comes back to its sender, because nothing took it: {which}"),
             Says::SentAgain => format!("the application sends again: {which}"),
             Says::Removed(node, of, rule) => {
-                let (node, of) = (self.names.node(node), place(of));
                 let confirmed = match (*confirmed, *n) {
                     (0, _) => String::new(),
                     (1, 1) => "; it was confirmed".to_owned(),
                     (of_them, _) => format!("; {of_them} of them were confirmed"),
                 };
-                match rule {
-                    Rule::Truncated => {
-                        format!("{node} cuts off {of}, to agree with its leader: {which}{confirmed}")
-                    }
-                    Rule::PowerLost => {
-                        format!("{node} had {of} not on its disk yet, and has lost {which}{confirmed}")
-                    }
-                    Rule::DiskLost => format!("{node} lost with its disk, of {of}: {which}{confirmed}"),
-                    Rule::Torn => format!("{node} lost with the end of its log, of {of}: {which}{confirmed}"),
-                }
+                removed(rule, &self.names.node(node), &place(of), &(which + &confirmed))
             }
             Says::Redelivered(id) => format!("{} gets again: {which}", by(id)),
             Says::DoneAgain(id) => format!("takes effect for {} once more: {which}", by(id)),
             Says::Stale(id) => format!("{} puts an old value over a newer one: {which}", by(id)),
             Says::Recognised(id) => format!("{} finds that it has done it before: {which}", by(id)),
-            Says::GivenUp(id, GivenUp::Discarded) => format!("{} drops: {which}", by(id)),
-            Says::GivenUp(id, GivenUp::DeadLettered) => format!("{} sets aside: {which}", by(id)),
+            Says::GivenUp(NONE, how) => given_up_by_nobody(how, &which),
+            Says::GivenUp(id, how) => given_up(how, by(id), &which),
             Says::Leads(node, is_clean, epoch) => {
                 let how = if is_clean { "" } else { ", without having been in sync" };
                 format!("{} leads {which} in epoch {epoch}{how}", self.names.node(node))
@@ -389,6 +385,39 @@ fn first(marks: &mut u64, subscription: SubscriptionId) -> bool {
     let is_first = *marks & bit(subscription) == 0;
     *marks |= bit(subscription);
     is_first
+}
+
+fn removed(rule: Rule, node: &str, of: &str, which: &str) -> String {
+    match rule {
+        Rule::Truncated => format!("{node} cuts off {of}, to agree with its leader: {which}"),
+        Rule::PowerLost => format!("{node} had {of} not on its disk yet, and has lost {which}"),
+        Rule::DiskLost => format!("{node} lost with its disk, of {of}: {which}"),
+        Rule::Torn => format!("{node} lost with the end of its log, of {of}: {which}"),
+        Rule::Unwritten => format!("{node} lost with its memory, of {of}: {which}"),
+        Rule::Transient => format!("{node} does not keep over a restart, of {of}: {which}"),
+        Rule::Replaced => format!("{node} throws away, of {of}, to join the others: {which}"),
+        Rule::Deleted => format!("deleted with {of}: {which}"),
+    }
+}
+
+fn given_up(how: GivenUp, by: &str, which: &str) -> String {
+    match how {
+        GivenUp::Discarded => format!("{by} drops: {which}"),
+        GivenUp::DeadLettered => format!("{by} sets aside: {which}"),
+        GivenUp::Expired => format!("dropped, after waiting too long for {by}: {which}"),
+        GivenUp::Overflowed => format!("dropped, because there is no room before {by}: {which}"),
+        GivenUp::Unroutable => format!("dropped, because nothing leads to {by}: {which}"),
+    }
+}
+
+fn given_up_by_nobody(how: GivenUp, which: &str) -> String {
+    match how {
+        GivenUp::Discarded => format!("dropped where nobody reads: {which}"),
+        GivenUp::DeadLettered => format!("set aside where nobody reads: {which}"),
+        GivenUp::Expired => format!("dropped where nobody reads, after waiting too long: {which}"),
+        GivenUp::Overflowed => format!("dropped where nobody reads, because there is no room: {which}"),
+        GivenUp::Unroutable => format!("dropped, because nothing leads from there to anybody: {which}"),
+    }
 }
 
 fn went_down(how: Down) -> &'static str {

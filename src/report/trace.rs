@@ -28,6 +28,8 @@ enum What<'a> {
     Sent { message: String, attempt: u16 },
     Confirmed { message: String, attempt: u16 },
     Failed { message: String, attempt: u16, error: &'a str },
+    Returned { message: String },
+    Unanswered { message: String },
     Written { message: String },
     Stored { message: String, place: String, offset: u64 },
     Removed { message: String, place: String, offset: u64, rule: &'a str },
@@ -86,6 +88,8 @@ impl Tracer<'_> {
             Fact::Failed { message: id, attempt, error } => {
                 What::Failed { message: message(id), attempt, error: self.family.error_name(error) }
             }
+            Fact::Returned { message: id } => What::Returned { message: message(id) },
+            Fact::Unanswered { message: id } => What::Unanswered { message: message(id) },
             Fact::Written { message: id } => What::Written { message: message(id) },
             Fact::Stored { message: id, place: of, offset } => {
                 What::Stored { message: message(id), place: place(of), offset }
@@ -140,6 +144,10 @@ fn rule_name(rule: Rule) -> &'static str {
         Rule::PowerLost => "power_lost",
         Rule::DiskLost => "disk_lost",
         Rule::Torn => "torn",
+        Rule::Unwritten => "unwritten",
+        Rule::Transient => "transient",
+        Rule::Replaced => "replaced",
+        Rule::Deleted => "deleted",
     }
 }
 
@@ -147,6 +155,9 @@ fn how_given_up(how: GivenUp) -> &'static str {
     match how {
         GivenUp::Discarded => "discarded",
         GivenUp::DeadLettered => "dead_lettered",
+        GivenUp::Expired => "expired",
+        GivenUp::Overflowed => "overflowed",
+        GivenUp::Unroutable => "unroutable",
     }
 }
 

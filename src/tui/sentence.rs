@@ -7,7 +7,7 @@ use super::action::Landmark;
 use super::look::Look;
 use super::scene::Scene;
 use crate::broker::Names;
-use crate::fact::{Down, Fact, GivenUp, Observation, Rule, SubscriptionId};
+use crate::fact::{Down, Fact, GivenUp, NONE, Observation, Rule, SubscriptionId};
 
 /// What an observation says; none: nothing worth telling.
 pub fn sentence(scene: &Scene<'_>, seen: &Observation) -> Option<String> {
@@ -25,6 +25,8 @@ pub fn sentence(scene: &Scene<'_>, seen: &Observation) -> Option<String> {
         Fact::Failed { error, .. } => {
             with("sentence.failed", &[message, ("error", &scene.family.error_name(error))])
         }
+        Fact::Returned { .. } => with("sentence.returned", &[message]),
+        Fact::Unanswered { .. } => with("sentence.unanswered", &[message]),
         Fact::Written { .. } => with("sentence.written", &[message]),
         Fact::Stored { place, offset, .. } => {
             with("sentence.stored", &[message, ("place", &scene.place(place)), ("offset", &offset)])
@@ -47,10 +49,7 @@ pub fn sentence(scene: &Scene<'_>, seen: &Observation) -> Option<String> {
             with("sentence.recognised", &[message, ("subscription", &to(subscription))])
         }
         Fact::GivenUp { subscription, how, .. } => {
-            let key = match how {
-                GivenUp::Discarded => "sentence.discarded",
-                GivenUp::DeadLettered => "sentence.set_aside",
-            };
+            let key = given_up(how, subscription);
             with(key, &[message, ("subscription", &to(subscription))])
         }
         Fact::Acknowledged { subscription, .. } => {
@@ -110,12 +109,30 @@ fn is_again(scene: &Scene<'_>, seen: &Observation) -> bool {
     again.any(|mark| mark.message == seen.fact.message())
 }
 
+fn given_up(how: GivenUp, subscription: SubscriptionId) -> &'static str {
+    match (how, subscription == NONE) {
+        (GivenUp::Discarded, false) => "sentence.discarded",
+        (GivenUp::DeadLettered, false) => "sentence.set_aside",
+        (GivenUp::Expired, false) => "sentence.expired",
+        (GivenUp::Overflowed, false) => "sentence.overflowed",
+        (GivenUp::Discarded, true) => "sentence.discarded_for_nobody",
+        (GivenUp::DeadLettered, true) => "sentence.set_aside_for_nobody",
+        (GivenUp::Expired, true) => "sentence.expired_for_nobody",
+        (GivenUp::Overflowed, true) => "sentence.overflowed_for_nobody",
+        (GivenUp::Unroutable, _) => "sentence.unroutable",
+    }
+}
+
 fn removed(rule: Rule) -> &'static str {
     match rule {
         Rule::Truncated => "sentence.truncated",
         Rule::PowerLost => "sentence.power_took",
         Rule::DiskLost => "sentence.disk_took",
         Rule::Torn => "sentence.torn",
+        Rule::Unwritten => "sentence.unwritten",
+        Rule::Transient => "sentence.transient",
+        Rule::Replaced => "sentence.replaced",
+        Rule::Deleted => "sentence.deleted",
     }
 }
 

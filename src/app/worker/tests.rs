@@ -3,9 +3,7 @@
 use super::super::catalogue::Origin;
 use super::*;
 use crate::fact::ProducerId;
-use crate::scenario::plan::{
-    ClusterPlan, IdOf, Idempotency, IfFails, NetworkPlan, Poison, ProducerPlan, Version,
-};
+use crate::scenario::plan::{ClusterPlan, IdOf, Idempotency, NetworkPlan, Poison, ProducerPlan, Version};
 
 const MESSAGES: u32 = 8;
 
@@ -49,7 +47,7 @@ fn world(change: impl FnOnce(&mut ConsumerPlan)) -> World {
     for number in 1..=MESSAGES {
         catalogue.add(Origin { producer: ProducerId(0), number });
     }
-    let mut worker = Worker::new(&plan, SubscriptionId(0), 0, 7);
+    let mut worker = Worker::new(&plan, &plan.consumers[0], SubscriptionId(0), 0, 7);
     for message in 0..MESSAGES {
         let offset = u64::from(message);
         worker.offer(Item { message: MessageId(message), place: 0, offset }, &catalogue);

@@ -193,6 +193,8 @@ impl<'a> Reading<'a> {
                     ("disk lost", format!("offset {offset} of {place} gone with the disk of {nodes}"))
                 }
                 Rule::Torn => ("torn", format!("offset {offset} of {place} torn off the log of {nodes}")),
+                // Nothing of Kafka's disappears like that.
+                Rule::Unwritten | Rule::Transient | Rule::Replaced | Rule::Deleted => continue,
             };
             self.link(Some(at), kind, text);
             if rule == Rule::PowerLost {

@@ -3,26 +3,24 @@
 
 use std::sync::Arc;
 
-use super::topology::{ExchangeId, KeyId, QueueId};
+use super::topology::{ExchangeId, KeyId, QueueId, Stamp, StampId};
 use crate::fact::MessageId;
-use crate::sim::{Chunked, Span, Time};
+use crate::sim::{Chunked, Time};
 
 /// An envelope, by its number in [`Content`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct EnvelopeId(pub(super) u32);
-
-/// A set of properties, by its number in [`Content`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct PropertiesId(pub(super) u16);
 
 /// One publish.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Envelope {
     /// The application's message.
     pub(super) message: MessageId,
+    /// Where it was published; dead letters are published again, somewhere else.
     pub(super) exchange: ExchangeId,
     pub(super) key: KeyId,
-    pub(super) properties: PropertiesId,
+    /// What its publisher wrote on it.
+    pub(super) stamp: StampId,
     /// Bytes of the body.
     pub(super) size: u32,
     /// Index into the lists of deaths; [`Envelope::NEVER_DIED`]: no `x-death` header.
@@ -35,34 +33,11 @@ impl Envelope {
     const NEVER_DIED: u32 = u32::MAX;
 
     /// A publish by a client.
-    pub(super) fn new(
-        message: MessageId,
-        exchange: ExchangeId,
-        key: KeyId,
-        properties: PropertiesId,
-        size: u32,
-    ) -> Self {
+    pub(super) fn new(message: MessageId, id: StampId, stamp: &Stamp, size: u32) -> Self {
         let (death, is_expiring) = (Self::NEVER_DIED, true);
-        Self { message, exchange, key, properties, size, death, is_expiring }
+        let Stamp { exchange, key, .. } = *stamp;
+        Self { message, exchange, key, stamp: id, size, death, is_expiring }
     }
-}
-
-/// The properties that decide what becomes of a message.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Properties {
-    /// `delivery_mode = 2`.
-    pub(super) is_persistent: bool,
-    pub(super) priority: Option<u8>,
-    pub(super) expiration: Option<Span>,
-    /// `x-delay`: for the delayed message exchange.
-    pub(super) delay: Option<Span>,
-    /// More routing keys: those that stay in the message, and those that are taken out.
-    pub(super) cc: Vec<KeyId>,
-    pub(super) bcc: Vec<KeyId>,
-    /// What a headers exchange looks at.
-    pub(super) headers: Vec<(String, String)>,
-    /// Where the answer to a request is to go.
-    pub(super) reply_to: Option<KeyId>,
 }
 
 /// Why a queue gave a message up.
@@ -105,7 +80,6 @@ pub(super) struct Death {
 pub(super) struct Content {
     envelopes: Chunked<Envelope>,
     deaths: Chunked<Arc<[Death]>>,
-    properties: Arc<Vec<Properties>>,
 }
 
 impl Content {
@@ -121,30 +95,9 @@ impl Content {
         EnvelopeId(self.envelopes.len() as u32 - 1)
     }
 
-    /// The number of a set of properties, a new one if nobody used it before.
-    pub(super) fn intern(&mut self, properties: Properties) -> PropertiesId {
-        let known = self.properties.iter().position(|one| *one == properties);
-        let at = known.unwrap_or_else(|| {
-            Arc::make_mut(&mut self.properties).push(properties);
-            self.properties.len() - 1
-        });
-        PropertiesId(at as u16)
-    }
-
-    #[inline]
-    pub(super) fn properties(&self, id: EnvelopeId) -> &Properties {
-        &self.properties[self.get(id).properties.0 as usize]
-    }
-
     #[inline]
     pub(super) fn message(&self, id: EnvelopeId) -> MessageId {
         self.get(id).message
-    }
-
-    /// The time to live that the publisher gave it, if it still has one.
-    #[inline]
-    pub(super) fn expiration(&self, id: EnvelopeId) -> Option<Span> {
-        if self.get(id).is_expiring { self.properties(id).expiration } else { None }
     }
 
     /// Its `x-death` header, newest entry first.
@@ -174,14 +127,9 @@ impl Content {
                 entry.count += 1;
                 entry
             }
-            None => Death {
-                queue: in_queue,
-                reason,
-                count: 1,
-                exchange: before.exchange,
-                key: before.key,
-                at,
-            },
+            None => {
+                Death { queue: in_queue, reason, count: 1, exchange: before.exchange, key: before.key, at }
+            }
         };
         deaths.insert(0, entry);
         self.deaths.push(deaths.into());
@@ -190,11 +138,14 @@ impl Content {
         self.add(Envelope { exchange: to.0, key: to.1, death, is_expiring, ..before })
     }
 
-    /// Whether dead-lettering into this queue would close a cycle that no rejection takes part in: the message is
-    /// dropped then.
-    pub(super) fn is_cycle(&self, id: EnvelopeId, into: QueueId, reason: Reason) -> bool {
+    /// Whether dead-lettering from one queue into another would close a cycle that no rejection takes part in: the
+    /// message is dropped then.
+    pub(super) fn is_cycle(&self, id: EnvelopeId, from: QueueId, into: QueueId, reason: Reason) -> bool {
         if reason == Reason::Rejected {
             return false;
+        }
+        if from == into {
+            return true;
         }
         let deaths = self.deaths(id);
         let Some(at) = deaths.iter().position(|one| one.queue == into) else { return false };

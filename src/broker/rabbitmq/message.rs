@@ -130,7 +130,9 @@ pub(super) struct Delivery {
 pub(super) enum Settled {
     Acked,
     /// To be delivered again. By `basic.reject`, or by `basic.nack`.
-    Requeued { is_reject: bool },
+    Requeued {
+        is_reject: bool,
+    },
     /// Not to be delivered again: dead-lettered or dropped.
     Discarded,
 }
@@ -138,6 +140,8 @@ pub(super) enum Settled {
 /// How a process of a queue ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum QueueEnd {
+    /// It was declared just now, and has not ended at all.
+    Declared,
     /// It was deleted.
     Deleted,
     /// It crashed.

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use super::broker::{Broker, BrokerTimer};
 use super::client::{Consumer, Publisher};
-use super::content::Content;
+use super::content::{Content, EnvelopeId};
 use super::packet::Packet;
-use super::topology::Topology;
+use super::topology::{Stamp, Topology};
 use crate::app::{Alarm, Carries, Catalogue, Direct, Sender, Service, Store, Talk};
 use crate::fact::{Fact, MessageId, NodeId, ProducerId, SubscriptionId};
 use crate::scenario::plan::Plan;
-use crate::sim::{Ctx, Input, Loss, Model, Time};
+use crate::sim::{Ctx, Input, Loss, Model, Span, Time};
 
 /// What a node acts through.
 pub(super) type RabbitCtx<'a> = Ctx<'a, RabbitModel>;
@@ -59,16 +59,10 @@ pub(super) enum Timer {
     Written(MessageId),
     /// Client: something of the library's falls due.
     Wake,
-    /// Consumer: the same, of the client that publishes what could not be processed.
-    SendingOn,
     /// Consumer: a message is sent on once more.
     SendOnAgain(MessageId),
     /// Consumer: a thread of the application worked for as long as it said.
     Processed(u16),
-    /// Client: it is time for a heartbeat, and to look when the last one came.
-    Heartbeat,
-    /// Client: it connects again.
-    Reconnect,
     /// Of a service or of those who call it.
     Service(Alarm),
 }
@@ -158,12 +152,9 @@ impl Model for RabbitModel {
             Timer::Again { message, attempt } => u64::from(message.0) << 24 | u64::from(attempt) << 8 | 3,
             Timer::Written(message) => u64::from(message.0) << 8 | 4,
             Timer::Wake => 5,
-            Timer::SendingOn => 6,
-            Timer::SendOnAgain(message) => u64::from(message.0) << 8 | 7,
-            Timer::Processed(thread) => u64::from(thread) << 8 | 8,
-            Timer::Heartbeat => 9,
-            Timer::Reconnect => 10,
-            Timer::Service(alarm) => alarm.fingerprint() << 8 | 11,
+            Timer::SendOnAgain(message) => u64::from(message.0) << 8 | 6,
+            Timer::Processed(thread) => u64::from(thread) << 8 | 7,
+            Timer::Service(alarm) => alarm.fingerprint() << 8 | 8,
         }
     }
 }
@@ -198,6 +189,18 @@ fn direct(plan: &Plan, shared: &Shared, service: Option<&str>) -> Option<(NodeId
 }
 
 impl Shared {
+    /// What its publisher wrote on a message.
+    #[inline]
+    pub(super) fn stamp(&self, envelope: EnvelopeId) -> &Stamp {
+        self.topology.stamp(self.content.get(envelope).stamp)
+    }
+
+    /// The time to live that its publisher gave a message, if it still has one.
+    #[inline]
+    pub(super) fn expiration(&self, envelope: EnvelopeId) -> Option<Span> {
+        if self.content.get(envelope).is_expiring { self.stamp(envelope).expiration } else { None }
+    }
+
     /// The node of the service of that name.
     pub(super) fn service(&self, name: &str) -> Option<NodeId> {
         self.services.iter().find(|(known, _)| known == name).map(|(_, node)| *node)

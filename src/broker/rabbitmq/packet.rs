@@ -41,51 +41,106 @@ pub(super) enum Frame {
     // From the client.
     /// `connection.open` and `channel.open`; the heartbeat time-out that the client proposes, and whether it has the
     /// capability `consumer_cancel_notify`. Answered by `Opened`.
-    Open { heartbeat: Span, takes_cancels: bool },
+    Open {
+        heartbeat: Span,
+        takes_cancels: bool,
+    },
     /// Answered by `Ok`, as all that follow unless they say otherwise.
     ConfirmSelect,
     TxSelect,
     TxCommit,
     TxRollback,
     /// `basic.qos`; zero: unlimited.
-    Qos { count: u16, is_global: bool },
+    Qos {
+        count: u16,
+        is_global: bool,
+    },
     /// `queue.declare` with the bindings that the scenario gives it.
-    Declare { queue: QueueId, is_passive: bool },
+    Declare {
+        queue: QueueId,
+        is_passive: bool,
+    },
     /// `queue.delete`.
-    Delete { queue: QueueId },
-    Consume { queue: QueueId, tag: ConsumerTag, no_ack: bool, is_exclusive: bool, priority: i32 },
-    Cancel { tag: ConsumerTag },
+    Delete {
+        queue: QueueId,
+    },
+    Consume {
+        queue: QueueId,
+        tag: ConsumerTag,
+        no_ack: bool,
+        is_exclusive: bool,
+        priority: i32,
+    },
+    Cancel {
+        tag: ConsumerTag,
+    },
     /// `basic.get`. Answered by `GetOk` or `GetEmpty`.
-    Get { queue: QueueId, no_ack: bool },
+    Get {
+        queue: QueueId,
+        no_ack: bool,
+    },
     /// Not answered as such: by `Return`, `Ack` or `Nack`, if at all.
-    Publish { envelope: EnvelopeId, is_mandatory: bool },
+    Publish {
+        envelope: EnvelopeId,
+        is_mandatory: bool,
+    },
     /// `basic.ack`, `basic.nack`, `basic.reject` of a consumer: not answered.
-    Settle { tag: u64, multiple: bool, how: Settle },
+    Settle {
+        tag: u64,
+        multiple: bool,
+        how: Settle,
+    },
     /// `channel.close` and `connection.close`. Answered by `Closed`.
     Close,
 
     // From the broker.
-    Opened { heartbeat: Span },
+    Opened {
+        heartbeat: Span,
+    },
     Ok,
-    GetOk { tag: u64, envelope: EnvelopeId, redelivered: bool },
+    GetOk {
+        tag: u64,
+        envelope: EnvelopeId,
+        redelivered: bool,
+    },
     GetEmpty,
     /// `basic.deliver`; `count` is the header `x-delivery-count`, zero: absent.
-    Deliver { consumer: ConsumerTag, tag: u64, envelope: EnvelopeId, redelivered: bool, count: u32 },
+    Deliver {
+        consumer: ConsumerTag,
+        tag: u64,
+        envelope: EnvelopeId,
+        redelivered: bool,
+        count: u32,
+    },
     /// `basic.ack` of a publish.
-    Ack { seq: u64, multiple: bool },
+    Ack {
+        seq: u64,
+        multiple: bool,
+    },
     /// `basic.nack` of a publish.
-    Nack { seq: u64, multiple: bool },
+    Nack {
+        seq: u64,
+        multiple: bool,
+    },
     /// `basic.return`, `312 NO_ROUTE`.
-    Return { envelope: EnvelopeId },
+    Return {
+        envelope: EnvelopeId,
+    },
     /// `basic.cancel` from the broker.
-    Cancelled { tag: ConsumerTag },
+    Cancelled {
+        tag: ConsumerTag,
+    },
     /// `connection.blocked`, `connection.unblocked`.
     Blocked,
     Unblocked,
     /// `channel.close` from the broker: this channel is gone, the connection is not.
-    ChannelClosed { error: Error },
+    ChannelClosed {
+        error: Error,
+    },
     /// `connection.close` from the broker.
-    ConnectionClosed { error: Error },
+    ConnectionClosed {
+        error: Error,
+    },
     Closed,
 
     // From both.

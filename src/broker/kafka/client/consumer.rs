@@ -83,7 +83,7 @@ impl Consumer {
         let group = topology.group(&super::super::config::group_id(wanted)).unwrap_or_default();
         let home = topology.groups.get(group as usize).map_or(0, |group| group.home);
         Self {
-            worker: Worker::new(plan, subscription, instance, seed),
+            worker: Worker::new(plan, wanted, subscription, instance, seed),
             links: Links::new(
                 topology.brokers,
                 config.client,

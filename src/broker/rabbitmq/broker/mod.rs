@@ -17,11 +17,12 @@ use crate::sim::{ByConn, ConnId, FileId, Input, Loss, NodeId};
 
 pub(super) mod channel;
 pub(super) mod classic;
-mod dead_letter;
+pub(super) mod dead_letter;
 pub(super) mod dist;
 pub(super) mod meta;
 pub(super) mod mirror;
 pub(super) mod node;
+mod publishing;
 pub(super) mod quorum;
 
 use channel::Channel;
@@ -164,7 +165,7 @@ impl Broker {
             }
             Input::Packet(_, Packet::Service(_)) => {}
             Input::Timer(Timer::Broker(timer)) => self.timer(timer, shared, ctx),
-            Input::Timer(_) => {}
+            Input::Timer(_) | Input::Writable(_) => {}
             Input::Accepted(conn) => self.accepted(conn, shared, ctx),
             Input::Connected(conn) => self.linked(conn, shared, ctx),
             Input::Closed(conn) => self.closed(conn, shared, ctx),
@@ -317,6 +318,29 @@ impl Broker {
     }
 }
 
+impl BrokerTimer {
+    pub(super) fn fingerprint(self) -> u64 {
+        match self {
+            Self::Node(alarm) => alarm.fingerprint() << 2,
+            Self::Channel(number, alarm) => (u64::from(number) << 20 | alarm.fingerprint()) << 2 | 1,
+            Self::Queue(queue, alarm) => (u64::from(queue.0) << 20 | alarm.fingerprint()) << 2 | 2,
+        }
+    }
+}
+
+impl QueueAlarm {
+    fn fingerprint(self) -> u64 {
+        match self {
+            Self::Flush => 0,
+            Self::Idle => 1,
+            Self::Ttl => 2,
+            Self::Expires => 3,
+            Self::Quorum(alarm) => alarm.fingerprint() << 3 | 4,
+            Self::Mirror(alarm) => match alarm {},
+        }
+    }
+}
+
 impl QueueProc {
     fn on(&mut self, from: Pid, msg: Msg, env: &mut Env<'_, '_>) {
         match self {
@@ -339,6 +363,24 @@ impl QueueProc {
             Self::Classic(queue) => queue.synced(mark, env),
             Self::Mirror(mirror) => mirror.synced(mark, env),
             Self::Quorum(_) => {}
+        }
+    }
+
+    /// How many messages it has.
+    pub(super) fn messages(&self) -> usize {
+        match self {
+            Self::Classic(queue) => queue.backing.count(),
+            Self::Mirror(mirror) => mirror.backing.count(),
+            Self::Quorum(member) => member.messages(),
+        }
+    }
+
+    /// Everything that it has is thrown away.
+    fn wipe(&mut self, ctx: &mut RabbitCtx<'_>) {
+        match self {
+            Self::Classic(queue) => queue.backing.wipe(ctx),
+            Self::Mirror(mirror) => mirror.backing.wipe(ctx),
+            Self::Quorum(member) => member.wipe(ctx),
         }
     }
 

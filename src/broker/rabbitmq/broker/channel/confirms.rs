@@ -1,0 +1,229 @@
+//! Which publishes of a channel wait for which queues, and how they are answered.
+//!
+//! A publish is answered when all processes that it was sent to have said that it is safe. Answers are given behind
+//! everything else that the channel has to do: what is safe by then goes out in as few frames as possible, up to the
+//! oldest unanswered publish with `multiple`.
+//!
+//! Source: `rabbit_channel` (`send_confirms_and_nacks`), `unconfirmed_messages`.
+
+use std::collections::VecDeque;
+
+use smallvec::SmallVec;
+
+use super::{Awaited, Channel, Mode};
+use crate::broker::rabbitmq::broker::Env;
+use crate::broker::rabbitmq::error::Error;
+use crate::broker::rabbitmq::message::{Msg, Pid, Proc, QueueEnd};
+use crate::broker::rabbitmq::packet::Frame;
+use crate::broker::rabbitmq::topology::QueueId;
+
+/// A process that has to answer: of which queue, on which node. A quorum queue answers as one: [`ALL_NODES`].
+pub(in super::super) type Wait = (QueueId, u16);
+
+/// The node of a queue that answers as one.
+pub(in super::super) const ALL_NODES: u16 = u16::MAX;
+
+/// A publish that is not answered.
+#[derive(Clone, Debug, Default)]
+struct Pending {
+    waits: SmallVec<[Wait; 2]>,
+    /// Queues of which a process has it.
+    has: SmallVec<[QueueId; 2]>,
+    is_refused: bool,
+    /// A queue is gone with it.
+    is_lost: bool,
+    is_over: bool,
+}
+
+/// The publishes of a channel that are not answered, by number.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Confirms {
+    first: u64,
+    pending: VecDeque<Pending>,
+    open: usize,
+    acks: Vec<u64>,
+    nacks: Vec<u64>,
+    is_answer_due: bool,
+}
+
+impl Confirms {
+    pub(super) fn begin(&mut self, first: u64) {
+        self.first = first;
+    }
+
+    pub(super) fn open(&self) -> usize {
+        self.open
+    }
+
+    fn pending(&mut self, seq: u64) -> Option<&mut Pending> {
+        self.pending.get_mut(seq.checked_sub(self.first)? as usize).filter(|one| !one.is_over)
+    }
+
+    /// The next publish, in the order of numbers: waits for these; already refused by somebody, or not.
+    fn push(&mut self, seq: u64, waits: SmallVec<[Wait; 2]>, is_refused: bool) {
+        debug_assert_eq!(seq, self.first + self.pending.len() as u64, "numbers follow one another");
+        let is_over = waits.is_empty();
+        self.pending.push_back(Pending { waits, is_refused, is_over, ..Pending::default() });
+        self.open += 1;
+        if is_over {
+            self.decide(seq, !is_refused);
+        }
+    }
+
+    fn decide(&mut self, seq: u64, is_ack: bool) {
+        if is_ack { self.acks.push(seq) } else { self.nacks.push(seq) }
+    }
+
+    /// Somebody answered; once nobody is left to wait for, the publish is decided.
+    fn settle(&mut self, seq: u64) {
+        let Some(one) = self.pending(seq) else { return };
+        if !one.waits.is_empty() {
+            return;
+        }
+        one.is_over = true;
+        let is_ack = !one.is_refused && !one.is_lost;
+        self.decide(seq, is_ack);
+    }
+
+    /// What is decided, to be said to the client: frames in their order.
+    fn take(&mut self) -> SmallVec<[Frame; 4]> {
+        self.is_answer_due = false;
+        let mut frames = SmallVec::new();
+        let (mut acks, mut nacks) = (std::mem::take(&mut self.acks), std::mem::take(&mut self.nacks));
+        self.open -= acks.len() + nacks.len();
+        while self.pending.front().is_some_and(|one| one.is_over) {
+            self.pending.pop_front();
+            self.first += 1;
+        }
+        acks.sort_unstable();
+        nacks.sort_unstable();
+        // Nacks one by one: `multiple` would take acknowledged ones along.
+        frames.extend(nacks.iter().map(|&seq| Frame::Nack { seq, multiple: false }));
+        let below = acks.partition_point(|&seq| seq < self.first);
+        if let Some(&last) = acks[..below].last() {
+            frames.push(Frame::Ack { seq: last, multiple: below > 1 });
+        }
+        frames.extend(acks[below..].iter().map(|&seq| Frame::Ack { seq, multiple: false }));
+        frames
+    }
+}
+
+impl Channel {
+    /// A publish went to these processes.
+    pub(super) fn await_confirm(
+        &mut self,
+        seq: u64,
+        waits: SmallVec<[Wait; 2]>,
+        is_refused: bool,
+        env: &mut Env<'_, '_>,
+    ) {
+        self.confirms.push(seq, waits, is_refused);
+        self.answer_if_decided(env);
+    }
+
+    /// Answers go out behind everything that is in the mailbox now.
+    pub(super) fn answer_if_decided(&mut self, env: &mut Env<'_, '_>) {
+        let confirms = &mut self.confirms;
+        if !confirms.is_answer_due && !(confirms.acks.is_empty() && confirms.nacks.is_empty()) {
+            confirms.is_answer_due = true;
+            env.send(env.me, Msg::Answer);
+        }
+    }
+
+    /// A process of a queue has these.
+    pub(super) fn confirmed(&mut self, from: Pid, seqs: &[u64], env: &mut Env<'_, '_>) {
+        if let Proc::Queue(queue) = from.proc {
+            self.confirmed_by((queue, from.node), seqs, env);
+        }
+    }
+
+    pub(super) fn confirmed_by(&mut self, wait: Wait, seqs: &[u64], env: &mut Env<'_, '_>) {
+        for &seq in seqs {
+            if let Some(one) = self.confirms.pending(seq)
+                && let Some(at) = one.waits.iter().position(|known| *known == wait)
+            {
+                one.waits.swap_remove(at);
+                if !one.has.contains(&wait.0) {
+                    one.has.push(wait.0);
+                }
+                self.confirms.settle(seq);
+            }
+        }
+        self.answer_if_decided(env);
+    }
+
+    /// A queue did not take these: none of its processes has to answer any more.
+    pub(super) fn refused(&mut self, from: Pid, seqs: &[u64], env: &mut Env<'_, '_>) {
+        if let Proc::Queue(queue) = from.proc {
+            self.refused_by(queue, seqs, env);
+        }
+    }
+
+    pub(super) fn refused_by(&mut self, queue: QueueId, seqs: &[u64], env: &mut Env<'_, '_>) {
+        for &seq in seqs {
+            if let Some(one) = self.confirms.pending(seq) {
+                one.is_refused = true;
+                one.waits.retain(|(known, _)| *known != queue);
+                self.confirms.settle(seq);
+            }
+        }
+        self.answer_if_decided(env);
+    }
+
+    /// A process of a queue ended: what waits for it will not be answered by it.
+    pub(super) fn queue_down(&mut self, queue: QueueId, node: u16, how: QueueEnd, env: &mut Env<'_, '_>) {
+        let counts_as_done = how == QueueEnd::Deleted
+            || how == QueueEnd::NodeDown && env.shared.topology.rules.dead_queues_confirm;
+        let first = self.confirms.first;
+        let mut ended: SmallVec<[u64; 8]> = SmallVec::new();
+        for (seq, one) in (first..).zip(&mut self.confirms.pending) {
+            let before = one.waits.len();
+            one.waits.retain(|wait| *wait != (queue, node));
+            if one.waits.len() == before {
+                continue;
+            }
+            let is_last = one.waits.iter().all(|(known, _)| *known != queue);
+            if is_last && !counts_as_done && !one.has.contains(&queue) {
+                if how == QueueEnd::Crashed {
+                    one.is_refused = true;
+                } else {
+                    one.is_lost = true;
+                }
+            }
+            ended.push(seq);
+        }
+        for seq in ended {
+            self.confirms.settle(seq);
+        }
+        self.credit.retain(|(pid, _)| (pid.proc, pid.node) != (Proc::Queue(queue), node));
+        self.look_at_flow(env);
+        self.answer_if_decided(env);
+    }
+
+    /// Says to the client what was decided.
+    pub(super) fn answer(&mut self, env: &mut Env<'_, '_>) {
+        let frames = self.confirms.take();
+        if self.mode == Mode::Tx {
+            return self.tx_answered(&frames, env);
+        }
+        for frame in frames {
+            let frame = match frame {
+                Frame::Ack { seq, multiple } => Frame::Ack { seq: seq - self.unnumbered, multiple },
+                Frame::Nack { seq, multiple } => Frame::Nack { seq: seq - self.unnumbered, multiple },
+                other => other,
+            };
+            self.write(frame, env);
+        }
+    }
+
+    /// In a transaction: the commit is done when everything is answered, and fails when something was refused.
+    fn tx_answered(&mut self, frames: &[Frame], env: &mut Env<'_, '_>) {
+        if frames.iter().any(|frame| matches!(frame, Frame::Nack { .. })) {
+            return self.fail(Error::PreconditionFailed, env);
+        }
+        if self.confirms.open() == 0 && self.awaited == Some(Awaited::Committed) {
+            self.write(Frame::Ok, env);
+            self.goes_on(Awaited::Committed, env);
+        }
+    }
+}

@@ -1,0 +1,246 @@
+//! Consumers of a channel, what they were delivered, and what they say of it.
+
+use smallvec::SmallVec;
+
+use super::{Alarm, Awaited, CONSUMER_TIMEOUT_CHECK, Channel, Consumer, Mode};
+use crate::broker::rabbitmq::broker::Env;
+use crate::broker::rabbitmq::error::Error;
+use crate::broker::rabbitmq::message::{Delivery, Msg, Pid, Proc, Settled, Subscribe};
+use crate::broker::rabbitmq::packet::{ConsumerTag, Frame, Settle};
+use crate::broker::rabbitmq::topology::{QueueId, QueueKind};
+use crate::sim::Time;
+
+/// A delivery that is not settled.
+#[derive(Clone, Copy, Debug)]
+pub(in super::super::super) struct Unacked {
+    pub(in super::super::super) tag: u64,
+    pub(in super::super::super) queue: QueueId,
+    /// The node of the process that delivered it.
+    pub(in super::super::super) node: u16,
+    /// The queue's own number for it.
+    pub(in super::super::super) id: u64,
+    pub(in super::super::super) envelope: crate::broker::rabbitmq::content::EnvelopeId,
+    /// Whose; none: of `basic.get`.
+    pub(in super::super::super) consumer: Option<ConsumerTag>,
+    pub(super) at: Time,
+}
+
+impl Channel {
+    /// A queue has a message for a consumer of this channel.
+    #[inline]
+    pub(in super::super) fn deliver(&mut self, from: Pid, delivery: Delivery, env: &mut Env<'_, '_>) {
+        let Delivery { tag: consumer, envelope, redelivered, count, .. } = delivery;
+        let tag = self.number_delivery(from, delivery, Some(consumer), env);
+        self.write(Frame::Deliver { consumer, tag, envelope, redelivered, count }, env);
+    }
+
+    fn number_delivery(
+        &mut self,
+        from: Pid,
+        delivery: Delivery,
+        consumer: Option<ConsumerTag>,
+        env: &mut Env<'_, '_>,
+    ) -> u64 {
+        let tag = self.tag_next;
+        self.tag_next += 1;
+        if let (false, Proc::Queue(queue)) = (delivery.no_ack, from.proc) {
+            let (id, envelope, at) = (delivery.id, delivery.envelope, env.ctx.now());
+            self.unacked.push_back(Unacked { tag, queue, node: from.node, id, envelope, consumer, at });
+            if !self.is_timeout_armed && env.shared.topology.queue(queue).args.consumer_timeout.is_some() {
+                self.is_timeout_armed = true;
+                self.remind(CONSUMER_TIMEOUT_CHECK, Alarm::ConsumerTimeout, env);
+            }
+        }
+        tag
+    }
+
+    /// A queue answers `basic.get`.
+    pub(super) fn got(&mut self, from: Pid, delivery: Option<Delivery>, env: &mut Env<'_, '_>) {
+        match delivery {
+            None => self.write(Frame::GetEmpty, env),
+            Some(delivery) => {
+                let tag = self.number_delivery(from, delivery, None, env);
+                let (envelope, redelivered) = (delivery.envelope, delivery.redelivered);
+                self.write(Frame::GetOk { tag, envelope, redelivered }, env);
+            }
+        }
+        if let Proc::Queue(queue) = from.proc {
+            self.goes_on(Awaited::Got(queue), env);
+        }
+    }
+
+    /// The queue, if this channel may use it and it is there.
+    fn usable(&mut self, queue: QueueId, env: &mut Env<'_, '_>) -> Option<Pid> {
+        let record = env.core.meta.queue(queue);
+        let is_quorum = !matches!(env.shared.topology.queue(queue).kind, QueueKind::Classic { .. });
+        let error = if !record.exists || !is_quorum && !record.is_live && record.others.is_empty() {
+            Error::NotFound
+        } else if record.owner.is_some_and(|owner| owner != env.me) {
+            Error::ResourceLocked
+        } else {
+            return Some(Pid { node: record.leader, proc: Proc::Queue(queue) });
+        };
+        self.fail(error, env);
+        None
+    }
+
+    pub(super) fn consume(
+        &mut self,
+        queue: QueueId,
+        tag: ConsumerTag,
+        (no_ack, is_exclusive, priority): (bool, bool, i32),
+        env: &mut Env<'_, '_>,
+    ) {
+        let Some(process) = self.usable(queue, env) else { return };
+        let (prefetch, is_global) = self.prefetch;
+        let subscribe = Subscribe { tag, no_ack, is_exclusive, priority, prefetch, is_global };
+        self.consumers.push(Consumer { tag, queue, no_ack, prefetch, subscribe });
+        self.awaited = Some(Awaited::Subscribed(tag));
+        if self.is_quorum(queue, env) {
+            return self.quorum_subscribe(queue, subscribe, env);
+        }
+        self.is_known_to(process);
+        env.send(process, Msg::Subscribe(subscribe));
+    }
+
+    pub(super) fn is_quorum(&self, queue: QueueId, env: &Env<'_, '_>) -> bool {
+        !matches!(env.shared.topology.queue(queue).kind, QueueKind::Classic { .. })
+    }
+
+    /// A queue answers `basic.consume`.
+    pub(in super::super) fn subscribed(&mut self, result: Result<(), Error>, env: &mut Env<'_, '_>) {
+        let Some(Awaited::Subscribed(tag)) = self.awaited else { return };
+        match result {
+            Ok(()) => {
+                self.write(Frame::Ok, env);
+                self.goes_on(Awaited::Subscribed(tag), env);
+            }
+            Err(error) => {
+                self.consumers.retain(|one| one.tag != tag);
+                self.fail(error, env);
+            }
+        }
+    }
+
+    /// `basic.cancel`: no new deliveries; what it holds stays with the channel.
+    pub(super) fn cancel(&mut self, tag: ConsumerTag, env: &mut Env<'_, '_>) {
+        if let Some(at) = self.consumers.iter().position(|one| one.tag == tag) {
+            let queue = self.consumers.remove(at).queue;
+            if self.is_quorum(queue, env) {
+                self.quorum_cancel(queue, tag, env);
+            } else {
+                let node = env.core.meta.queue(queue).leader;
+                env.send(Pid { node, proc: Proc::Queue(queue) }, Msg::Unsubscribe { tag });
+            }
+        }
+        self.write(Frame::Ok, env);
+    }
+
+    pub(super) fn get(&mut self, queue: QueueId, no_ack: bool, env: &mut Env<'_, '_>) {
+        let Some(process) = self.usable(queue, env) else { return };
+        self.awaited = Some(Awaited::Got(queue));
+        if self.is_quorum(queue, env) {
+            return self.quorum_get(queue, no_ack, env);
+        }
+        self.is_known_to(process);
+        env.send(process, Msg::Get { no_ack });
+    }
+
+    /// `basic.ack`, `basic.nack`, `basic.reject`. A tag that is not open closes the channel.
+    pub(super) fn settle(&mut self, tag: u64, multiple: bool, how: Settle, env: &mut Env<'_, '_>) {
+        let taken = match self.unacked.front() {
+            Some(first) if first.tag == tag => {
+                // The usual case: the oldest one.
+                self.unacked.pop_front().into_iter().collect()
+            }
+            _ => self.take(tag, multiple),
+        };
+        if taken.is_empty() && !(multiple && tag == 0) {
+            return self.fail(Error::PreconditionFailed, env);
+        }
+        let how = match how {
+            Settle::Ack => Settled::Acked,
+            Settle::Nack { requeue: true } => Settled::Requeued { is_reject: false },
+            Settle::Reject { requeue: true } => Settled::Requeued { is_reject: true },
+            Settle::Nack { requeue: false } | Settle::Reject { requeue: false } => Settled::Discarded,
+        };
+        if self.mode == Mode::Tx {
+            return self.buffer_settle(taken, how);
+        }
+        self.settled(&taken, how, env);
+    }
+
+    fn take(&mut self, tag: u64, multiple: bool) -> SmallVec<[Unacked; 4]> {
+        if multiple {
+            let upto = if tag == 0 { u64::MAX } else { tag };
+            let count = self.unacked.partition_point(|one| one.tag <= upto);
+            return self.unacked.drain(..count).collect();
+        }
+        let at = self.unacked.binary_search_by_key(&tag, |one| one.tag);
+        at.ok().and_then(|at| self.unacked.remove(at)).into_iter().collect()
+    }
+
+    /// Tells the queues.
+    pub(super) fn settled(&mut self, taken: &[Unacked], how: Settled, env: &mut Env<'_, '_>) {
+        let mut rest = taken;
+        while let Some(first) = rest.first() {
+            let same =
+                rest.iter().take_while(|one| (one.queue, one.node) == (first.queue, first.node)).count();
+            let (group, after) = rest.split_at(same);
+            rest = after;
+            if self.is_quorum(first.queue, env) {
+                self.quorum_settle(first.queue, group, how, env);
+                continue;
+            }
+            let ids = group.iter().map(|one| one.id).collect();
+            let process = Pid { node: first.node, proc: Proc::Queue(first.queue) };
+            env.send(process, Msg::Settle { ids, how });
+        }
+    }
+
+    /// A queue's consumer is gone without the channel's doing: a client that can take it hears of it.
+    pub(super) fn consumer_gone(&mut self, tag: ConsumerTag, env: &mut Env<'_, '_>) {
+        let before = self.consumers.len();
+        self.consumers.retain(|one| one.tag != tag);
+        if self.consumers.len() < before && self.takes_cancels {
+            self.write(Frame::Cancelled { tag }, env);
+        }
+    }
+
+    /// The consumers of a queue whose process is gone: they hear that they are cancelled.
+    pub(in super::super) fn cancel_consumers_of(&mut self, queue: QueueId, env: &mut Env<'_, '_>) {
+        let gone: SmallVec<[ConsumerTag; 1]> =
+            self.consumers.iter().filter(|one| one.queue == queue).map(|one| one.tag).collect();
+        for tag in gone {
+            self.consumer_gone(tag, env);
+        }
+    }
+
+    /// A mirror took over: it gives up what the old leader had delivered, and subscribes again.
+    pub(in super::super) fn follow_leader(&mut self, queue: QueueId, node: u16, env: &mut Env<'_, '_>) {
+        let process = Pid { node, proc: Proc::Queue(queue) };
+        let consumers: SmallVec<[Subscribe; 1]> =
+            self.consumers.iter().filter(|one| one.queue == queue).map(|one| one.subscribe).collect();
+        for subscribe in consumers {
+            self.is_known_to(process);
+            env.send(process, Msg::Subscribe(subscribe));
+        }
+    }
+
+    /// Looks for deliveries that were held for too long: one is enough to close the channel.
+    pub(super) fn consumer_timeout_due(&mut self, env: &mut Env<'_, '_>) {
+        self.is_timeout_armed = false;
+        let now = env.ctx.now();
+        let is_overdue = |one: &Unacked| {
+            let timeout = env.shared.topology.queue(one.queue).args.consumer_timeout;
+            one.consumer.is_some() && timeout.is_some_and(|timeout| one.is_overdue(timeout, now))
+        };
+        if self.unacked.iter().any(is_overdue) {
+            return self.fail(Error::PreconditionFailed, env);
+        }
+        if !self.unacked.is_empty() {
+            self.is_timeout_armed = true;
+            self.remind(CONSUMER_TIMEOUT_CHECK, Alarm::ConsumerTimeout, env);
+        }
+    }
+}

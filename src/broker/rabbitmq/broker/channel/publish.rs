@@ -1,0 +1,163 @@
+//! `basic.publish`: the order of its effects is what publishers see.
+//!
+//! The exchange is looked up, the message is routed, and with `mandatory` it comes back if it leads nowhere. What leads
+//! nowhere is confirmed at once: nobody is left to wait for.
+
+use smallvec::SmallVec;
+
+use super::confirms::{ALL_NODES, Wait};
+use super::{Channel, Mode};
+use crate::broker::rabbitmq::broker::{Env, node, publishing};
+use crate::broker::rabbitmq::content::EnvelopeId;
+use crate::broker::rabbitmq::error::Error;
+use crate::broker::rabbitmq::message::{Pid, Proc, Publish};
+use crate::broker::rabbitmq::packet::Frame;
+use crate::broker::rabbitmq::topology::{Destination, QueueId, QueueKind};
+use crate::fact::{Fact, GivenUp, NONE};
+
+/// Where a publish goes.
+#[derive(Clone, Debug, Default)]
+struct Destinations {
+    /// Queues that take it.
+    queues: SmallVec<[QueueId; 2]>,
+    /// Queues whose process is gone, and which the release still routes to.
+    gone: SmallVec<[QueueId; 2]>,
+}
+
+impl Channel {
+    pub(super) fn publish(&mut self, envelope: EnvelopeId, is_mandatory: bool, env: &mut Env<'_, '_>) {
+        let published = *env.shared.content.get(envelope);
+        let topology = std::sync::Arc::clone(&env.shared.topology);
+        if topology.config.message_bytes_max.is_some_and(|max| u64::from(published.size) > max) {
+            return self.fail(Error::PreconditionFailed, env);
+        }
+        let exchange = topology.exchange(published.exchange);
+        if !exchange.is_declared {
+            return self.fail(Error::NotFound, env);
+        }
+        if exchange.internal {
+            return self.fail(Error::AccessRefused, env);
+        }
+        if self.mode == Mode::Tx {
+            return self.buffer_publish(envelope, is_mandatory, env);
+        }
+        self.route(envelope, is_mandatory, env);
+    }
+
+    /// The message goes to its queues.
+    pub(super) fn route(&mut self, envelope: EnvelopeId, is_mandatory: bool, env: &mut Env<'_, '_>) {
+        self.sent += 1;
+        let seq = self.sent;
+        let is_confirmed = self.mode != Mode::None;
+        if node::delays(envelope, env) {
+            // The plugin takes it, and the exchange has routed it nowhere.
+            if is_mandatory {
+                self.write(Frame::Return { envelope }, env);
+            }
+            if is_confirmed {
+                self.await_confirm(seq, SmallVec::new(), false, env);
+            }
+            return;
+        }
+        let to = destinations(envelope, env);
+        if to.queues.is_empty() && to.gone.is_empty() {
+            observe_unroutable(envelope, env);
+            if is_mandatory {
+                self.write(Frame::Return { envelope }, env);
+            }
+        }
+        let mut waits: SmallVec<[Wait; 2]> = SmallVec::new();
+        let mut is_refused = !to.gone.is_empty();
+        let publish = Publish { envelope, seq, is_confirmed };
+        for queue in to.queues {
+            match env.shared.topology.queue(queue).kind {
+                QueueKind::Classic { .. } => {
+                    for node in publishing::to_classic(queue, publish, env) {
+                        let process = Pid { node, proc: Proc::Queue(queue) };
+                        self.is_known_to(process);
+                        self.spend_credit(process, env);
+                        waits.push((queue, node));
+                    }
+                }
+                QueueKind::Quorum | QueueKind::Stream => {
+                    if self.quorum_publish(queue, publish, env) {
+                        waits.push((queue, ALL_NODES));
+                    } else {
+                        is_refused = true;
+                    }
+                }
+            }
+        }
+        if is_confirmed {
+            self.await_confirm(seq, waits, is_refused, env);
+        }
+        self.look_at_flow(env);
+    }
+
+    /// One publish less that a remote process may be sent.
+    fn spend_credit(&mut self, process: Pid, env: &Env<'_, '_>) {
+        if process.node == env.core.id {
+            return;
+        }
+        let initial = env.shared.topology.config.credit.0;
+        match self.credit.iter_mut().find(|(known, _)| *known == process) {
+            Some((_, left)) => *left = left.saturating_sub(1),
+            None => self.credit.push((process, initial.saturating_sub(1))),
+        }
+    }
+
+    /// A remote process takes more.
+    pub(super) fn credited(&mut self, process: Pid, more: u32, env: &mut Env<'_, '_>) {
+        if let Some((_, left)) = self.credit.iter_mut().find(|(known, _)| *known == process) {
+            *left += more;
+        }
+        self.look_at_flow(env);
+    }
+
+    /// Whether somebody that it publishes to has had enough for now.
+    pub(super) fn look_at_flow(&mut self, env: &mut Env<'_, '_>) {
+        let is_out = self.credit.iter().any(|(_, left)| *left == 0) || self.quorum.is_full();
+        if is_out != self.hold.by_flow {
+            self.hold.by_flow = is_out;
+            self.hold_or_read(env);
+        }
+    }
+}
+
+/// Where a message leads now.
+fn destinations(envelope: EnvelopeId, env: &Env<'_, '_>) -> Destinations {
+    let topology = &env.shared.topology;
+    let stamp = env.shared.stamp(envelope);
+    let (meta, forgets) = (&env.core.meta, topology.rules.forgets_queues_of_dead_nodes);
+    // A classic queue without mirrors whose node is down.
+    let is_dead = |queue: QueueId| {
+        let record = meta.queue(queue);
+        let is_classic = matches!(topology.queue(queue).kind, QueueKind::Classic { .. });
+        is_classic && !record.is_live && record.others.is_empty()
+    };
+    let is_there = |to: Destination| match to {
+        Destination::Queue(queue) => meta.exists(queue) && !(forgets && is_dead(queue)),
+        Destination::Exchange(_) => true,
+    };
+    let routed = topology.route_stamp(stamp, &is_there);
+    let (gone, queues) = routed.queues.iter().copied().partition(|queue| is_dead(*queue));
+    Destinations { queues, gone }
+}
+
+/// It leads nowhere: its fate wherever it was meant to go.
+fn observe_unroutable(envelope: EnvelopeId, env: &mut Env<'_, '_>) {
+    let message = env.shared.content.message(envelope);
+    let how = GivenUp::Unroutable;
+    let topology = std::sync::Arc::clone(&env.shared.topology);
+    let meant = topology.route_stamp(env.shared.stamp(envelope), &|_| true);
+    let mut is_meant = false;
+    for &queue in &meant.queues {
+        for &subscription in &topology.queue(queue).leads_to {
+            is_meant = true;
+            env.ctx.observe(Fact::GivenUp { message, subscription, how });
+        }
+    }
+    if !is_meant {
+        env.ctx.observe(Fact::GivenUp { message, subscription: NONE, how });
+    }
+}

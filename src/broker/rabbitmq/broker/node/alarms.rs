@@ -1,0 +1,103 @@
+//! Memory and disk alarms: a node that has too little of either stops publishers in the whole cluster.
+//!
+//! No publisher is told more than `connection.blocked`; what it sent waits in the sockets. Consumers go on.
+//!
+//! What a node's queues hold is measured every 2.5 s. A message costs its index entry, and its body where that is in
+//! memory: v1 keeps bodies until the node pages (from `vm_memory_high_watermark_paging_ratio` of the watermark on), lazy
+//! queues none, releases from 3.12 on at most 2048 of each queue.
+//!
+//! Source: `vm_memory_monitor`, `rabbit_disk_monitor`, `rabbit_alarm`; <https://www.rabbitmq.com/docs/alarms>.
+//!
+//! Not modelled: the memory of anything but messages; being killed for want of memory.
+
+use super::super::{Broker, BrokerTimer, QueueProc};
+use super::{Alarm, NodeMsg};
+use crate::broker::rabbitmq::model::{RabbitCtx, Shared, Timer};
+use crate::broker::rabbitmq::story::{self, Kind};
+use crate::broker::rabbitmq::topology::QueueKind;
+use crate::sim::Span;
+
+const MEASURE_EVERY: Span = Span::from_millis(2_500);
+/// What a message costs in memory besides its body.
+const ENTRY_BYTES: u64 = 200;
+
+impl Broker {
+    /// How much memory the messages of this node's queues take.
+    pub(in super::super::super) fn memory(&self, shared: &Shared) -> u64 {
+        let mut entries = 0;
+        let mut bodies = 0;
+        let mut pageable = 0;
+        for process in self.queues.iter().flatten() {
+            let (count, bytes, queue) = match process {
+                QueueProc::Classic(queue) => (queue.backing.count(), queue.backing.bytes(shared), queue.id),
+                QueueProc::Mirror(mirror) => {
+                    (mirror.backing.count(), mirror.backing.bytes(shared), mirror.id)
+                }
+                QueueProc::Quorum(member) => {
+                    entries += member.memory(shared);
+                    continue;
+                }
+            };
+            entries += count as u64 * ENTRY_BYTES;
+            let is_lazy =
+                matches!(shared.topology.queue(queue).kind, QueueKind::Classic { is_lazy: true, .. });
+            match shared.topology.rules.in_memory_max {
+                _ if is_lazy && shared.topology.rules.has_lazy_mode => {}
+                Some(max) if count as u64 > u64::from(max) => bodies += bytes / count as u64 * u64::from(max),
+                Some(_) => bodies += bytes,
+                None => pageable += bytes,
+            }
+        }
+        let paging = shared.topology.config.paging_bytes;
+        entries + bodies + pageable.min(paging.saturating_sub(entries + bodies))
+    }
+
+    /// How much of the disk the node uses.
+    pub(in super::super::super) fn disk(&self) -> u64 {
+        self.queues
+            .iter()
+            .flatten()
+            .map(|process| match process {
+                QueueProc::Classic(queue) => queue.backing.store.bytes(),
+                QueueProc::Mirror(mirror) => mirror.backing.store.bytes(),
+                QueueProc::Quorum(_) => 0,
+            })
+            .sum::<u64>()
+            + self.node.wal.bytes()
+    }
+
+    /// Measures memory and disk.
+    pub(super) fn measure(&mut self, shared: &mut Shared, ctx: &mut RabbitCtx<'_>) {
+        ctx.timer(MEASURE_EVERY, Timer::Broker(BrokerTimer::Node(Alarm::Measure)));
+        let config = &shared.topology.config;
+        let free = config.disk_bytes.saturating_sub(self.disk());
+        let is_set =
+            self.memory(shared) > config.memory_watermark_bytes || free < config.disk_free_limit_bytes;
+        let id = self.core.id;
+        if is_set != self.node.alarms[id as usize] {
+            self.node.alarms[id as usize] = is_set;
+            ctx.observe(story::fact(Kind::Alarm, u32::from(id), [u64::from(is_set), 0]));
+            self.tell_all(&NodeMsg::Alarm { is_set }, shared, ctx);
+            self.alarms_changed(shared, ctx);
+        }
+    }
+
+    /// A peer has an alarm, or has none any more.
+    pub(super) fn alarm_told(
+        &mut self,
+        peer: u16,
+        is_set: bool,
+        shared: &mut Shared,
+        ctx: &mut RabbitCtx<'_>,
+    ) {
+        self.node.alarms[peer as usize] = is_set;
+        self.alarms_changed(shared, ctx);
+    }
+
+    /// With the last alarm gone publishers may go on.
+    pub(super) fn alarms_changed(&mut self, shared: &mut Shared, ctx: &mut RabbitCtx<'_>) {
+        if !self.node.is_alarmed() {
+            self.each_channel(shared, ctx, super::super::Channel::alarm_cleared);
+        }
+    }
+}

@@ -1,0 +1,297 @@
+//! What there is one of on a node: who runs, how it starts and stops, what it does about partitions, its alarms, and
+//! the table of delayed messages.
+//!
+//! Source: `rabbit_node_monitor`, `rabbit_mnesia`, `rabbit_alarm`; <https://www.rabbitmq.com/docs/clustering>,
+//! <https://www.rabbitmq.com/docs/partitions>.
+
+mod alarms;
+mod boot;
+mod delayed;
+mod monitor;
+mod partitions;
+mod records;
+
+pub(in super::super) use delayed::{Delayed, delays};
+pub(super) use records::{declare, owner_gone, queue_ended};
+
+use super::meta::QueueRecord;
+use super::quorum::Wal;
+use super::{Broker, Env};
+use crate::broker::rabbitmq::content::EnvelopeId;
+use crate::broker::rabbitmq::error::Error;
+use crate::broker::rabbitmq::message::{Msg, Pid, Proc, QueueEnd};
+use crate::broker::rabbitmq::model::{RabbitCtx, Shared};
+use crate::broker::rabbitmq::story::{self, Kind};
+use crate::broker::rabbitmq::topology::{QueueId, Topology};
+use crate::fact::NodeId;
+use crate::sim::{FileId, Loss, Time};
+use partitions::Autoheal;
+
+/// How far a node is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in super::super) enum Standing {
+    /// It starts, and waits for peers that know more than it does.
+    Booting,
+    Running,
+    /// It sees too few others and serves nobody; the process lives.
+    Paused,
+    /// It was asked to stop and writes what it has.
+    Stopping,
+}
+
+/// The state of a node besides its queues and channels.
+#[derive(Clone, Debug)]
+pub(in super::super) struct Node {
+    pub(in super::super) standing: Standing,
+    /// Counts starts.
+    incarnation: u32,
+    /// Peers of which it was told in which process they run.
+    known: Vec<Option<u32>>,
+    /// Peers that it waits for before it comes up.
+    waits_for: Vec<u16>,
+    /// Peers that are starting, too.
+    starting: Vec<u16>,
+    boot_ends: Time,
+    /// Peers that ran on while it took them for down, and the other way round.
+    pub(in super::super) partitions: Vec<u16>,
+    autoheal: Autoheal,
+    /// Whose losers may join: the winners of an autoheal.
+    joins_only: Vec<u16>,
+    /// By node: it has an alarm, as far as this one knows.
+    pub(in super::super) alarms: Vec<bool>,
+    pub(in super::super) delayed: Delayed,
+    pub(super) wal: Wal,
+}
+
+/// What nodes tell each other.
+#[derive(Clone, Debug)]
+pub(in super::super) enum NodeMsg {
+    /// The first thing on every connection.
+    Hello {
+        incarnation: u32,
+        standing: Standing,
+        /// Whether it takes the other for running.
+        sees_you: bool,
+        /// Of a node that starts: what it knew.
+        records: Vec<QueueRecord>,
+    },
+    /// To a node that starts: what the cluster knows.
+    Welcome {
+        records: Vec<QueueRecord>,
+        running: Vec<bool>,
+    },
+    /// It is up.
+    Up {
+        incarnation: u32,
+    },
+    /// It stops in order: its queues that cannot move are gone until it is back.
+    Stopping,
+    /// A queue's record changed.
+    Record {
+        queue: QueueId,
+        record: QueueRecord,
+    },
+    /// A node has an alarm, or has none any more.
+    Alarm {
+        is_set: bool,
+    },
+    /// To a partition's other side: how many clients it has, and whom it sees.
+    AutohealAsk,
+    AutohealState {
+        connections: u32,
+        sees: Vec<u16>,
+    },
+    /// To a loser: start again, and join these.
+    AutohealRestart {
+        winners: Vec<u16>,
+    },
+    // From processes of the node itself.
+    /// A process of a queue ended.
+    QueueEnded {
+        queue: QueueId,
+        how: QueueEnd,
+    },
+    /// A channel is gone, and with it the queues that it alone could use.
+    OwnerGone {
+        owner: Pid,
+    },
+    /// A message for later.
+    Delay {
+        envelope: EnvelopeId,
+    },
+}
+
+/// What a node reminds itself of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in super::super) enum Alarm {
+    /// A quarter of the tick time is over.
+    Tick,
+    /// It looks for nodes that it lost.
+    Look,
+    /// It measures its memory and its disk.
+    Measure,
+    /// A starting node has waited long enough.
+    Boot,
+    /// It starts again after it was told to.
+    Restart,
+    /// A delayed message is due.
+    Delayed,
+}
+
+impl Node {
+    pub(super) fn new(topology: &Topology, _id: u16) -> Self {
+        let brokers = topology.brokers as usize;
+        Self {
+            standing: Standing::Running,
+            incarnation: 0,
+            known: vec![None; brokers],
+            waits_for: Vec::new(),
+            starting: Vec::new(),
+            boot_ends: Time::NEVER,
+            partitions: Vec::new(),
+            autoheal: Autoheal::default(),
+            joins_only: Vec::new(),
+            alarms: vec![false; brokers],
+            delayed: Delayed::default(),
+            wal: Wal::default(),
+        }
+    }
+
+    /// Whether clients get in.
+    pub(super) fn takes_clients(&self) -> bool {
+        self.standing == Standing::Running
+    }
+
+    /// Whether some node of the cluster has an alarm.
+    #[inline]
+    pub(super) fn is_alarmed(&self) -> bool {
+        self.alarms.contains(&true)
+    }
+
+    pub(super) fn storage_lost(&mut self, loss: Loss, topology: &Topology, ctx: &mut RabbitCtx<'_>) {
+        self.delayed.storage_lost(loss, topology, ctx);
+        self.wal.storage_lost(loss, topology, ctx);
+    }
+}
+
+impl Broker {
+    /// Something for the node itself.
+    pub(super) fn told(&mut self, from: Pid, msg: Msg, shared: &mut Shared, ctx: &mut RabbitCtx<'_>) {
+        let Msg::Node(msg) = msg else { return };
+        let peer = from.node;
+        match *msg {
+            NodeMsg::Hello { incarnation, standing, sees_you, records } => {
+                self.hello(peer, (incarnation, standing, sees_you), records, shared, ctx);
+            }
+            NodeMsg::Welcome { records, running } => self.welcomed(peer, records, &running, shared, ctx),
+            NodeMsg::Up { incarnation } => self.peer_up(peer, incarnation, shared, ctx),
+            NodeMsg::Stopping => self.node_down(peer, true, shared, ctx),
+            NodeMsg::Record { queue, record } => self.record_told(peer, queue, record, shared, ctx),
+            NodeMsg::Alarm { is_set } => self.alarm_told(peer, is_set, shared, ctx),
+            NodeMsg::AutohealAsk => self.autoheal_asked(peer, shared, ctx),
+            NodeMsg::AutohealState { connections, sees } => {
+                self.autoheal_told(peer, connections, sees, shared, ctx);
+            }
+            NodeMsg::AutohealRestart { winners } => self.autoheal_lost(winners, shared, ctx),
+            NodeMsg::QueueEnded { queue, how } => self.queue_process_ended(queue, how, shared, ctx),
+            NodeMsg::OwnerGone { owner } => self.delete_queues_of(owner, shared, ctx),
+            NodeMsg::Delay { envelope } => {
+                let me = self.core.id;
+                self.node.delayed.add(me, envelope, shared, ctx);
+            }
+        }
+    }
+
+    pub(super) fn node_alarm(&mut self, alarm: Alarm, shared: &mut Shared, ctx: &mut RabbitCtx<'_>) {
+        match alarm {
+            Alarm::Tick => self.tick(shared, ctx),
+            Alarm::Look => self.look_for_peers(shared, ctx),
+            Alarm::Measure => self.measure(shared, ctx),
+            Alarm::Boot => self.boot_overdue(shared, ctx),
+            Alarm::Restart => self.boot(shared, ctx),
+            Alarm::Delayed => self.release_delayed(shared, ctx),
+        }
+    }
+
+    /// The node as a process, for what it says to others.
+    pub(super) fn as_node<'a, 'b>(
+        &'a mut self,
+        shared: &'a mut Shared,
+        ctx: &'a mut RabbitCtx<'b>,
+    ) -> Env<'a, 'b> {
+        let me = Pid { node: self.core.id, proc: Proc::Node };
+        Env { me, core: &mut self.core, shared, ctx }
+    }
+
+    pub(super) fn tell_node(
+        &mut self,
+        peer: u16,
+        msg: NodeMsg,
+        shared: &mut Shared,
+        ctx: &mut RabbitCtx<'_>,
+    ) {
+        let to = Pid { node: peer, proc: Proc::Node };
+        self.as_node(shared, ctx).send(to, Msg::Node(Box::new(msg)));
+    }
+
+    /// Tells every node that it takes for running.
+    pub(super) fn tell_all(&mut self, msg: &NodeMsg, shared: &mut Shared, ctx: &mut RabbitCtx<'_>) {
+        for peer in self.peers() {
+            if self.core.meta.runs(peer) {
+                self.tell_node(peer, msg.clone(), shared, ctx);
+            }
+        }
+    }
+
+    /// Every other node.
+    pub(super) fn peers(&self) -> impl Iterator<Item = u16> + use<> {
+        let (id, all) = (self.core.id, self.core.meta.running.len() as u16);
+        (0..all).filter(move |&peer| peer != id)
+    }
+}
+
+/// Somebody speaks to a process of this node that is not there.
+pub(super) fn nobody(from: Pid, msg: &Msg, env: &mut Env<'_, '_>) {
+    match msg {
+        Msg::Get { .. } => env.send(from, Msg::Got(None)),
+        Msg::Subscribe(_) => env.send(from, Msg::Subscribed(Err(Error::NotFound))),
+        Msg::Delete => env.send(from, Msg::Deleted),
+        _ => {}
+    }
+}
+
+/// A client's channel or connection was closed with an error.
+pub(super) fn observe_closed(client: NodeId, error: Error, env: &mut Env<'_, '_>) {
+    let fact = story::fact(Kind::Closed, u32::from(client.0), [u64::from(error.number()), 0]);
+    env.ctx.observe(fact);
+}
+
+/// The file of the table of delayed messages.
+pub(super) fn delayed_file(topology: &Topology) -> FileId {
+    FileId(topology.queues.len() as u32 + 1)
+}
+
+impl NodeMsg {
+    pub(in super::super) fn fingerprint(&self) -> u64 {
+        match self {
+            Self::Hello { incarnation, .. } => u64::from(*incarnation) << 4,
+            Self::Welcome { .. } => 1,
+            Self::Up { incarnation } => u64::from(*incarnation) << 4 | 2,
+            Self::Stopping => 3,
+            Self::Record { queue, record } => u64::from(record.version) << 24 | u64::from(queue.0) << 4 | 4,
+            Self::Alarm { is_set } => u64::from(*is_set) << 4 | 5,
+            Self::AutohealAsk => 6,
+            Self::AutohealState { connections, .. } => u64::from(*connections) << 4 | 7,
+            Self::AutohealRestart { .. } => 8,
+            Self::QueueEnded { queue, .. } => u64::from(queue.0) << 4 | 9,
+            Self::OwnerGone { .. } => 10,
+            Self::Delay { envelope } => u64::from(envelope.0) << 4 | 11,
+        }
+    }
+}
+
+impl Alarm {
+    pub(in super::super) fn fingerprint(self) -> u64 {
+        self as u64
+    }
+}

@@ -1,0 +1,221 @@
+//! Who runs: peers that come, go, and were taken for gone.
+
+use super::super::meta::QueueRecord;
+use super::super::{Broker, BrokerTimer, QueueProc};
+use super::{Alarm, NodeMsg, Standing};
+use crate::broker::rabbitmq::message::{Msg, Pid, Proc, QueueEnd};
+use crate::broker::rabbitmq::model::{RabbitCtx, Shared, Timer};
+use crate::broker::rabbitmq::topology::{QueueId, QueueKind};
+use crate::fact::{Fact, NodeId};
+use crate::sim::{ConnId, Span};
+
+const LOOK_EVERY: Span = Span::from_secs(1);
+
+impl Broker {
+    /// A quarter of the tick time is over.
+    pub(super) fn tick(&mut self, shared: &mut Shared, ctx: &mut RabbitCtx<'_>) {
+        for peer in self.core.dist.tick(ctx) {
+            self.core.dist.drop_peer(peer, ctx);
+            self.node_down(peer, false, shared, ctx);
+        }
+        let quarter = shared.topology.config.net_ticktime.half().half();
+        ctx.timer(quarter, Timer::Broker(BrokerTimer::Node(Alarm::Tick)));
+    }
+
+    /// Tries to reach peers that it has no connection with.
+    pub(super) fn look_for_peers(&mut self, shared: &mut Shared, ctx: &mut RabbitCtx<'_>) {
+        let id = self.core.id;
+        for peer in self.peers() {
+            let is_needed = self.node.standing != Standing::Stopping && !self.core.dist.is_open(peer);
+            // Between two that both look, the smaller number connects; one that starts connects to all.
+            if is_needed && (id < peer || self.node.standing == Standing::Booting) {
+                self.core.dist.dial(peer, ctx);
+            }
+        }
+        self.look_at_majority(shared, ctx);
+        ctx.timer(LOOK_EVERY, Timer::Broker(BrokerTimer::Node(Alarm::Look)));
+    }
+
+    /// The connection to a peer is gone.
+    pub(in super::super) fn link_closed(
+        &mut self,
+        conn: ConnId,
+        shared: &mut Shared,
+        ctx: &mut RabbitCtx<'_>,
+    ) {
+        if let Some((peer, true)) = self.core.dist.closed(conn) {
+            self.node_down(peer, false, shared, ctx);
+        }
+    }
+
+    /// What a peer says first.
+    pub(super) fn hello(
+        &mut self,
+        peer: u16,
+        (incarnation, standing, sees_me): (u32, Standing, bool),
+        records: Vec<QueueRecord>,
+        shared: &mut Shared,
+        ctx: &mut RabbitCtx<'_>,
+    ) {
+        let before = self.node.known[peer as usize].replace(incarnation);
+        match (self.node.standing, standing) {
+            (Standing::Running, Standing::Booting) => {
+                if self.core.meta.runs(peer) {
+                    // The process that ran there is gone, and nobody had noticed.
+                    self.node_down(peer, false, shared, ctx);
+                }
+                self.node.partitions.retain(|&other| other != peer);
+                let (records, running) = (self.core.meta.queues.clone(), self.core.meta.running.clone());
+                self.tell_node(peer, NodeMsg::Welcome { records, running }, shared, ctx);
+            }
+            (Standing::Booting, Standing::Booting) => {
+                for (number, record) in (0..).zip(records) {
+                    self.core.meta.take_over(QueueId(number), record);
+                }
+                if !self.node.starting.contains(&peer) {
+                    self.node.starting.push(peer);
+                }
+                self.come_up_if_ready(shared, ctx);
+            }
+            (Standing::Running, Standing::Running) => {
+                let is_same = before.is_none_or(|before| before == incarnation);
+                if is_same && !(sees_me && self.core.meta.runs(peer)) {
+                    self.partitioned_from(peer, shared, ctx);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// A peer is up.
+    pub(super) fn peer_up(
+        &mut self,
+        peer: u16,
+        incarnation: u32,
+        shared: &mut Shared,
+        ctx: &mut RabbitCtx<'_>,
+    ) {
+        self.node.known[peer as usize] = Some(incarnation);
+        if self.node.standing != Standing::Running {
+            return;
+        }
+        self.core.meta.running[peer as usize] = true;
+        self.node.partitions.retain(|&other| other != peer);
+        if self.node.alarms[self.core.id as usize] {
+            self.tell_node(peer, NodeMsg::Alarm { is_set: true }, shared, ctx);
+        }
+        for number in 0..self.queues.len() as u16 {
+            self.mirror_node_up(QueueId(number), peer, shared, ctx);
+            self.tell_member(QueueId(number), peer, true, shared, ctx);
+        }
+    }
+
+    /// A peer is gone, as far as this node can know: `in_order` if it said so itself.
+    pub(super) fn node_down(
+        &mut self,
+        peer: u16,
+        in_order: bool,
+        shared: &mut Shared,
+        ctx: &mut RabbitCtx<'_>,
+    ) {
+        if self.node.standing != Standing::Running || !self.core.meta.runs(peer) {
+            self.node.starting.retain(|&other| other != peer);
+            return;
+        }
+        self.core.meta.running[peer as usize] = false;
+        self.node.alarms[peer as usize] = false;
+        let first = (0..).zip(&self.core.meta.running).find(|(_, runs)| **runs).map(|(node, _)| node);
+        if first == Some(self.core.id) {
+            ctx.observe_at(NodeId(peer), Fact::DetectedDown);
+        }
+        for number in 0..self.queues.len() as u16 {
+            self.queue_without_node(QueueId(number), peer, in_order, shared, ctx);
+        }
+        self.alarms_changed(shared, ctx);
+        self.look_at_majority(shared, ctx);
+    }
+
+    /// What becomes of a queue when a node is gone.
+    fn queue_without_node(
+        &mut self,
+        queue: QueueId,
+        peer: u16,
+        in_order: bool,
+        shared: &mut Shared,
+        ctx: &mut RabbitCtx<'_>,
+    ) {
+        let record = self.core.meta.queue(queue).clone();
+        let spec = shared.topology.queue(queue);
+        if !matches!(spec.kind, QueueKind::Classic { .. }) {
+            return self.tell_member(queue, peer, false, shared, ctx);
+        }
+        if !record.exists {
+            return;
+        }
+        let is_durable = spec.durable;
+        if record.leader == peer && record.others.is_empty() {
+            let how = QueueEnd::NodeDown;
+            self.tell_channels(queue, peer, how, shared, ctx);
+            self.cancel_consumers(queue, shared, ctx);
+            // Not told to others: each sees it for itself.
+            let own = &mut self.core.meta.queues[queue.0 as usize];
+            own.is_live = false;
+            own.exists &= is_durable;
+        } else if record.leader == peer || record.others.contains(&peer) {
+            self.mirrored_without_node(queue, &record, peer, in_order, shared, ctx);
+        }
+    }
+
+    /// Tells the node's member of a quorum queue who came or went.
+    fn tell_member(
+        &mut self,
+        queue: QueueId,
+        peer: u16,
+        is_up: bool,
+        shared: &mut Shared,
+        ctx: &mut RabbitCtx<'_>,
+    ) {
+        let me = Pid { node: self.core.id, proc: Proc::Queue(queue) };
+        if let Some(QueueProc::Quorum(member)) = &mut self.queues[queue.0 as usize] {
+            let env = &mut super::super::Env { me, core: &mut self.core, shared, ctx };
+            member.node_changed(peer, is_up, env);
+        }
+    }
+
+    /// A process of a queue ended: the channels of this node hear of it.
+    pub(in super::super) fn tell_channels(
+        &mut self,
+        queue: QueueId,
+        node: u16,
+        how: QueueEnd,
+        shared: &mut Shared,
+        ctx: &mut RabbitCtx<'_>,
+    ) {
+        for number in 0..self.channels.len() as u32 {
+            if self.channels[number as usize].is_some() {
+                let to = Pid { node: self.core.id, proc: Proc::Channel(number) };
+                self.as_node(shared, ctx).send(to, Msg::QueueDown { queue, node, how });
+            }
+        }
+    }
+
+    /// The consumers of a queue on this node's channels are cancelled.
+    pub(super) fn cancel_consumers(&mut self, queue: QueueId, shared: &mut Shared, ctx: &mut RabbitCtx<'_>) {
+        self.each_channel(shared, ctx, |channel, env| channel.cancel_consumers_of(queue, env));
+    }
+
+    pub(in super::super) fn each_channel(
+        &mut self,
+        shared: &mut Shared,
+        ctx: &mut RabbitCtx<'_>,
+        act: impl Fn(&mut super::super::Channel, &mut super::super::Env<'_, '_>),
+    ) {
+        for (number, channel) in (0..).zip(&mut self.channels) {
+            if let Some(channel) = channel {
+                let me = Pid { node: self.core.id, proc: Proc::Channel(number) };
+                let core = &mut self.core;
+                act(channel, &mut super::super::Env { me, core, shared, ctx });
+            }
+        }
+    }
+}

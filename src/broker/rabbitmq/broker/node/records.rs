@@ -1,0 +1,163 @@
+//! Queues that come and go, and records that change.
+
+use super::super::classic::Classic;
+use super::super::meta::QueueRecord;
+use super::super::quorum::Quorum;
+use super::super::{Broker, Env, QueueProc};
+use super::NodeMsg;
+use crate::broker::rabbitmq::message::{Msg, Pid, Proc, QueueEnd};
+use crate::broker::rabbitmq::model::{RabbitCtx, Shared};
+use crate::broker::rabbitmq::topology::{QueueId, QueueKind};
+
+/// A channel declares a queue that is not there: it lives on the channel's node.
+pub(in super::super) fn declare(queue: QueueId, owner: Pid, env: &mut Env<'_, '_>) {
+    let is_exclusive = env.shared.topology.queue(queue).exclusive;
+    let node = env.core.id;
+    env.core.meta.change(queue, |record| {
+        record.exists = true;
+        record.is_live = true;
+        record.leader = node;
+        record.owner = is_exclusive.then_some(owner);
+        record.synchronised.clear();
+    });
+    let msg = NodeMsg::QueueEnded { queue, how: QueueEnd::Declared };
+    env.send(env.here(Proc::Node), Msg::Node(Box::new(msg)));
+}
+
+/// A process of a queue on this node ended.
+pub(in super::super) fn queue_ended(queue: QueueId, how: QueueEnd, env: &mut Env<'_, '_>) {
+    env.send(env.here(Proc::Node), Msg::Node(Box::new(NodeMsg::QueueEnded { queue, how })));
+}
+
+/// A channel is gone.
+pub(in super::super) fn owner_gone(owner: Pid, env: &mut Env<'_, '_>) {
+    if env.core.meta.queues.iter().any(|record| record.owner == Some(owner)) {
+        env.send(env.here(Proc::Node), Msg::Node(Box::new(NodeMsg::OwnerGone { owner })));
+    }
+}
+
+impl Broker {
+    /// A process of a queue on this node began or ended.
+    pub(super) fn queue_process_ended(
+        &mut self,
+        queue: QueueId,
+        how: QueueEnd,
+        shared: &mut Shared,
+        ctx: &mut RabbitCtx<'_>,
+    ) {
+        let id = self.core.id;
+        match how {
+            QueueEnd::Declared => {
+                self.begin_declared(queue, shared, ctx);
+                self.change_record(queue, |_| {}, shared, ctx);
+            }
+            QueueEnd::Deleted => {
+                self.tell_channels(queue, id, how, shared, ctx);
+                self.queues[queue.0 as usize] = None;
+                self.forget_queue(queue, shared, ctx);
+            }
+            QueueEnd::Crashed => self.tell_channels(queue, id, how, shared, ctx),
+            QueueEnd::NodeDown => {}
+        }
+    }
+
+    /// The process of a queue that was just declared here.
+    fn begin_declared(&mut self, queue: QueueId, shared: &mut Shared, ctx: &mut RabbitCtx<'_>) {
+        let topology = std::sync::Arc::clone(&shared.topology);
+        let spec = topology.queue(queue);
+        let me = Pid { node: self.core.id, proc: Proc::Queue(queue) };
+        let env = &mut Env { me, core: &mut self.core, shared, ctx };
+        let process = if matches!(spec.kind, QueueKind::Classic { .. }) {
+            let mut process = Classic::new(queue, spec, None);
+            process.begin(env);
+            Some(QueueProc::Classic(Box::new(process)))
+        } else {
+            Quorum::start(queue, None, false, env).map(QueueProc::Quorum)
+        };
+        self.queues[queue.0 as usize] = process;
+        self.mirror_node_up(queue, self.core.id, shared, ctx);
+    }
+
+    /// The queue is not there any more.
+    pub(super) fn forget_queue(&mut self, queue: QueueId, shared: &mut Shared, ctx: &mut RabbitCtx<'_>) {
+        let gone = |record: &mut QueueRecord| {
+            record.exists = false;
+            record.is_live = false;
+            record.owner = None;
+            record.others.clear();
+            record.synchronised.clear();
+        };
+        self.change_record(queue, gone, shared, ctx);
+    }
+
+    /// The queues that this channel alone could use are deleted with it.
+    pub(super) fn delete_queues_of(&mut self, owner: Pid, shared: &mut Shared, ctx: &mut RabbitCtx<'_>) {
+        for number in 0..self.core.meta.queues.len() as u16 {
+            let queue = QueueId(number);
+            let record = self.core.meta.queue(queue);
+            if record.exists && record.owner == Some(owner) {
+                let to = Pid { node: record.leader, proc: Proc::Queue(queue) };
+                self.as_node(shared, ctx).send(to, Msg::Delete);
+            }
+        }
+    }
+
+    /// Changes a record and tells everybody.
+    pub(in super::super) fn change_record(
+        &mut self,
+        queue: QueueId,
+        change: impl FnOnce(&mut QueueRecord),
+        shared: &mut Shared,
+        ctx: &mut RabbitCtx<'_>,
+    ) {
+        let record = self.core.meta.change(queue, change);
+        self.tell_all(&NodeMsg::Record { queue, record }, shared, ctx);
+        self.each_channel(shared, ctx, |channel, env| channel.meta_changed(queue, env));
+    }
+
+    /// A peer changed a record.
+    pub(super) fn record_told(
+        &mut self,
+        peer: u16,
+        queue: QueueId,
+        record: QueueRecord,
+        shared: &mut Shared,
+        ctx: &mut RabbitCtx<'_>,
+    ) {
+        if !self.core.meta.runs(peer) {
+            // From the other side of a partition.
+            return;
+        }
+        let before = self.core.meta.queue(queue).clone();
+        if !self.core.meta.take_over(queue, record) {
+            return;
+        }
+        self.record_changed(queue, &before, shared, ctx);
+        self.each_channel(shared, ctx, |channel, env| channel.meta_changed(queue, env));
+    }
+
+    /// What follows from a record that another node changed.
+    fn record_changed(
+        &mut self,
+        queue: QueueId,
+        before: &QueueRecord,
+        shared: &mut Shared,
+        ctx: &mut RabbitCtx<'_>,
+    ) {
+        let now = self.core.meta.queue(queue).clone();
+        if before.exists && !now.exists {
+            let how = QueueEnd::Deleted;
+            self.tell_channels(queue, before.leader, how, shared, ctx);
+            self.cancel_consumers(queue, shared, ctx);
+            if let Some(process) = &mut self.queues[queue.0 as usize] {
+                process.wipe(ctx);
+            }
+            self.queues[queue.0 as usize] = None;
+            return;
+        }
+        for &gone in before.others.iter().filter(|node| !now.others.contains(node) && now.leader != **node) {
+            self.tell_channels(queue, gone, QueueEnd::NodeDown, shared, ctx);
+        }
+        self.mirror_record_changed(queue, before, &now, shared, ctx);
+    }
+}

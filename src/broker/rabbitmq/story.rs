@@ -1,0 +1,82 @@
+//! RabbitMQ's own facts: what only this family can say, as numbers, and the sentences for them.
+
+use super::error::Error;
+use crate::broker::Names;
+use crate::fact::{Fact, FamilyFact, NodeId, PlaceId};
+
+/// The kinds of RabbitMQ's facts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u16)]
+pub(super) enum Kind {
+    /// Place: the client; numbers: the reply code.
+    Closed = 1,
+    /// Place: the node; numbers: set, or cleared.
+    Alarm,
+    /// Place: the node; numbers: paused, or starts again.
+    Paused,
+    /// Place: the node; numbers: the peer.
+    Partitioned,
+    /// Place: the node; numbers: the winner's clients, or that it lost.
+    Healed,
+    /// Place: the queue; numbers: the node, and whether it has everything.
+    MirrorJoined,
+    /// Place: the queue; numbers: the node.
+    Synchronised,
+    /// Place: the queue.
+    QueueCrashed,
+    /// Place: the queue; numbers: how many messages went with it.
+    Wiped,
+    /// Place: the queue; numbers: the node of its leader, the term.
+    Elected,
+}
+
+impl Kind {
+    fn of(number: u16) -> Option<Self> {
+        [
+            Self::Closed,
+            Self::Alarm,
+            Self::Paused,
+            Self::Partitioned,
+            Self::Healed,
+            Self::MirrorJoined,
+            Self::Synchronised,
+            Self::QueueCrashed,
+            Self::Wiped,
+            Self::Elected,
+        ]
+        .into_iter()
+        .find(|&kind| kind as u16 == number)
+    }
+}
+
+/// A fact of this family.
+pub(super) fn fact(kind: Kind, place: u32, numbers: [u64; 2]) -> Fact {
+    Fact::Family(FamilyFact { kind: kind as u16, place, numbers })
+}
+
+/// One sentence for a fact of this family.
+pub(super) fn tell(told: &FamilyFact, names: &dyn Names) -> Option<String> {
+    let node = || names.node(NodeId(told.place as u16));
+    let place = || names.place(PlaceId(told.place));
+    let [a, b] = told.numbers;
+    Some(match Kind::of(told.kind)? {
+        Kind::Closed => format!("the channel of {} was closed: {}", node(), Error::name_of(a as u16)),
+        Kind::Alarm if a == 1 => format!("{} has a resource alarm: publishers are blocked", node()),
+        Kind::Alarm => format!("the resource alarm of {} is cleared", node()),
+        Kind::Paused if a == 1 => format!("{} sees no majority and pauses", node()),
+        Kind::Paused => format!("{} sees enough nodes again and starts", node()),
+        Kind::Partitioned => format!("{} is partitioned from {}", node(), names.node(NodeId(a as u16))),
+        Kind::Healed if a == u64::MAX => format!("{} lost the autoheal and starts again", node()),
+        Kind::Healed => format!("autoheal: the side of {} wins with {a} client connections", node()),
+        Kind::MirrorJoined => {
+            let state = if b == 1 { "synchronised" } else { "unsynchronised" };
+            format!("{} has a new mirror on {}, {state}", place(), names.node(NodeId(a as u16)))
+        }
+        Kind::Synchronised => {
+            format!("the mirror of {} on {} is synchronised", place(), names.node(NodeId(a as u16)))
+        }
+        Kind::QueueCrashed => format!("the process of {} crashed and was restarted", place()),
+        Kind::Wiped => format!("a copy of {} with {a} messages was thrown away", place()),
+        Kind::Elected => format!("{} leads {} in term {b}", names.node(NodeId(a as u16)), place()),
+    })
+}
