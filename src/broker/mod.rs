@@ -107,8 +107,8 @@ pub trait Family: Sync {
         plan.producers.iter().map(|producer| Addresses { places: 1, leads: vec![leads(producer)] }).collect()
     }
 
-    /// The number of the consumer whose subscription this one shares, counted in the plan: its own, or that of an earlier
-    /// one that takes from the same place what this one does not.
+    /// The number of the consumer whose subscription this one shares, counted in the plan: its own, or that of an
+    /// earlier one that takes from the same place what this one does not.
     fn shares(&self, _plan: &Plan, consumer: usize) -> usize {
         consumer
     }
