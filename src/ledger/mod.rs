@@ -168,9 +168,8 @@ impl Ledger {
             return;
         }
         message.confirmed = at;
-        let producer = self.layout.producer_of(message.instance);
         for (number, column) in self.subscriptions.iter_mut().enumerate() {
-            let is_addressed = message.due >= column.since && self.layout.leads(producer, number);
+            let is_addressed = message.due >= column.since && self.layout.leads(message, number);
             if is_addressed && !column.receptions[id.0 as usize].is_over() {
                 column.waiting += 1;
                 column.waiting_peak = column.waiting_peak.max(column.waiting);
@@ -216,7 +215,7 @@ impl Ledger {
         if was_open
             && message.confirmed != Time::NEVER
             && message.due >= column.since
-            && self.layout.leads(self.layout.producer_of(message.instance), subscription.0 as usize)
+            && self.layout.leads(message, subscription.0 as usize)
         {
             column.waiting -= 1;
         }
@@ -235,7 +234,7 @@ impl Ledger {
         if column.receptions[id.0 as usize].give_up(how)
             && message.confirmed != Time::NEVER
             && message.due >= column.since
-            && self.layout.leads(self.layout.producer_of(message.instance), subscription.0 as usize)
+            && self.layout.leads(message, subscription.0 as usize)
         {
             column.waiting -= 1;
         }
@@ -304,7 +303,7 @@ impl Ledger {
     /// order.
     pub fn lane(&self, id: MessageId) -> Option<(u16, Option<u32>)> {
         let message = self.messages.get(id.0 as usize)?;
-        Some((message.instance, (message.key != Message::NO_KEY).then_some(message.key)))
+        Some((message.instance, message.key()))
     }
 
     /// How often a message changed the store of a subscription.
