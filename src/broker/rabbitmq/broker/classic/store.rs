@@ -367,6 +367,11 @@ impl Store {
         *self = Self::new(self.queue, self.storage);
     }
 
+    /// The first publish that is not written.
+    pub(in super::super) fn first_unwritten(&self) -> Option<u64> {
+        self.publishes.front().map(|(id, ..)| *id)
+    }
+
     /// How long its file is.
     pub(in super::super) fn bytes(&self) -> u64 {
         self.written.last().map_or(0, |last| last.end)
