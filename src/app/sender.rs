@@ -171,6 +171,11 @@ impl Sender {
         self.rate == Rate::Max
     }
 
+    /// Whether it sends its next message when the one before is answered.
+    pub fn is_one_by_one(&self) -> bool {
+        self.rate == Rate::OneByOne
+    }
+
     /// The next message falls due now: its number. The one after it gets its time.
     pub fn take(&mut self, now: Time) -> u32 {
         let number = self.number;

@@ -114,6 +114,8 @@ pub(super) struct ConsumerConfig {
     pub(super) ack_every: u32,
     /// It is told when its queue is gone.
     pub(super) hears_of_cancel: bool,
+    /// What it cannot process and publishes elsewhere is confirmed before the original is acknowledged.
+    pub(super) confirms: bool,
     /// Spring: what a listener throws gives the message back to be delivered again.
     pub(super) requeues_rejected: bool,
     pub(super) connection: ConnectionConfig,
@@ -282,6 +284,7 @@ impl ConsumerConfig {
             priority: table.text("x-priority").and_then(|text| text.parse().ok()).unwrap_or(0),
             ack_every: table.number("multiple", 1).max(1) as u32,
             hears_of_cancel: table.is_on("cancel_notify"),
+            confirms: table.is_on("confirm"),
             requeues_rejected: table.is_on("default_requeue_rejected"),
             connection: ConnectionConfig::new(&table),
         }

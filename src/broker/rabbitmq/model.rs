@@ -61,16 +61,10 @@ pub(super) enum Timer {
     Written(MessageId),
     /// Client: something of the library's falls due.
     Wake,
-    /// Consumer: the same, of the client that publishes what could not be processed.
-    SendingOn,
     /// Consumer: a message is sent on once more.
     SendOnAgain(MessageId),
     /// Consumer: a thread of the application worked for as long as it said.
     Processed(u16),
-    /// Client: it is time for a heartbeat, and to look when the last one came.
-    Heartbeat,
-    /// Client: it connects again.
-    Reconnect,
     /// Of a service or of those who call it.
     Service(Alarm),
 }
@@ -161,12 +155,9 @@ impl Model for RabbitModel {
             Timer::Again { message, attempt } => u64::from(message.0) << 24 | u64::from(attempt) << 8 | 3,
             Timer::Written(message) => u64::from(message.0) << 8 | 4,
             Timer::Wake => 5,
-            Timer::SendingOn => 6,
-            Timer::SendOnAgain(message) => u64::from(message.0) << 8 | 7,
-            Timer::Processed(thread) => u64::from(thread) << 8 | 8,
-            Timer::Heartbeat => 9,
-            Timer::Reconnect => 10,
-            Timer::Service(alarm) => alarm.fingerprint() << 8 | 11,
+            Timer::SendOnAgain(message) => u64::from(message.0) << 8 | 6,
+            Timer::Processed(thread) => u64::from(thread) << 8 | 7,
+            Timer::Service(alarm) => alarm.fingerprint() << 8 | 8,
         }
     }
 }

@@ -1,22 +1,21 @@
-//! stub
-use super::model::{RabbitCtx, Shared, Timer};
-use super::packet::Packet;
-use crate::fact::ProducerId;
-use crate::scenario::plan::Plan;
-use crate::sim::{Input, Time};
-#[derive(Clone, Debug)]
-pub(super) struct Publisher;
-#[derive(Clone, Debug)]
-pub(super) struct Consumer;
-impl Publisher {
-    pub(super) fn new(_: &Plan, _: ProducerId, _: u16, _: u64, _: Time, _: &mut Shared) -> Self {
-        Self
-    }
-    pub(super) fn on(&mut self, _: Input<Packet, Timer>, _: &mut Shared, _: &mut RabbitCtx<'_>) {}
-}
-impl Consumer {
-    pub(super) fn new(_: &Plan, _: u16, _: u16, _: u64, _: &mut Shared) -> Self {
-        Self
-    }
-    pub(super) fn on(&mut self, _: Input<Packet, Timer>, _: &mut Shared, _: &mut RabbitCtx<'_>) {}
+//! Clients: the library's connection ([`connection`]), and the applications that publish and consume with it.
+//!
+//! A client library here is the Java client, Spring AMQP on top of it, or pika: what differs between them is how they
+//! come back after something went wrong. One connection with one channel each.
+
+mod connection;
+mod consumer;
+mod picture;
+mod publisher;
+#[cfg(test)]
+mod tests;
+
+use super::describe;
+
+pub(super) use consumer::Consumer;
+pub(super) use publisher::Publisher;
+
+/// The nodes of `connect_to`, in that order.
+fn brokers_named(names: &[String]) -> Vec<u16> {
+    names.iter().filter_map(|name| describe::broker_number(name)).collect()
 }
