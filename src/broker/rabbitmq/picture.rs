@@ -89,17 +89,21 @@ fn client(node: &Node) -> Option<&'static str> {
 
 fn caller(engine: &World, node: NodeId, direct: &Direct) -> Shown {
     let holds: Vec<_> = direct.calls().collect();
-    let alarms = || engine.timers(node).filter(|timer| matches!(timer, super::model::Timer::Service(Alarm::Again { .. })));
+    let alarms = || {
+        engine.timers(node).filter(|timer| matches!(timer, super::model::Timer::Service(Alarm::Again { .. })))
+    };
     let summary = vec![Field::new("calls", holds.len()), Field::new("calls again", alarms().count())];
     Shown { role: "caller".to_owned(), summary, held: holds.len(), holds, has_disk: false }
 }
 
-fn service(known: &Service) -> Shown {
-    let (busy, workers, queued) = known.load();
+fn service(service: &Service) -> Shown {
+    let held = service.held().count();
+    let (busy, workers) = service.workers();
+    let (waiting, queue) = service.queue();
     let summary = vec![
-        Field::new("workers", format!("{busy} of {workers} busy")),
-        Field::new("waiting", queued),
+        Field::new("busy", format!("{busy}/{workers}")),
+        Field::new("queue", format!("{waiting}/{queue}")),
     ];
-    let holds: Vec<_> = known.held().collect();
-    Shown { role: "service".to_owned(), summary, held: holds.len(), holds, has_disk: false }
+    let role = if service.is_broken() { "overrun" } else { "service" };
+    Shown { role: role.to_owned(), summary, holds: service.held().collect(), held, ..Shown::default() }
 }

@@ -13,9 +13,9 @@ pub(super) fn broken(engine: &World) -> Vec<String> {
         let leaders: Vec<_> = serving(engine, queue).map(|(node, _)| node).collect();
         let is_classic = matches!(spec.kind, QueueKind::Classic { .. });
         let see_each_other = leaders.iter().all(|&one| {
-            leaders.iter().all(|&other| {
-                engine.model.broker(one).is_some_and(|broker| broker.core.meta.runs(other))
-            })
+            leaders
+                .iter()
+                .all(|&other| engine.model.broker(one).is_some_and(|broker| broker.core.meta.runs(other)))
         });
         if is_classic && leaders.len() > 1 && !is_partitioned && see_each_other {
             let names: Vec<_> = leaders.iter().map(|&node| broker_name(node)).collect();

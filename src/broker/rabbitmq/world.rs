@@ -45,8 +45,10 @@ impl Hosted for RabbitModel {
         }
         waiting.extend(delayed(engine, subscription));
         for (node, consumer) in consumers(engine) {
-            if consumer.worker.subscription == subscription && is_up(engine, node) {
-                waiting.extend(consumer.held_alone());
+            let is_its = consumer.worker.subscription == subscription;
+            // What it has not acknowledged its queue still has.
+            if is_its && consumer.is_automatic() && is_up(engine, node) {
+                waiting.extend(consumer.held());
             }
         }
         waiting
@@ -115,17 +117,20 @@ impl Hosted for RabbitModel {
         }
         let queue = topology.queue_named(of)?;
         let process = serving(engine, queue).next().map(|(_, process)| process);
-        let names = |nodes: Vec<u16>| {
-            Value::Text(nodes.into_iter().map(broker_name).collect::<Vec<_>>().join(", "))
-        };
+        let names =
+            |nodes: Vec<u16>| Value::Text(nodes.into_iter().map(broker_name).collect::<Vec<_>>().join(", "));
         let count = |count: usize| Some(Value::Int(count as i64));
         match what {
             "ready" => count(process.map_or(0, QueueProc::ready)),
             "unacked" => count(process.map_or(0, QueueProc::unacked)),
             "total" => count(process.map_or(0, |process| process.ready() + process.unacked())),
             "consumers" => count(process.map_or(0, QueueProc::consumers)),
-            "exists" => Some(Value::Bool(record_holder(engine).is_some_and(|one| one.core.meta.exists(queue)))),
-            "leader" => Some(Value::Text(leader(engine, queue).map_or_else(|| "none".to_owned(), broker_name))),
+            "exists" => {
+                Some(Value::Bool(record_holder(engine).is_some_and(|one| one.core.meta.exists(queue))))
+            }
+            "leader" => {
+                Some(Value::Text(leader(engine, queue).map_or_else(|| "none".to_owned(), broker_name)))
+            }
             "mirrors" | "followers" => Some(names(others(engine, queue))),
             "members" => {
                 Some(names(leader(engine, queue).into_iter().chain(others(engine, queue)).collect()))
@@ -165,7 +170,16 @@ impl Hosted for RabbitModel {
                 direct.told_to_send(*count, ctx);
                 true
             }
-            (Node::Consumer(consumer), command) => consumer.told(command, &mut model.shared, ctx),
+            (Node::Consumer(consumer), ClientCommand::Get(count)) => {
+                consumer.told_to_get(*count, &mut model.shared, ctx);
+                true
+            }
+            (Node::Consumer(consumer), ClientCommand::Ack(which)) => {
+                consumer.told_to_ack(which, &model.shared, ctx)
+            }
+            (Node::Consumer(consumer), ClientCommand::GiveBack { which, is_requeued, is_reject }) => {
+                consumer.told_to_give_back(which, (*is_requeued, *is_reject), &model.shared, ctx)
+            }
             _ => false,
         })
     }
@@ -174,7 +188,9 @@ impl Hosted for RabbitModel {
         match &engine.model.nodes[node.0 as usize] {
             Node::Publisher(publisher) => publisher.is_done(),
             Node::Direct(direct) => direct.is_done(),
-            Node::Consumer(consumer) => consumer.has_done(),
+            Node::Consumer(consumer) => {
+                consumer.has_done(|queue| serving(engine, queue).all(|(_, process)| process.ready() == 0))
+            }
             Node::Broker(_) | Node::Service(_) => true,
         }
     }
@@ -214,8 +230,7 @@ pub(super) fn consumers(engine: &World) -> impl Iterator<Item = (NodeId, &Consum
 
 /// Brokers that serve clients.
 pub(super) fn running(engine: &World) -> impl Iterator<Item = (NodeId, &Broker)> {
-    brokers(engine)
-        .filter(|(node, broker)| is_up(engine, *node) && broker.node.standing == Standing::Running)
+    brokers(engine).filter(|(node, broker)| is_up(engine, *node) && broker.node.standing == Standing::Running)
 }
 
 /// The processes that serve a queue: one, or none; in a partition one on each side.
@@ -307,9 +322,7 @@ fn broker_state(engine: &World, node: NodeId, broker: &Broker, what: &str) -> Op
         }
         "alarm" => Some(Value::Bool(broker.node.alarms[node.0 as usize])),
         "connections" => Some(Value::Int(broker.channels().count() as i64)),
-        "running" => {
-            Some(Value::Bool(is_up(engine, node) && broker.node.standing == Standing::Running))
-        }
+        "running" => Some(Value::Bool(is_up(engine, node) && broker.node.standing == Standing::Running)),
         "memory" => Some(Value::Int(broker.memory(&engine.model.shared) as i64)),
         _ => None,
     }

@@ -436,7 +436,10 @@ impl QueueProc {
     }
 
     /// Shows every message that it has with the queue's own number for it.
-    pub(super) fn each_numbered(&self, show: &mut dyn FnMut(u64, crate::broker::rabbitmq::content::EnvelopeId)) {
+    pub(super) fn each_numbered(
+        &self,
+        show: &mut dyn FnMut(u64, crate::broker::rabbitmq::content::EnvelopeId),
+    ) {
         let backing = match self {
             Self::Classic(queue) => &queue.backing,
             Self::Mirror(mirror) => &mirror.backing,

@@ -153,7 +153,8 @@ fn queue(engine: &World, broker: &Broker, id: QueueId, process: &QueueProc) -> S
 fn client_of(engine: &World, channel: crate::broker::rabbitmq::message::Pid) -> String {
     use crate::broker::rabbitmq::message::Proc;
     let Proc::Channel(number) = channel.proc else { return String::new() };
-    let known = engine.model.broker(channel.node).and_then(|broker| broker.channels.get(number as usize)?.as_ref());
+    let known =
+        engine.model.broker(channel.node).and_then(|broker| broker.channels.get(number as usize)?.as_ref());
     known.map_or_else(|| "gone".to_owned(), |channel| engine.model.shared.client_name(channel.client))
 }
 

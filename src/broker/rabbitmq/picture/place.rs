@@ -66,7 +66,8 @@ fn fields(engine: &World, queue: QueueId, spec: &QueueSpec) -> Vec<Field> {
         fields.push(Field::new("bindings", bindings.join(", ")));
     }
     if let Some(letter) = spec.args.dead_letter {
-        let exchange = letter.exchange.map_or("missing", |exchange| topology.exchange(exchange).name.as_str());
+        let exchange =
+            letter.exchange.map_or("missing", |exchange| topology.exchange(exchange).name.as_str());
         let exchange = if exchange.is_empty() { "(default)" } else { exchange };
         let key = letter.key.map_or(String::new(), |key| format!(" \"{}\"", topology.key(key)));
         fields.push(Field::new("dead letters", format!("to {exchange}{key}")));

@@ -178,7 +178,7 @@ impl Store {
     }
 
     /// Whether something is not written yet.
-    pub(in super::super) fn is_dirty(&self) -> bool {
+    pub(in crate::broker::rabbitmq) fn is_dirty(&self) -> bool {
         !self.publishes.is_empty() || !self.acks.is_empty()
     }
 
@@ -385,7 +385,7 @@ impl Store {
     }
 
     /// How many publishes are in the file and not acknowledged there.
-    pub(in super::super) fn on_disk(&self) -> usize {
+    pub(in crate::broker::rabbitmq) fn on_disk(&self) -> usize {
         self.live
     }
 
