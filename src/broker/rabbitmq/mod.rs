@@ -16,5 +16,7 @@ mod routing;
 mod rules;
 mod settings;
 mod story;
+#[cfg(test)]
+mod tests;
 mod topology;
 mod world;
