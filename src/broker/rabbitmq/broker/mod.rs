@@ -25,6 +25,7 @@ pub(super) mod mirror;
 pub(super) mod node;
 mod publishing;
 pub(super) mod quorum;
+pub(super) mod rates;
 
 use channel::Channel;
 use classic::Classic;
@@ -33,6 +34,7 @@ use meta::Meta;
 use mirror::Mirror;
 use node::Node;
 use quorum::Quorum;
+use rates::{Rate, Rates};
 
 /// A broker node.
 #[derive(Clone, Debug)]
@@ -62,6 +64,7 @@ pub(super) struct Core {
     /// Its copy of the metadata.
     pub(super) meta: Meta,
     pub(super) dist: Dist,
+    pub(super) rates: Rates,
     mailbox: VecDeque<(Pid, Proc, Msg)>,
 }
 
@@ -110,6 +113,12 @@ impl Env<'_, '_> {
         }
     }
 
+    /// So much more went through this node.
+    #[inline]
+    pub(super) fn count(&mut self, what: Rate, more: u32) {
+        self.core.rates.count(what, more, self.ctx.now());
+    }
+
     /// Reminds this process, which is a queue's.
     pub(super) fn remind(&mut self, at: crate::sim::Time, queue: QueueId, alarm: QueueAlarm) {
         self.ctx.timer_at(at, Timer::Broker(BrokerTimer::Queue(queue, alarm)));
@@ -142,6 +151,7 @@ impl Broker {
                 id,
                 meta: Meta::established(topology, id),
                 dist: Dist::new(topology.brokers, id),
+                rates: Rates::default(),
                 mailbox: VecDeque::new(),
             },
             node: Node::new(topology, id),
