@@ -310,7 +310,7 @@ impl FakeWorld {
                 self.copied += 1;
                 if !self.readers.is_empty() && self.stored.remove(&n) {
                     let (message, subscription) = (MessageId(n), SubscriptionId(0));
-                    self.observe(out, Fact::Delivered { message, subscription, instance: 0 });
+                    self.observe(out, Fact::Delivered { message, subscription, instance: 0, flagged: false });
                     self.observe(out, Fact::Effect { message, subscription, stale: false });
                 }
             }

@@ -40,7 +40,7 @@ pub struct Ledger {
     instances: Vec<Availability>,
     /// What was given up for nobody in particular: as long as up to the last such message.
     nobody: Chunked<Reception>,
-    /// By subscription: every delivery, and whether there was one before, if anybody asks for the order.
+    /// By subscription: every delivery, and whether there was one before or may have been, if anybody asks for the order.
     order: Option<Vec<Chunked<(MessageId, bool)>>>,
 }
 
@@ -96,7 +96,9 @@ impl Ledger {
                 Fact::Sent { message, attempt } => self.sent(at, message, attempt),
                 Fact::Confirmed { message, attempt } => self.confirmed(at, message, attempt),
                 Fact::Failed { message, attempt, .. } => self.failed(at, message, attempt),
-                Fact::Delivered { message, subscription, .. } => self.delivered(message, subscription),
+                Fact::Delivered { message, subscription, flagged, .. } => {
+                    self.delivered(message, subscription, flagged);
+                }
                 Fact::Effect { message, subscription, stale } => {
                     self.effect(at, message, subscription, stale);
                 }
@@ -194,12 +196,12 @@ impl Ledger {
         }
     }
 
-    fn delivered(&mut self, id: MessageId, subscription: SubscriptionId) {
+    fn delivered(&mut self, id: MessageId, subscription: SubscriptionId, flagged: bool) {
         let column = &mut self.subscriptions[subscription.0 as usize];
         let is_again = column.receptions[id.0 as usize].deliver();
         column.redelivered += u64::from(is_again);
         if let Some(order) = &mut self.order {
-            order[subscription.0 as usize].push((id, is_again));
+            order[subscription.0 as usize].push((id, is_again || flagged));
         }
     }
 
