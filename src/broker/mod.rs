@@ -243,7 +243,7 @@ impl Setting {
             Kind::Int(..) | Kind::Digits(..) | Kind::Bytes => text.parse().ok().map(Value::Int),
             Kind::OneOf(_) | Kind::Text | Kind::Part => Some(Value::Text((*text).to_owned())),
             Kind::Texts => Some(Value::Texts(text.split(", ").map(str::to_owned).collect())),
-            Kind::Table | Kind::Tables(_) => None,
+            Kind::CountOrTexts(..) | Kind::Table | Kind::Tables(_) => None,
         }
     }
 }
@@ -282,6 +282,8 @@ pub enum Kind {
     Part,
     /// A text, or a list of texts.
     Texts,
+    /// A whole number in this range, or a list of texts.
+    CountOrTexts(i64, i64),
     /// A table of the author's own: texts, whole numbers and truth values by any names.
     Table,
     /// A list of tables with these fields.

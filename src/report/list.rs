@@ -69,6 +69,7 @@ fn traits(setting: &Setting) -> String {
         Kind::Digits(low, high) => traits.push(format!("{low} to {high}, also as text")),
         Kind::Bytes => traits.push("bytes".to_owned()),
         Kind::Part => traits.push("a number with a fraction".to_owned()),
+        Kind::CountOrTexts(low, high) => traits.push(format!("{low} to {high}, or a list")),
         Kind::Texts => traits.push("a list".to_owned()),
         Kind::Text | Kind::Table | Kind::Tables(_) => {}
     }

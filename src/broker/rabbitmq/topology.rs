@@ -9,7 +9,7 @@
 use std::sync::OnceLock;
 
 use crate::fact::SubscriptionId;
-use crate::scenario::plan::Spread;
+use crate::scenario::plan::{EntityPlan, Spread};
 use crate::sim::Span;
 
 use super::config::ClusterConfig;
@@ -18,7 +18,10 @@ use super::rules::Rules;
 
 mod arguments;
 mod build;
+mod follow;
 mod stamps;
+
+pub(super) use build::Interner;
 
 /// An exchange, in [`Topology::exchanges`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -66,6 +69,8 @@ pub(super) struct Topology {
     pub(super) consumers: Vec<ConsumerSpec>,
     /// By vhost and key: the queue of that name, which is what the default exchange routes by.
     pub(super) named: Vec<Vec<Option<QueueId>>>,
+    /// The tables that queues, exchanges and policies come from.
+    entities: Vec<EntityPlan>,
 }
 
 /// An exchange.
