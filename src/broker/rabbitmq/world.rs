@@ -161,8 +161,7 @@ impl Hosted for RabbitModel {
     /// A policy changes: every queue that it applies to has other arguments from now on.
     fn alter(engine: &mut World, kind: &str, name: &str, fields: &Config) -> bool {
         let shared = &mut engine.model.shared;
-        let plan = Arc::clone(&shared.plan);
-        if kind != "policy" || !Arc::make_mut(&mut shared.topology).alter(&plan, name, fields) {
+        if kind != "policy" || !Arc::make_mut(&mut shared.topology).alter(name, fields) {
             return false;
         }
         let nodes: Vec<_> = running(engine).map(|(node, _)| node).collect();
