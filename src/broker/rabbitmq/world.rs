@@ -1,5 +1,7 @@
 //! A RabbitMQ world as everybody outside sees it: roles, waiting copies, states, promises.
 
+use std::sync::Arc;
+
 use super::broker::Broker;
 use super::broker::QueueProc;
 use super::broker::node::Standing;
@@ -156,8 +158,8 @@ impl Hosted for RabbitModel {
         engine.model.shared.topology.queue_named(of).map(super::broker::index_file)
     }
 
-    fn alter(_engine: &mut World, _kind: &str, _name: &str, _fields: &Config) -> bool {
-        false
+    fn alter(engine: &mut World, kind: &str, name: &str, fields: &Config) -> bool {
+        kind == "policy" && Arc::make_mut(&mut engine.model.shared.topology).alter(name, fields)
     }
 
     fn command(engine: &mut World, node: NodeId, command: &ClientCommand<'_>) -> bool {

@@ -1,6 +1,9 @@
 //! What real brokers refuse of a cluster, of exchanges, queues and policies; and what would mean nothing.
 
-use super::{DELAYED_PLUGIN, DELAYED_TYPE, age, broker_number, brokers, clients, is_predeclared, names};
+use super::{
+    DELAYED_PLUGIN, DELAYED_TYPE, age, broker_number, brokers, clients, is_policy_field, is_predeclared,
+    names,
+};
 use crate::broker::Finding;
 use crate::broker::rabbitmq::config::millionths;
 use crate::broker::rabbitmq::policy;
@@ -389,7 +392,7 @@ fn apply(plan: &Plan, policy: &EntityPlan, findings: &mut Vec<Finding>) {
     let pattern = policy.fields.get("pattern").map(Value::shown);
     match pattern.as_deref().map(policy::pattern) {
         None => {
-            findings.push(finding(&["policy", name], "a policy needs a `pattern`", "such as `\"^orders\"`"))
+            findings.push(finding(&["policy", name], "a policy needs a `pattern`", "such as `\"^orders\"`"));
         }
         Some(Err(why)) => {
             let message = format!("no regular expression: {}", why.lines().last().unwrap_or_default());
@@ -468,16 +471,15 @@ fn mirrors(plan: &Plan, policy: &EntityPlan, findings: &mut Vec<Finding>) {
 /// What cannot be changed while it runs: all but policies.
 fn altered(plan: &Plan, findings: &mut Vec<Finding>) {
     for fault in &plan.faults {
-        let Verb::Alter { kind, fields, .. } = &fault.verb else { continue };
+        let Verb::Alter { kind, name, fields } = &fault.verb else { continue };
         let table = if fault.trigger == Trigger::Step { "step" } else { "fault" };
         if *kind != "policy" {
             let message = format!("a {kind} cannot be changed: PRECONDITION_FAILED - inequivalent arg");
             let help = "a policy can: `alter = \"policy NAME\", to = { definition = { … } }`";
             findings.push(finding(&[table, &fault.name, "alter"], message, help));
         }
-        for field in fields.keys().filter(|field| *field == "vhost") {
-            let message = "a policy stays in its vhost";
-            findings.push(finding(&[table, &fault.name, "to", field], message, ""));
+        if *kind == "policy" {
+            unchangeable(plan, &[table, &fault.name, "to"], (name, fields), findings);
         }
         if let Some(Err(why)) = fields.get("pattern").map(|text| policy::pattern(&text.shown())) {
             let message = format!("no regular expression: {}", why.lines().last().unwrap_or_default());
@@ -492,5 +494,30 @@ fn altered(plan: &Plan, findings: &mut Vec<Finding>) {
                 findings.push(finding(&[table, &fault.name, "to", "definition", name], message, ""));
             }
         }
+    }
+}
+
+/// What a change of a policy cannot reach while it runs: where a queue lives, and how it is stored.
+fn unchangeable(plan: &Plan, path: &[&str], (name, fields): (&str, &Config), findings: &mut Vec<Finding>) {
+    let is_fixed = |key: &str| {
+        key.starts_with("ha-") || key.starts_with("queue-") || key == "stream-max-segment-size-bytes"
+    };
+    let policy = plan.entities.iter().find(|one| one.kind == "policy" && one.name == name);
+    let holds_fixed = policy.is_some_and(|policy| policy.config.keys().any(|key| is_fixed(key)));
+    for field in fields.keys() {
+        let is_of_policy = is_policy_field(field);
+        let why = match field.as_str() {
+            "vhost" => "a policy stays in its vhost",
+            key if is_fixed(key) => {
+                "mirrors and storage of a queue do not change while it runs: not modelled"
+            }
+            _ if is_of_policy && holds_fixed => {
+                "this policy says who mirrors a queue, or how it is stored: that does not change while it runs"
+            }
+            _ => continue,
+        };
+        let inside = if is_of_policy { None } else { Some("definition") };
+        let path: Vec<&str> = path.iter().copied().chain(inside).chain([field.as_str()]).collect();
+        findings.push(finding(&path, why, ""));
     }
 }
