@@ -110,6 +110,12 @@ impl Publisher {
         }
     }
 
+    /// Its connection, as tests that speak for it need it.
+    #[cfg(test)]
+    pub(super) fn conn(&self) -> Option<crate::sim::ConnId> {
+        self.link.conn()
+    }
+
     /// Whether it has nothing more to send and nothing to wait for.
     pub(in super::super) fn is_done(&self) -> bool {
         let has_more = self.app.has_more() && !self.is_closing && !(self.holds_back() && self.link.is_gone());
