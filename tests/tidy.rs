@@ -23,7 +23,7 @@ const ONLY: &[(&str, &str, &[&str])] =
     &[("app", "scenario", &["plan"]), ("ledger", "broker", &["Case", "Chain", "Names", "Family", "family"])];
 
 /// Folders below `src/broker` that are no families: what several of them share.
-const SHARED: &[&str] = &["host"];
+const SHARED: &[&str] = &["host", "raft"];
 
 /// A vendor's words stay in its folder. Comments may name examples; tests may use them.
 const VENDOR_WORDS: &[&str] =

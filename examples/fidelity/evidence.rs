@@ -76,6 +76,8 @@ pub(crate) struct Row {
     pub(crate) scale: Option<String>,
     /// Within these bounds, over all seeds, the run agrees with what was published.
     pub(crate) agrees: Option<String>,
+    /// For what is no number, an order of deliveries for instance: exactly this, with every seed.
+    pub(crate) same: Option<String>,
     /// Within these it shows the same direction.
     pub(crate) direction: Option<String>,
     /// What a reader should know.

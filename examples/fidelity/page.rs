@@ -90,6 +90,9 @@ impl Row {
 
     /// What the row says of one run, in the row's unit.
     fn shown(&self, values: &Values) -> (Option<f64>, String) {
+        if self.same.is_some() {
+            return (None, values.get(&self.measure).map_or_else(|| "never".to_owned(), ToString::to_string));
+        }
         let number = match (values.get(&self.measure), self.unit()) {
             (Some(Measured::Count { n, of }), Unit::Percent) => Some(*n as f64 * 100.0 / (*of).max(1) as f64),
             (Some(Measured::Count { n, .. }), _) => Some(*n as f64),
@@ -122,8 +125,9 @@ impl Row {
                 numbers.len() == 3 && numbers.iter().all(|one| one.is_some_and(|n| low <= n && n <= high))
             })
         };
+        let is_same = self.same.as_ref().is_some_and(|same| spread.split(" / ").all(|one| one == same));
         let (agrees, direction) = (self.bounds(self.agrees.as_ref())?, self.bounds(self.direction.as_ref())?);
-        let verdict = match (within(agrees), within(direction)) {
+        let verdict = match (is_same || within(agrees), within(direction)) {
             (true, _) => "agrees",
             (false, true) => "direction only",
             (false, false) => "differs",
@@ -145,8 +149,9 @@ fn of_row<'a>(row: &Row, runs: &'a Runs) -> impl Iterator<Item = &'a Values> {
 /// The least, the median and the greatest value of a row.
 pub(crate) fn spread(row: &Row, runs: &Runs) -> String {
     let mut all: Vec<_> = of_row(row, runs).map(|values| row.shown(values)).collect();
-    all.sort_by(|(left, _), (right, _)| {
-        left.unwrap_or(f64::INFINITY).total_cmp(&right.unwrap_or(f64::INFINITY))
+    all.sort_by(|(left, left_text), (right, right_text)| {
+        let number = |one: &Option<f64>| one.unwrap_or(f64::INFINITY);
+        number(left).total_cmp(&number(right)).then_with(|| left_text.cmp(right_text))
     });
     let at = |index: usize| all.get(index).map_or("nothing", |(_, text)| text.as_str());
     format!("{} / {} / {}", at(0), at(all.len() / 2), at(all.len().saturating_sub(1)))

@@ -11,6 +11,7 @@ pub mod kafka;
 pub mod picture;
 #[expect(dead_code, reason = "nothing runs it yet")]
 mod rabbitmq;
+pub mod raft;
 
 use picture::{Gauge, LinkPicture, NodePicture, PlacePicture, Section};
 
@@ -96,9 +97,25 @@ pub trait Family: Sync {
         &[]
     }
 
-    /// Whether the producer's messages are addressed to the consumer's subscription.
-    fn routes(&self, _plan: &Plan, producer: &ProducerPlan, consumer: &ConsumerPlan) -> bool {
-        producer.send_to == consumer.read_from
+    /// Who gets what. The plan may lack its consumers, and the clients asked about need not be in it.
+    fn router<'p>(&self, plan: &'p Plan) -> Box<dyn Router + 'p>;
+
+    /// To whose subscriptions each producer's messages are addressed.
+    fn addresses(&self, plan: &Plan) -> Vec<Addresses> {
+        let router = self.router(plan);
+        let leads = |producer| plan.consumers.iter().map(|one| router.routes(producer, one)).collect();
+        plan.producers.iter().map(|producer| Addresses { places: 1, leads: vec![leads(producer)] }).collect()
+    }
+
+    /// The number of the consumer whose subscription this one shares, counted in the plan: its own, or that of an
+    /// earlier one that takes from the same place what this one does not.
+    fn shares(&self, _plan: &Plan, consumer: usize) -> usize {
+        consumer
+    }
+
+    /// Whether something of the plan needs this table of the family's, besides clients that send to it or read it.
+    fn is_needed(&self, _plan: &Plan, _kind: &str, _name: &str) -> bool {
+        false
     }
 
     /// Whether the consumer's subscription begins to exist when its first process starts, so that it gets nothing that
@@ -124,6 +141,22 @@ pub trait Family: Sync {
     /// Which settings could have changed the fate of a message, most likely first: the family reads the message's
     /// observations and says what each of them depended on.
     fn explain(&self, case: &Case<'_>) -> Chain;
+}
+
+/// Who gets what, in one plan.
+pub trait Router {
+    /// Whether some of the producer's messages can come to the consumer.
+    fn routes(&self, producer: &ProducerPlan, consumer: &ConsumerPlan) -> bool;
+}
+
+/// To which consumers' subscriptions a producer's messages are addressed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Addresses {
+    /// Over how many places the producer spreads its messages.
+    pub places: usize,
+    /// For each run of messages that are written one by one, or for all messages; within it for each place: by
+    /// consumer.
+    pub leads: Vec<Vec<bool>>,
 }
 
 /// A finding of [`Family::check`].

@@ -115,6 +115,8 @@ pub enum Fact {
         subscription: SubscriptionId,
         /// To which instance, from 0.
         instance: u16,
+        /// The broker said that it may have been handed out before.
+        flagged: bool,
     },
     /// A committed write of the store changed its state because of the message.
     Effect {

@@ -152,6 +152,8 @@ pub fn free_name(plan: &Plan) -> String {
 pub struct SettingChoice {
     /// Whose it is, as a path: `producer.checkout`, `topic.orders`, `cluster`.
     pub owner: String,
+    /// What its owner's table of settings is called: `config`.
+    pub table: &'static str,
     /// The vendor's name.
     pub name: &'static str,
     /// What holds now: as it was written, or the default; none: the setting has no default.
@@ -197,7 +199,7 @@ impl SettingChoice {
                 if !is_number {
                     return Err(format!("`{name}` is a number such as `0.4`"));
                 }
-                return Ok(format!("{}.config.{} = {typed}", self.owner, write::key(name)));
+                return Ok(format!("{}.{}.{} = {typed}", self.owner, self.table, write::key(name)));
             }
             Kind::Texts => Value::Texts(typed.split(',').map(|one| one.trim().to_owned()).collect()),
             Kind::Table | Kind::Tables(_) => {
@@ -205,7 +207,8 @@ impl SettingChoice {
             }
             Kind::OneOf(_) | Kind::Text | Kind::Bytes => Value::Text(typed.to_owned()),
         };
-        Ok(format!("{}.config.{} = {}", self.owner, write::key(name), write::value(&value)))
+        let value = write::value(&value);
+        Ok(format!("{}.{}.{} = {value}", self.owner, self.table, write::key(name)))
     }
 }
 
@@ -214,10 +217,10 @@ impl SettingChoice {
 pub fn settings_of(plan: &Plan, family: &dyn Family) -> Vec<SettingChoice> {
     let own = family.clients().first().copied();
     let mut choices = Vec::new();
-    let mut add = |owner: String, config: &Config, is_it: &dyn Fn(Scope) -> bool| {
+    let mut add = |owner: String, table: &'static str, config: &Config, is_it: &dyn Fn(Scope) -> bool| {
         let mut all: Vec<_> = (family.settings().iter())
             .filter(|setting| is_it(setting.scope) && is_there(setting, plan.version))
-            .map(|setting| choice(setting, &owner, config, plan.version))
+            .map(|setting| choice(setting, (&owner, table), config, plan.version))
             .collect();
         all.sort_by_key(|one| (!one.is_modelled, !one.is_written, one.name));
         choices.append(&mut all);
@@ -225,12 +228,12 @@ pub fn settings_of(plan: &Plan, family: &dyn Family) -> Vec<SettingChoice> {
     for producer in plan.producers.iter().filter(|one| one.service().is_none()) {
         let client = producer.client.as_deref().or(own);
         let is_it = |scope| matches!(scope, Scope::Producer(of) if of.is_none() || of == client);
-        add(format!("producer.{}", write::key(&producer.name)), &producer.config, &is_it);
+        add(format!("producer.{}", write::key(&producer.name)), "config", &producer.config, &is_it);
     }
     for consumer in &plan.consumers {
         let client = consumer.client.as_deref().or(own);
         let is_it = |scope| matches!(scope, Scope::Consumer(of) if of.is_none() || of == client);
-        add(format!("consumer.{}", write::key(&consumer.name)), &consumer.config, &is_it);
+        add(format!("consumer.{}", write::key(&consumer.name)), "config", &consumer.config, &is_it);
     }
     let mut seen = Vec::new();
     for entity in &plan.entities {
@@ -238,10 +241,12 @@ pub fn settings_of(plan: &Plan, family: &dyn Family) -> Vec<SettingChoice> {
             format!("{}.{}", entity.kind, write::key(entity.copy_of.as_ref().unwrap_or(&entity.name)));
         if !seen.contains(&owner) {
             seen.push(owner.clone());
-            add(owner, &entity.config, &|scope| scope == Scope::Entity(entity.kind));
+            let table = family.entities().iter().find(|kind| kind.table == entity.kind);
+            let table = table.map_or("config", |kind| kind.settings);
+            add(owner, table, &entity.config, &|scope| scope == Scope::Entity(entity.kind));
         }
     }
-    add("cluster".to_owned(), &plan.cluster.config, &|scope| scope == Scope::Cluster);
+    add("cluster".to_owned(), "config", &plan.cluster.config, &|scope| scope == Scope::Cluster);
     choices
 }
 
@@ -249,10 +254,16 @@ fn is_there(setting: &Setting, version: Version) -> bool {
     setting.since <= version && setting.until.is_none_or(|until| version < until)
 }
 
-fn choice(setting: &Setting, owner: &str, config: &Config, version: Version) -> SettingChoice {
+fn choice(
+    setting: &Setting,
+    (owner, table): (&str, &'static str),
+    config: &Config,
+    version: Version,
+) -> SettingChoice {
     let (written, default) = (config.get(setting.name).cloned(), setting.default_at(version));
     SettingChoice {
         owner: owner.to_owned(),
+        table,
         name: setting.name,
         is_written: written.is_some(),
         current: written.or_else(|| default.clone()),

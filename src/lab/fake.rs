@@ -10,7 +10,7 @@ use super::{About, Source};
 use crate::broker::picture::{Gauge, LinkPicture, NodePicture, PlacePicture, Section};
 use crate::broker::{
     Case, Chain, Details, EntityKind, Family, Field, Finding, Firing, Link, Names, NodeRole, Progress,
-    Remedy, Setting, World,
+    Remedy, Router, Setting, World,
 };
 use crate::fact::{Fact, FamilyFact, MessageId, NodeId, Observation, PlaceId, ProducerId, SubscriptionId};
 use crate::scenario::expect::{Comparison, Expectation, Operand, OverSeeds, Quantity, Test};
@@ -140,6 +140,15 @@ impl Source for FakeScenario {
     }
 }
 
+/// Everything goes where it is sent.
+struct Straight;
+
+impl Router for Straight {
+    fn routes(&self, producer: &ProducerPlan, consumer: &ConsumerPlan) -> bool {
+        producer.send_to == consumer.read_from
+    }
+}
+
 impl Family for Fake {
     fn name(&self) -> &'static str {
         "fake"
@@ -176,6 +185,9 @@ impl Family for Fake {
     }
     fn check_state(&self, _: &Plan, _: &str) -> Result<(), String> {
         Ok(())
+    }
+    fn router<'p>(&self, _: &'p Plan) -> Box<dyn Router + 'p> {
+        Box::new(Straight)
     }
     fn world(&self, plan: &Plan, seed: u64) -> Box<dyn World> {
         Box::new(FakeWorld::new(plan, seed))
@@ -298,7 +310,7 @@ impl FakeWorld {
                 self.copied += 1;
                 if !self.readers.is_empty() && self.stored.remove(&n) {
                     let (message, subscription) = (MessageId(n), SubscriptionId(0));
-                    self.observe(out, Fact::Delivered { message, subscription, instance: 0 });
+                    self.observe(out, Fact::Delivered { message, subscription, instance: 0, flagged: false });
                     self.observe(out, Fact::Effect { message, subscription, stale: false });
                 }
             }

@@ -68,7 +68,7 @@ pub fn promises(outcome: &Outcome) -> Vec<Promise> {
         broken: Guarantee::ALL.map(|guarantee| (guarantee, guarantee.broken_by(one))),
         store: one.store,
     };
-    outcome.verdict.subscriptions.iter().map(promise).collect()
+    outcome.verdict.counted().map(promise).collect()
 }
 
 /// The changes of which each alone prevents the worst that happened, those first after which nothing else of the kind

@@ -2,7 +2,9 @@
 
 use crate::broker::Family;
 use crate::fact::{ProducerId, SubscriptionId};
-use crate::scenario::plan::{AUDIT, ConsumerPlan, Plan, ProducerPlan, Then};
+use crate::scenario::plan::{AUDIT, ConsumerPlan, Exact, Plan, ProducerPlan, Spread, Then};
+
+use super::message::Message;
 
 pub use crate::fact::NONE;
 
@@ -13,6 +15,8 @@ pub struct Layout {
     pub producers: Vec<Sender>,
     /// The names of the subscriptions, in the order of their numbers.
     pub subscriptions: Vec<String>,
+    /// By subscription: its consumer takes from the place of another one, to whose subscription everything counts.
+    pub(super) is_shared: Vec<bool>,
     /// By subscription: it exists only from when its first process starts.
     pub(super) is_later: Vec<bool>,
     /// Nobody consumes: `audit`, the first subscription, reads all that is readable at the end.
@@ -36,8 +40,25 @@ pub struct Sender {
     named: Vec<(String, u32)>,
     /// The first of its instances, counted over all producers.
     first_instance: u16,
-    /// Which subscriptions its messages are addressed to.
-    leads_to: Vec<bool>,
+    /// How it spreads messages over several places, and over how many.
+    spread: Spread,
+    places: usize,
+    /// The last number of each run of messages that are written one by one.
+    runs: Vec<u32>,
+    /// By run and, within it, by place: which subscriptions its messages are addressed to. One for all if they agree.
+    leads_to: Vec<Vec<bool>>,
+}
+
+impl Sender {
+    /// Which subscriptions its message is addressed to.
+    fn addressed(&self, message: &Message) -> &[bool] {
+        if let [all] = &self.leads_to[..] {
+            return all;
+        }
+        let run = self.runs.partition_point(|last| *last < message.number).min(self.runs.len().max(1) - 1);
+        let place = self.spread.place(message.number, message.key(), self.places);
+        &self.leads_to[run * self.places + place]
+    }
 }
 
 impl Layout {
@@ -46,28 +67,44 @@ impl Layout {
         let subscriptions = plan.subscriptions();
         let mut owners = Vec::new();
         let mut producers = Vec::new();
-        for (number, producer) in plan.producers.iter().enumerate() {
-            let leads = |name: &String| match plan.consumers.iter().find(|consumer| consumer.name == *name) {
-                Some(consumer) => family.routes(plan, producer, consumer),
-                None if name == AUDIT => producer.service().is_none(),
-                None => producer.service() == Some(name),
+        let addresses = family.addresses(plan);
+        for (number, (producer, addresses)) in plan.producers.iter().zip(addresses).enumerate() {
+            let leads_to = |by_consumer: &Vec<bool>| {
+                let leads = |name: &String| match plan.consumers.iter().position(|one| one.name == *name) {
+                    Some(consumer) => by_consumer[consumer],
+                    None if name == AUDIT => producer.service().is_none(),
+                    None => producer.service() == Some(name),
+                };
+                subscriptions.iter().map(leads).collect()
             };
-            let leads_to = subscriptions.iter().map(leads).collect();
+            let mut leads_to: Vec<Vec<bool>> = addresses.leads.iter().map(leads_to).collect();
+            if leads_to.iter().all(|one| *one == leads_to[0]) {
+                leads_to.truncate(1);
+            }
+            let mut last = 0;
+            let mut end = |exact: &Exact| {
+                last += exact.repeat;
+                last
+            };
             producers.push(Sender {
                 name: producer.name.clone(),
                 is_told: producer.service().is_some() || family.confirms(plan, producer),
                 writes: producer.own_write.is_some(),
                 named: producer.named().map(|(name, number)| (name.to_owned(), number)).collect(),
                 first_instance: owners.len() as u16,
+                spread: producer.spread,
+                places: addresses.places,
+                runs: producer.exact.iter().map(&mut end).collect(),
                 leads_to,
             });
             owners.extend(std::iter::repeat_n(number as u16, producer.instances as usize));
         }
+        let router = family.router(plan);
         let readers = |consumer: &ConsumerPlan| {
             let Then::SendTo(to) = &consumer.if_fails.then else { return Vec::new() };
             let sender = ProducerPlan::new(&consumer.name, to);
             let reads = |(_, other): &(usize, &ConsumerPlan)| {
-                other.name != consumer.name && family.routes(plan, &sender, other)
+                other.name != consumer.name && router.routes(&sender, other)
             };
             plan.consumers.iter().enumerate().filter(reads).map(|(number, _)| number).collect()
         };
@@ -75,7 +112,12 @@ impl Layout {
             let mut consumers = plan.consumers.iter();
             consumers.any(|consumer| consumer.name == *name && family.subscribes_later(plan, consumer))
         };
+        let is_shared = |(number, name): (usize, &String)| {
+            let is_consumer = plan.consumers.get(number).is_some_and(|consumer| consumer.name == *name);
+            is_consumer && family.shares(plan, number) != number
+        };
         Self {
+            is_shared: subscriptions.iter().enumerate().map(is_shared).collect(),
             sends_on_to: plan.consumers.iter().map(readers).collect(),
             producers,
             is_later: subscriptions.iter().map(is_later).collect(),
@@ -100,9 +142,10 @@ impl Layout {
         self.owners[instance as usize]
     }
 
-    /// Whether the producer's messages are addressed to the subscription.
-    pub(super) fn leads(&self, producer: u16, subscription: usize) -> bool {
-        self.producers[producer as usize].leads_to[subscription]
+    /// Whether the message is addressed to the subscription by the routing in force.
+    pub(super) fn leads(&self, message: &Message, subscription: usize) -> bool {
+        let producer = self.producer_of(message.instance);
+        self.producers[producer as usize].addressed(message)[subscription]
     }
 
     /// The number of the subscription of that name.

@@ -40,6 +40,11 @@ impl Message {
         self.marks & mark != 0
     }
 
+    /// Its key; none: it has none.
+    pub(super) fn key(&self) -> Option<u32> {
+        (self.key != Self::NO_KEY).then_some(self.key)
+    }
+
     /// What the sending application was told so far.
     pub(super) fn answer(&self) -> Answer {
         if self.confirmed != Time::NEVER {

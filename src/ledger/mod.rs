@@ -40,7 +40,7 @@ pub struct Ledger {
     instances: Vec<Availability>,
     /// What was given up for nobody in particular: as long as up to the last such message.
     nobody: Chunked<Reception>,
-    /// By subscription: every delivery, and whether there was one before, if anybody asks for the order.
+    /// By subscription: every delivery, and whether there was one before or may have been, if anybody asks for the order.
     order: Option<Vec<Chunked<(MessageId, bool)>>>,
 }
 
@@ -96,7 +96,9 @@ impl Ledger {
                 Fact::Sent { message, attempt } => self.sent(at, message, attempt),
                 Fact::Confirmed { message, attempt } => self.confirmed(at, message, attempt),
                 Fact::Failed { message, attempt, .. } => self.failed(at, message, attempt),
-                Fact::Delivered { message, subscription, .. } => self.delivered(message, subscription),
+                Fact::Delivered { message, subscription, flagged, .. } => {
+                    self.delivered(message, subscription, flagged);
+                }
                 Fact::Effect { message, subscription, stale } => {
                     self.effect(at, message, subscription, stale);
                 }
@@ -166,9 +168,8 @@ impl Ledger {
             return;
         }
         message.confirmed = at;
-        let producer = self.layout.producer_of(message.instance);
         for (number, column) in self.subscriptions.iter_mut().enumerate() {
-            let is_addressed = message.due >= column.since && self.layout.leads(producer, number);
+            let is_addressed = message.due >= column.since && self.layout.leads(message, number);
             if is_addressed && !column.receptions[id.0 as usize].is_over() {
                 column.waiting += 1;
                 column.waiting_peak = column.waiting_peak.max(column.waiting);
@@ -195,12 +196,12 @@ impl Ledger {
         }
     }
 
-    fn delivered(&mut self, id: MessageId, subscription: SubscriptionId) {
+    fn delivered(&mut self, id: MessageId, subscription: SubscriptionId, flagged: bool) {
         let column = &mut self.subscriptions[subscription.0 as usize];
         let is_again = column.receptions[id.0 as usize].deliver();
         column.redelivered += u64::from(is_again);
         if let Some(order) = &mut self.order {
-            order[subscription.0 as usize].push((id, is_again));
+            order[subscription.0 as usize].push((id, is_again || flagged));
         }
     }
 
@@ -214,7 +215,7 @@ impl Ledger {
         if was_open
             && message.confirmed != Time::NEVER
             && message.due >= column.since
-            && self.layout.leads(self.layout.producer_of(message.instance), subscription.0 as usize)
+            && self.layout.leads(message, subscription.0 as usize)
         {
             column.waiting -= 1;
         }
@@ -233,7 +234,7 @@ impl Ledger {
         if column.receptions[id.0 as usize].give_up(how)
             && message.confirmed != Time::NEVER
             && message.due >= column.since
-            && self.layout.leads(self.layout.producer_of(message.instance), subscription.0 as usize)
+            && self.layout.leads(message, subscription.0 as usize)
         {
             column.waiting -= 1;
         }
@@ -302,7 +303,7 @@ impl Ledger {
     /// order.
     pub fn lane(&self, id: MessageId) -> Option<(u16, Option<u32>)> {
         let message = self.messages.get(id.0 as usize)?;
-        Some((message.instance, (message.key != Message::NO_KEY).then_some(message.key)))
+        Some((message.instance, message.key()))
     }
 
     /// How often a message changed the store of a subscription.

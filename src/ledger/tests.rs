@@ -47,7 +47,7 @@ impl Story {
 
     fn effect(&mut self, at: u64, message: MessageId, subscription: u16) -> &mut Self {
         let subscription = SubscriptionId(subscription);
-        self.at(at, Fact::Delivered { message, subscription, instance: 0 });
+        self.at(at, Fact::Delivered { message, subscription, instance: 0, flagged: false });
         self.at(at, Fact::Effect { message, subscription, stale: false })
     }
 
@@ -139,7 +139,7 @@ fn what_was_dead_lettered_must_still_be_there() {
     }
     let reader = SubscriptionId(1);
     story.aside[0] = Some(Aside { messages: vec![ids[0]], readers: vec![reader] });
-    story.at(7, Fact::Delivered { message: ids[1], subscription: reader, instance: 0 });
+    story.at(7, Fact::Delivered { message: ids[1], subscription: reader, instance: 0, flagged: false });
     story.given_up(8, ids[2], NONE, GivenUp::Expired);
     assert_eq!(story.fates(0), "dead_lettered dead_lettered expired lost");
 }

@@ -75,6 +75,8 @@ pub struct ProducerVerdict {
 pub struct SubscriptionVerdict {
     /// `billing`.
     pub name: String,
+    /// Its consumer takes from the place of another one, to whose subscription everything counts: nothing counts here.
+    pub is_shared: bool,
     /// Messages addressed to it.
     pub addressed: u64,
     /// Their fates.
@@ -223,6 +225,7 @@ impl Ledger {
         let is_audit = self.layout.is_audit && id.0 == 0;
         let mut elsewhere = None;
         let mut judged = SubscriptionVerdict::of(self.layout.subscription_name(id), column);
+        judged.is_shared = self.layout.is_shared.get(id.0 as usize).copied().unwrap_or(false);
         let mut drained = Time::ZERO;
         let mut delays = Vec::new();
         for (index, message) in self.messages.iter().enumerate() {
@@ -328,9 +331,8 @@ impl Ledger {
         message: &Message,
         reception: Reception,
     ) -> bool {
-        let producer = self.layout.producer_of(message.instance);
         let leads = |number: usize| {
-            message.due >= self.subscriptions[number].since && self.layout.leads(producer, number)
+            message.due >= self.subscriptions[number].since && self.layout.leads(message, number)
         };
         if id != NONE {
             return reception.was_seen() || leads(id.0 as usize);
@@ -398,11 +400,19 @@ impl Counts {
     }
 }
 
+impl Verdict {
+    /// The subscriptions that messages count for.
+    pub fn counted(&self) -> impl Iterator<Item = &SubscriptionVerdict> {
+        self.subscriptions.iter().filter(|one| !one.is_shared)
+    }
+}
+
 impl SubscriptionVerdict {
     /// Nothing judged yet.
     fn of(name: &str, column: &Column) -> Self {
         Self {
             name: name.to_owned(),
+            is_shared: false,
             addressed: 0,
             fates: Tally::default(),
             latent: 0,

@@ -113,7 +113,7 @@ pub fn run(outcome: &Outcome, checked: &[Checked]) -> String {
         finished: outcome.bound.is_none(),
         messages: verdict.messages,
         producers: verdict.producers.iter().map(|one| (one.name.as_str(), named(one))).collect(),
-        subscriptions: verdict.subscriptions.iter().map(|one| (one.name.as_str(), one.into())).collect(),
+        subscriptions: verdict.counted().map(|one| (one.name.as_str(), one.into())).collect(),
         measures: Measures {
             throughput_per_s: verdict.throughput_per_s,
             unavailable_s: verdict.unavailable.map(Span::as_secs),

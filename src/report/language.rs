@@ -142,15 +142,24 @@ fn of_family(out: &mut String, family: &dyn Family) {
     for one in family.cluster_fields() {
         field(out, "[cluster]", one);
     }
+    for one in family.producer_fields() {
+        field(out, "[producer.NAME]", one);
+    }
+    for one in family.consumer_fields() {
+        field(out, "[consumer.NAME]", one);
+    }
     for entity in family.entities() {
         let table = format!("[{}.NAME]", entity.table);
-        for key in keys::ENTITY.keys.iter().filter(|key| key.name != "config") {
+        for key in keys::ENTITY.keys {
             put!(out, "| `{table}` | `{}` | {} | {} |\n", key.name, shape(key.shape), cell(key.meaning));
         }
         for one in entity.fields {
             field(out, &table, one);
         }
-        put!(out, "| `{table}` | `config` | settings | Settings by the vendor's own names. |\n");
+        if !entity.settings.is_empty() {
+            let (name, meaning) = (entity.settings, keys::SETTINGS_MEANING);
+            put!(out, "| `{table}` | `{name}` | settings | {meaning} |\n");
+        }
     }
     if !family.paths().is_empty() {
         put!(out, "\n| target or state | what it is |\n|---|---|\n");
@@ -222,7 +231,7 @@ fn shape(shape: Shape) -> String {
         Shape::Named(_) | Shape::Variants => "tables by name".to_owned(),
         Shape::Tables(_) => "a list of tables".to_owned(),
         Shape::Config => "settings".to_owned(),
-        Shape::Entity(keys) => format!("a table: what the family declares, {}", listed(&names(keys))),
+        Shape::Entity(_) => "a table: what the family declares, and its settings".to_owned(),
         Shape::Family => listed(&FAMILIES.iter().map(|family| family.name()).collect::<Vec<_>>()),
         Shape::Client => "a client library of the family".to_owned(),
         Shape::Claims => "claims by path: `lost = 0`, `billing.lost = \">= 1\"`".to_owned(),

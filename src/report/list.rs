@@ -22,6 +22,7 @@ pub fn scenarios(entries: &[Entry]) -> String {
 
 /// Every setting of a family, by whose setting it is.
 pub fn settings(family: &dyn Family) -> String {
+    let scope = |scope| scope_of(family, scope);
     let mut out = String::new();
     let mut last = None;
     for setting in family.settings() {
@@ -42,14 +43,17 @@ pub fn moments() -> String {
     lines.collect()
 }
 
-fn scope(scope: Scope) -> String {
+fn scope_of(family: &dyn Family, scope: Scope) -> String {
     let with = |kind: &str, client: Option<&str>| match client {
         Some(client) => format!("[{kind}.NAME] config, with client = \"{client}\""),
         None => format!("[{kind}.NAME] config"),
     };
     match scope {
         Scope::Cluster => "[cluster] config".to_owned(),
-        Scope::Entity(kind) => format!("[{kind}.NAME] config"),
+        Scope::Entity(kind) => {
+            let settings = family.entities().iter().find(|one| one.table == kind).map(|one| one.settings);
+            format!("[{kind}.NAME] {}", settings.unwrap_or("config"))
+        }
         Scope::Producer(client) => with("producer", client),
         Scope::Consumer(client) => with("consumer", client),
         Scope::Message => "[producer.NAME] message properties".to_owned(),

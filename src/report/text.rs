@@ -189,7 +189,7 @@ fn told(out: &mut String, outcome: &Outcome) {
 }
 
 fn became(out: &mut String, outcome: &Outcome) {
-    for subscription in &outcome.verdict.subscriptions {
+    for subscription in outcome.verdict.counted() {
         let addressed = count(subscription.addressed, "message");
         head(out, &format!("What became of {addressed} for {}", subscription.name));
         for fate in Fate::ALL {

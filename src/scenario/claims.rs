@@ -175,6 +175,7 @@ fn subject(family: &dyn Family, plan: &Plan, path: &str) -> Result<Subject, Refu
         let produces = plan.producers.iter().any(|one| one.name == owner);
         let subscribes = owner == "none" || plan.subscriptions().iter().any(|name| name == owner);
         if let Some(measure) = find(rest).filter(|_| produces || subscribes) {
+            shared(family, plan, owner)?;
             let fits = match measure.of {
                 Of::Subscription => subscribes,
                 Of::Producer => produces,
@@ -186,6 +187,9 @@ fn subject(family: &dyn Family, plan: &Plan, path: &str) -> Result<Subject, Refu
         }
     }
     if let Some((owner, message)) = message_of(path) {
+        if let Some(owner) = owner {
+            shared(family, plan, owner)?;
+        }
         return one_fate(plan, owner, message).map(|()| Subject::State);
     }
     if let Some(owner) = order::owner(path) {
@@ -217,6 +221,20 @@ fn message_of(path: &str) -> Option<(Option<&str>, &str)> {
     let message = message.trim_matches('"');
     let is_number = !message.is_empty() && message.bytes().all(|byte| byte.is_ascii_digit());
     (is_number || message.contains('#')).then_some((owner, message))
+}
+
+/// A consumer that takes from the place of another one has no subscription of its own.
+fn shared(family: &dyn Family, plan: &Plan, owner: &str) -> Result<(), Refusal> {
+    let Some(number) = plan.consumers.iter().position(|consumer| consumer.name == owner) else {
+        return Ok(());
+    };
+    let first = &plan.consumers[family.shares(plan, number)].name;
+    if first == owner {
+        return Ok(());
+    }
+    let (owner, first) = (shown(owner), shown(first));
+    let message = format!("`{owner}` shares the subscription of `{first}`");
+    Err((message, "nothing is counted here".to_owned(), Some(format!("say it of `{first}`"))))
 }
 
 /// A message has one fate at each subscription: where there are several, one has to be named.

@@ -39,7 +39,9 @@ fn producer(reader: &mut Reader, file: &Table, one: Named<'_>, plan: &Plan) -> P
     let (name, entry, table) = one;
     let is_told = steps::sends(file, name);
     names::check(reader, "producer", name, entry.key);
-    reader.check_keys(table, &[&PRODUCER], &[]);
+    let declared = reader.family.producer_fields();
+    let names: Vec<&'static str> = declared.iter().map(|field| field.name).collect();
+    reader.check_keys(table, &[&PRODUCER], &names);
     let client = client(reader, table);
     let messages = reader.int(table, "messages", 0, i64::from(MESSAGES_MAX)).map(|count| count as u32);
     let exact = exact::messages(reader, table);
@@ -64,6 +66,7 @@ fn producer(reader: &mut Reader, file: &Table, one: Named<'_>, plan: &Plan) -> P
         config: settings::config(reader, table, Scope::Producer(client.or(own_client(reader)))),
         client: client.map(str::to_owned),
         own_write: reader.word(table, "own_write", OWN_WRITES),
+        fields: settings::fields(reader, table, declared),
         ..ProducerPlan::new(name, &send_to)
     };
     if workload::messages(&producer, plan.run_for) > u64::from(MESSAGES_MAX) {
@@ -77,13 +80,17 @@ fn producer(reader: &mut Reader, file: &Table, one: Named<'_>, plan: &Plan) -> P
 pub(super) fn consumers(reader: &mut Reader, file: &Table, plan: &Plan) -> Vec<ConsumerPlan> {
     let tables = limited(reader, file, "consumer");
     let sent_on = working::sent_on(file);
-    tables.into_iter().map(|one| consumer(reader, one, plan, &sent_on)).collect()
+    let router = reader.family.router(plan);
+    let ways = working::Ways { router: &*router, sent_on: &sent_on };
+    tables.into_iter().map(|one| consumer(reader, one, plan, &ways)).collect()
 }
 
-fn consumer(reader: &mut Reader, one: Named<'_>, plan: &Plan, sent_on: &[String]) -> ConsumerPlan {
+fn consumer(reader: &mut Reader, one: Named<'_>, plan: &Plan, ways: &working::Ways<'_>) -> ConsumerPlan {
     let (name, entry, table) = one;
     names::check(reader, "consumer", name, entry.key);
-    reader.check_keys(table, &[&CONSUMER], &[]);
+    let declared = reader.family.consumer_fields();
+    let names: Vec<&'static str> = declared.iter().map(|field| field.name).collect();
+    reader.check_keys(table, &[&CONSUMER], &names);
     let client = client(reader, table);
     let read_from = address(reader, name, entry, table, "read_from", plan);
     let calls = reader.text(table, "calls").map(str::to_owned);
@@ -99,11 +106,12 @@ fn consumer(reader: &mut Reader, one: Named<'_>, plan: &Plan, sent_on: &[String]
         connect_to: reach::connect_to(reader, table, plan),
         process: reader.dist(table, "process").unwrap_or(Dist::Constant(Span::from_millis(1))),
         calls,
+        fields: settings::fields(reader, table, declared),
         config: settings::config(reader, table, Scope::Consumer(client.or(own_client(reader)))),
         client: client.map(str::to_owned),
         ..ConsumerPlan::new(name, &read_from)
     };
-    working::read(reader, table, plan, &mut consumer, sent_on);
+    working::read(reader, table, plan, &mut consumer, ways);
     consumer
 }
 

@@ -121,14 +121,14 @@ fn assume_counts(reader: &Reader, table: &Table, plan: &mut ClusterPlan) {
 }
 
 fn entities(reader: &mut Reader, file: &Table, kind: &'static EntityKind) -> Vec<EntityPlan> {
-    let fields: Vec<&'static str> = kind.fields.iter().map(|field| field.name).collect();
+    let fields = names_of(kind);
     let tables = limited(reader, file, kind.table);
     let mut plans = Vec::new();
     for (name, entry, table) in &tables {
         names::check_entity(reader, kind.table, name, entry);
         reader.check_keys(table, &[&ENTITY], &fields);
         let fields = settings::fields(reader, table, kind.fields);
-        let config = settings::config(reader, table, Scope::Entity(kind.table));
+        let config = settings::under(reader, table, kind.settings, Scope::Entity(kind.table));
         let plan = EntityPlan { kind: kind.table, name: (*name).to_owned(), copy_of: None, fields, config };
         plans.extend(copies::of(reader, table, plan, &tables));
     }
@@ -140,6 +140,12 @@ fn entities(reader: &mut Reader, file: &Table, kind: &'static EntityKind) -> Vec
         plans.truncate(TABLES_MAX);
     }
     plans
+}
+
+/// What the family lets stand in a table of this kind.
+pub(super) fn names_of(kind: &EntityKind) -> Vec<&'static str> {
+    let fields = kind.fields.iter().map(|field| field.name);
+    fields.chain(Some(kind.settings).filter(|name| !name.is_empty())).collect()
 }
 
 /// The named tables of a kind, if there are not too many.

@@ -85,10 +85,10 @@ pub(super) fn alter(reader: &mut Reader, fault: &Fault<'_>, cast: &Cast<'_>) -> 
         reader.report_relation(suggest(Diagnostic::at(entry.at, message, "not declared"), name, names()));
     }
     let to = to?;
-    let known: Vec<&'static str> = kind.fields.iter().map(|field| field.name).collect();
+    let known = super::compile::names_of(kind);
     reader.check_keys(to, &[&super::keys::ALTERED], &known);
     let mut fields = settings::fields(reader, to, kind.fields);
-    fields.extend(settings::config(reader, to, Scope::Entity(kind.table)));
+    fields.extend(settings::under(reader, to, kind.settings, Scope::Entity(kind.table)));
     if fields.is_empty() {
         // Else what stands there is wrong, which has been said.
         if let Some(entry) = fault.table.get("to").filter(|_| to.entries.is_empty()) {

@@ -1,12 +1,13 @@
 //! `message = [{ name = "long", key = "a" }, { repeat = 50 }]`: messages that are written one by one.
 
-use crate::scenario::plan::{Config, Exact, MESSAGES_MAX, Plan, ProducerPlan};
+use crate::broker::Scope;
+use crate::scenario::plan::{Exact, MESSAGES_MAX, Plan, ProducerPlan};
 
 use super::diagnostic::{Diagnostic, Spot};
 use super::keys::MESSAGE;
 use super::reader::{Reader, shown};
 use super::tree::{Node, Table};
-use super::{clients, workload};
+use super::{clients, settings, workload};
 
 /// Runs of messages of one producer at most.
 const RUNS_MAX: usize = 10_000;
@@ -75,7 +76,8 @@ fn message(reader: &mut Reader, spot: Spot, table: &Table) -> Exact {
         }
     }
     let size_bytes = reader.parsed(table, "size", clients::size);
-    Exact { name, key, size_bytes, properties: Config::new(), repeat }
+    let properties = settings::under(reader, table, "properties", Scope::Message);
+    Exact { name, key, size_bytes, properties, repeat }
 }
 
 /// Why a text names no message.

@@ -84,7 +84,7 @@ impl Scenario {
             }
         };
         let mut reader = Reader { family, version: family.newest(), extent, diagnostics: syntax };
-        flatten_configs(&mut base, &named(family), &mut reader.diagnostics);
+        flatten_configs(&mut base, &configured(family), &mut reader.diagnostics);
         steps::named(&mut base, &mut reader.diagnostics);
         reader.version = compile::version(&mut reader, &base);
         let overlays = overlays(&mut reader, &base);
@@ -232,7 +232,7 @@ impl Scenario {
             let source = Source { name: "--set".to_owned(), text: line.clone() };
             let (mut table, mut syntax) = tree::read(&source, sources.len());
             reader.diagnostics.append(&mut syntax);
-            flatten_configs(&mut table, &named(self.family()), &mut reader.diagnostics);
+            flatten_configs(&mut table, &configured(self.family()), &mut reader.diagnostics);
             tables.push(table);
             sources.push(source);
         }
@@ -292,6 +292,12 @@ impl Scenario {
 fn named(family: &'static dyn Family) -> Vec<&'static str> {
     let own = family.entities().iter().map(|kind| kind.table);
     ["producer", "consumer", "fault", "service", "step"].into_iter().chain(own).collect()
+}
+
+/// The tables that have settings, and what these are called.
+fn configured(family: &'static dyn Family) -> Vec<(&'static str, &'static str)> {
+    let own = family.entities().iter().map(|kind| (kind.table, kind.settings));
+    [("producer", "config"), ("consumer", "config")].into_iter().chain(own).collect()
 }
 
 /// Text, or the place of the first byte that is none.
@@ -355,7 +361,7 @@ fn overlays(reader: &mut Reader, file: &Table) -> Vec<(String, Table)> {
             reader.report(Diagnostic::at(entry.key, message, "expected up to 200 bytes without `\"`"));
         }
         let mut table = table.clone();
-        flatten_configs(&mut table, &named(reader.family), &mut reader.diagnostics);
+        flatten_configs(&mut table, &configured(reader.family), &mut reader.diagnostics);
         overlays.push((name.to_owned(), table));
     }
     overlays

@@ -129,21 +129,20 @@ pub static CLUSTER: Keys = Keys {
     keys: &[built("config", "Settings by the vendor's own names.").is(Shape::Config)],
 };
 
-/// The named tables that a family declares. The family adds their fields.
+/// The named tables that a family declares. The family adds their fields, and what it calls their settings.
 pub static ENTITY: Keys = Keys {
     owner: "this table",
-    keys: &[
-        built("copies", "How many alike: `[topic.load] copies = 3` makes `load-1` to `load-3`.")
-            .is(Shape::Int(1, 1_000)),
-        built("config", "Settings by the vendor's own names.").is(Shape::Config),
-    ],
+    keys: &[built("copies", "How many alike: `[topic.load] copies = 3` makes `load-1` to `load-3`.")
+        .is(Shape::Int(1, 1_000))],
 };
 
-/// What `alter` changes of such a table.
-pub static ALTERED: Keys =
-    Keys { owner: "`to`", keys: &[built("config", "Settings by the vendor's own names.").is(Shape::Config)] };
+/// What `alter` changes of such a table: its fields and settings.
+pub static ALTERED: Keys = Keys { owner: "`to`", keys: &[] };
 
-/// `[producer.NAME]`.
+/// What the settings of such a table mean.
+pub const SETTINGS_MEANING: &str = "Settings by the vendor's own names.";
+
+/// `[producer.NAME]`. The family adds its fields.
 pub static PRODUCER: Keys = Keys {
     owner: "a producer",
     keys: &[
@@ -195,7 +194,6 @@ pub static PRODUCER: Keys = Keys {
         built("own_write", "A database write of its own that goes with each message, and when it is made.")
             .is(Shape::Words(&["before sending", "after confirm", "outbox"])),
         not_yet("rpc", "It waits for a reply to each message."),
-        not_yet("routing_key", "The routing key of its messages."),
     ],
 };
 
@@ -207,7 +205,8 @@ pub static MESSAGE: Keys = Keys {
         built("key", "Its key; left out: drawn if the producer has `keys`, else none.").is(Shape::Text),
         built("size", "Its size: `1 KiB`; left out: the producer's.").is(Shape::Size),
         built("repeat", "How many like it, one after another.").is(Shape::Int(1, 20_000_000)),
-        not_yet("properties", "What the protocol lets a message carry."),
+        built("properties", "What the protocol lets a message carry, by the vendor's own names.")
+            .is(Shape::Config),
     ],
 };
 
@@ -236,7 +235,7 @@ pub static PHASE: Keys = Keys {
     ],
 };
 
-/// `[consumer.NAME]`.
+/// `[consumer.NAME]`. The family adds its fields.
 pub static CONSUMER: Keys = Keys {
     owner: "a consumer",
     keys: &[

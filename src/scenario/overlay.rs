@@ -82,22 +82,23 @@ fn put(base: &mut Table, name: &str, entry: &Entry) {
     }
 }
 
-/// Gives every `config` table the vendor's dotted names: `config.linger.ms = 5` becomes `"linger.ms" = 5`.
-pub(super) fn flatten_configs(file: &mut Table, named: &[&str], diagnostics: &mut Vec<Diagnostic>) {
+/// Gives every table of settings the vendor's dotted names: `config.linger.ms = 5` becomes `"linger.ms" = 5`. The kinds
+/// of named tables come with what their settings are called.
+pub(super) fn flatten_configs(file: &mut Table, kinds: &[(&str, &str)], diagnostics: &mut Vec<Diagnostic>) {
     if let Some(cluster) = file.table_mut("cluster") {
-        flatten_config(cluster, diagnostics);
+        flatten_config(cluster, "config", diagnostics);
     }
-    for kind in named {
+    for (kind, settings) in kinds {
         for entry in file.table_mut(kind).into_iter().flat_map(|table| table.entries.values_mut()) {
             if let Node::Table(table) = &mut entry.node {
-                flatten_config(table, diagnostics);
+                flatten_config(table, settings, diagnostics);
             }
         }
     }
 }
 
-fn flatten_config(owner: &mut Table, diagnostics: &mut Vec<Diagnostic>) {
-    let Some(config) = owner.table_mut("config") else { return };
+fn flatten_config(owner: &mut Table, settings: &str, diagnostics: &mut Vec<Diagnostic>) {
+    let Some(config) = owner.table_mut(settings) else { return };
     let mut flat = Table::default();
     for (path, entry) in leaves(config) {
         if let Some(first) = flat.entries.get(&path) {

@@ -95,7 +95,9 @@ impl Reader {
         let has_bare = all.entries.values().any(is_bare);
         let mut found = Vec::new();
         for (name, entry) in &all.entries {
-            if has_bare && (is_bare(entry) || PARTS.contains(&name.as_str())) {
+            let is_part =
+                |name| PARTS.contains(&name) || self.family.entities().iter().any(|one| one.settings == name);
+            if has_bare && (is_bare(entry) || is_part(name.as_str())) {
                 continue;
             }
             match &entry.node {

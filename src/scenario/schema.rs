@@ -78,6 +78,11 @@ impl Writer {
     fn entity(&self, keys: &Keys, kind: &EntityKind, extent: Extent) -> Value {
         let mut fields = self.properties(keys.keys.iter(), extent, Some(kind.table));
         fields.extend(kind.fields.iter().map(field));
+        if !kind.settings.is_empty() {
+            let settings = self.value(Shape::Config, extent, Some(kind.table));
+            let settings = described(settings, super::keys::SETTINGS_MEANING);
+            fields.insert(kind.settings.to_owned(), settings);
+        }
         closed(&fields)
     }
 
@@ -98,7 +103,13 @@ impl Writer {
     }
 
     fn table(&self, keys: &[&Keys], extent: Extent, owner: Option<&str>) -> Value {
-        closed(&self.properties(keys.iter().flat_map(|keys| keys.keys), extent, owner))
+        let mut properties = self.properties(keys.iter().flat_map(|keys| keys.keys), extent, owner);
+        match owner {
+            Some("producer") => properties.extend(self.family.producer_fields().iter().map(field)),
+            Some("consumer") => properties.extend(self.family.consumer_fields().iter().map(field)),
+            _ => {}
+        }
+        closed(&properties)
     }
 
     /// What may stand behind a key of the owner.
@@ -125,7 +136,9 @@ impl Writer {
                 self.table(&[keys], if named { Extent::File } else { extent }, None)
             }
             Shape::Named(keys) => tables(self.table(keys, extent, owner_of(keys)), extent),
-            Shape::Tables(keys) => json!({ "type": "array", "items": self.table(keys, extent, None) }),
+            Shape::Tables(keys) => {
+                json!({ "type": "array", "items": self.table(keys, extent, owner_of(keys)) })
+            }
             Shape::Steps(keys) => {
                 let list = json!({ "type": "array", "items": self.table(keys, extent, None) });
                 if extent == Extent::File {
@@ -166,6 +179,7 @@ impl Writer {
             ("cluster-config".to_owned(), Scope::Cluster),
             ("producer-config".to_owned(), Scope::Producer(None)),
             ("consumer-config".to_owned(), Scope::Consumer(None)),
+            ("message-config".to_owned(), Scope::Message),
         ];
         for kind in self.family.entities() {
             scopes.push((format!("{}-config", kind.table), Scope::Entity(kind.table)));
@@ -241,6 +255,9 @@ fn owner_of(keys: &[&Keys]) -> Option<&'static str> {
     let is = |owner: &Keys| keys.iter().any(|keys| keys.owner == owner.owner);
     if is(&super::keys::PRODUCER) {
         return Some("producer");
+    }
+    if is(&super::keys::MESSAGE) {
+        return Some("message");
     }
     is(&super::keys::CONSUMER).then_some("consumer")
 }

@@ -9,8 +9,13 @@ use super::tree::{Entry, Node, Table};
 
 /// The settings under `config`, under the vendor's canonical names.
 pub(super) fn config(reader: &mut Reader, owner: &Table, scope: Scope) -> Config {
+    under(reader, owner, "config", scope)
+}
+
+/// The settings under this key; an empty one has none.
+pub(super) fn under(reader: &mut Reader, owner: &Table, key: &str, scope: Scope) -> Config {
     let mut config = Config::new();
-    let Some(table) = reader.table(owner, "config") else { return config };
+    let Some(table) = reader.table(owner, key) else { return config };
     for (name, entry) in table.in_order() {
         let Some(setting) = find(reader, name, entry, scope) else { continue };
         let Some(value) = value(reader, name, entry, setting.kind) else { continue };
@@ -77,9 +82,10 @@ fn unknown<'a>(
         let label = format!("a setting of {}", owner(setting.scope));
         return Diagnostic::at(entry.key, message, label);
     }
-    let message = format!("{} has no setting `{}`", owner(scope), shown(name));
+    let what = if scope == Scope::Message { "property" } else { "setting" };
+    let message = format!("{} has no {what} `{}`", owner(scope), shown(name));
     let modelled = own.filter(|setting| setting.status == Status::Modelled);
-    suggest(Diagnostic::at(entry.key, message, "unknown setting"), name, modelled.map(|s| s.name))
+    suggest(Diagnostic::at(entry.key, message, format!("unknown {what}")), name, modelled.map(|s| s.name))
 }
 
 /// Whether settings declared for the one scope hold in the other.

@@ -34,7 +34,9 @@ pub(super) fn check(
         if stranger.is_whole {
             continue;
         }
-        if is_place && reader.extent == Extent::Whole && !is_used(plan, &stranger) {
+        let is_needed =
+            || is_used(plan, &stranger) || reader.family.is_needed(plan, stranger.kind, stranger.name);
+        if is_place && reader.extent == Extent::Whole && !is_needed() {
             unused(reader, &stranger);
         } else if let Some(near) = stranger.near {
             let mut is_first = true;

@@ -1,5 +1,6 @@
 //! How a consuming application works: its protection against repetition, its pool, and what fails.
 
+use crate::broker::Router;
 use crate::scenario::plan::{
     ConsumerPlan, IdOf, Idempotency, IfFails, Plan, Poison, PoolOrder, ProducerPlan, Then,
 };
@@ -17,21 +18,27 @@ const WORKERS_MAX: i64 = 1_000;
 /// Retries at most.
 const RETRIES_MAX: i64 = 1_000_000;
 
+/// What goes where.
+pub(super) struct Ways<'a> {
+    pub(super) router: &'a dyn Router,
+    /// Where consumers of the file send what they cannot process.
+    pub(super) sent_on: &'a [String],
+}
+
 /// Fills in what the table of a consumer says about how it works.
-/// `sent_on` says where consumers of the file send what they cannot process.
 pub(super) fn read(
     reader: &mut Reader,
     table: &Table,
     plan: &Plan,
     consumer: &mut ConsumerPlan,
-    sent_on: &[String],
+    ways: &Ways<'_>,
 ) {
     consumer.idempotency = idempotency(reader, table);
-    needs_keys(reader, table, plan, consumer);
+    needs_keys(reader, table, plan, consumer, ways);
     consumer.id = id(reader, table, consumer.idempotency);
     consumer.workers = reader.int(table, "workers", 1, WORKERS_MAX).map(|count| count as u16);
     consumer.order = order(reader, table);
-    consumer.poison = poison(reader, table, plan, consumer, sent_on);
+    consumer.poison = poison(reader, table, plan, consumer, ways);
     let share = reader.parsed(table, "fails", value::share_of);
     consumer.fails_ppm = share.unwrap_or(0);
     if let Some(if_fails) = if_fails(reader, table, plan) {
@@ -55,14 +62,13 @@ fn idempotency(reader: &mut Reader, table: &Table) -> Idempotency {
 }
 
 /// Rows by key need messages with keys: without one each message has a row of its own, or no version.
-fn needs_keys(reader: &mut Reader, table: &Table, plan: &Plan, consumer: &ConsumerPlan) {
+fn needs_keys(reader: &mut Reader, table: &Table, plan: &Plan, consumer: &ConsumerPlan, ways: &Ways<'_>) {
     let by_key = matches!(
         consumer.idempotency,
         Idempotency::SetByKey | Idempotency::Version | Idempotency::StatusMachine
     );
     let (true, Some(entry)) = (by_key, table.get("idempotency")) else { return };
-    let mut senders =
-        plan.producers.iter().filter(|one| reader.family.routes(plan, one, consumer)).peekable();
+    let mut senders = plan.producers.iter().filter(|one| ways.router.routes(one, consumer)).peekable();
     let Some(first) = senders.peek().map(|one| shown(&one.name)) else { return };
     if senders.all(|one| one.keys.is_none() && one.exact.iter().all(|message| message.key.is_none())) {
         let message = "this `idempotency` goes by the messages' keys";
@@ -111,14 +117,14 @@ fn poison(
     table: &Table,
     plan: &Plan,
     consumer: &ConsumerPlan,
-    sent_on: &[String],
+    ways: &Ways<'_>,
 ) -> Vec<Poison> {
     let Some(entry) = table.get("poison") else { return Vec::new() };
     let Node::List(list) = &entry.node else {
         reader.wrong(entry, "poison", "expected a list such as `[17]` or `[\"checkout#17\"]`");
         return Vec::new();
     };
-    let mut one = |(spot, node): &(Spot, Node)| poisonous(reader, *spot, node, plan, consumer, sent_on);
+    let mut one = |(spot, node): &(Spot, Node)| poisonous(reader, *spot, node, plan, consumer, ways);
     list.iter().filter_map(&mut one).collect()
 }
 
@@ -128,7 +134,7 @@ fn poisonous(
     node: &Node,
     plan: &Plan,
     consumer: &ConsumerPlan,
-    sent_on: &[String],
+    ways: &Ways<'_>,
 ) -> Option<Poison> {
     let text = match node {
         Node::Int(number) => number.to_string(),
@@ -165,8 +171,8 @@ fn poisonous(
         }
     };
     let sender = |to: &String| ProducerPlan::new("", to);
-    let is_sent_on = sent_on.iter().any(|to| reader.family.routes(plan, &sender(to), consumer));
-    if !is_sent_on && !reader.family.routes(plan, producer, consumer) {
+    let is_sent_on = ways.sent_on.iter().any(|to| ways.router.routes(&sender(to), consumer));
+    if !is_sent_on && !ways.router.routes(producer, consumer) {
         let message = format!("`{}#{number}` never comes to this consumer", shown(&producer.name));
         reader.report_relation(Diagnostic::at(spot, message, "it is sent somewhere else"));
     }

@@ -148,6 +148,7 @@ fn refuses_key(messages: &[String], key: &str) -> bool {
             && ([
                 "has no key",
                 "has no setting",
+                "has no property",
                 "is not modelled",
                 "is no setting of",
                 "cannot be changed here",
@@ -374,7 +375,7 @@ fn working() -> Vec<Value> {
 }
 
 /// Keys that are read, and that every family refuses so far, with a reason: its consumers acknowledge otherwise.
-const FOR_OTHERS: &[&str] = &["ack", "nack", "reject", "requeue"];
+const FOR_OTHERS: &[&str] = &["ack", "nack", "reject", "requeue", "properties"];
 
 /// A key that works stands in a scenario, or in a file of `tests/corpus`, at its own place.
 #[test]

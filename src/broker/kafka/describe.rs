@@ -10,7 +10,7 @@
 
 use super::alter::{self, partitions_max};
 use super::settings;
-use crate::broker::{EntityKind, Field, Finding, Kind, NodeRole, Scope};
+use crate::broker::{EntityKind, Field, Finding, Kind, NodeRole, Router, Scope};
 use crate::scenario::plan::{Action, ConsumerPlan, EntityPlan, Plan, ProducerPlan, Then, Value, Version};
 
 /// The client libraries; the first is the vendor's own.
@@ -317,8 +317,19 @@ pub fn leads_to(address: &str, topic: &str) -> bool {
     }
 }
 
+/// Who gets what.
+pub(super) struct Routes<'p> {
+    pub(super) plan: &'p Plan,
+}
+
+impl Router for Routes<'_> {
+    fn routes(&self, producer: &ProducerPlan, consumer: &ConsumerPlan) -> bool {
+        routes(self.plan, producer, consumer)
+    }
+}
+
 /// Whether everything that the producer sends is addressed to the consumer's group: not if it calls a service.
-pub fn routes(plan: &Plan, producer: &ProducerPlan, consumer: &ConsumerPlan) -> bool {
+fn routes(plan: &Plan, producer: &ProducerPlan, consumer: &ConsumerPlan) -> bool {
     let topics = plan.entities.iter().filter(|topic| leads_to(&producer.send_to, &topic.name));
     let mut topics = topics.peekable();
     topics.peek().is_some() && topics.all(|topic| leads_to(&consumer.read_from, &topic.name))

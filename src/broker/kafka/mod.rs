@@ -22,7 +22,7 @@ mod world;
 mod zookeeper;
 
 use super::host::{Host, NodeNames};
-use super::{Case, Chain, EntityKind, Family, Field, Finding, Names, NodeRole, Setting, World};
+use super::{Case, Chain, EntityKind, Family, Field, Finding, Names, NodeRole, Router, Setting, World};
 use crate::fact::FamilyFact;
 use crate::scenario::plan::{Action, ConsumerPlan, Plan, ProducerPlan, Value, Version};
 
@@ -65,8 +65,8 @@ impl Family for Kafka {
     fn check_address(&self, plan: &Plan, address: &str) -> Result<(), String> {
         describe::check_address(plan, address)
     }
-    fn routes(&self, plan: &Plan, producer: &ProducerPlan, consumer: &ConsumerPlan) -> bool {
-        describe::routes(plan, producer, consumer)
+    fn router<'p>(&self, plan: &'p Plan) -> Box<dyn Router + 'p> {
+        Box::new(describe::Routes { plan })
     }
     fn check_role(&self, plan: &Plan, role: &str) -> Result<(), String> {
         describe::check_role(plan, role)

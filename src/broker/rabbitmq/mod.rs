@@ -9,9 +9,14 @@ mod error;
 mod message;
 mod model;
 mod packet;
+mod picture;
 mod policy;
+mod promises;
 mod routing;
 mod rules;
 mod settings;
 mod story;
+#[cfg(test)]
+mod tests;
 mod topology;
+mod world;

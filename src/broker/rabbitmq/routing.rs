@@ -1,8 +1,8 @@
 //! From exchange, keys and headers to queues.
 //!
-//! A queue that is matched several ways gets one copy. An exchange that leads nowhere hands the message to its alternate
-//! exchange, each for itself along the way; that counts as routed. Bindings to queues that are not there count as not
-//! there: they went with the queue.
+//! A queue that is matched several ways gets one copy. An exchange that leads nowhere hands the message to its
+//! alternate exchange, each for itself along the way; that counts as routed. Bindings to queues that are not there
+//! count as not there: they went with the queue.
 //!
 //! Source: <https://www.rabbitmq.com/docs/exchanges>, `rabbit_exchange:route`, `rabbit_exchange_type_topic`,
 //! `rabbit_exchange_type_headers`; <https://www.rabbitmq.com/docs/ae>, <https://www.rabbitmq.com/docs/sender-selected>.

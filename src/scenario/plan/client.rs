@@ -161,6 +161,17 @@ pub enum Spread {
     RoundRobin,
 }
 
+impl Spread {
+    /// Which of so many places a message goes to: by its key or by its number, from 1, never by the time.
+    pub fn place(self, number: u32, key: Option<u32>, count: usize) -> usize {
+        let turn = match (self, key) {
+            (Self::ByKey, Some(key)) => key,
+            _ => number.saturating_sub(1),
+        };
+        turn as usize % count.max(1)
+    }
+}
+
 /// When a client's processes start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Starts {

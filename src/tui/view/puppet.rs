@@ -236,7 +236,7 @@ impl Puppet {
                 Fact::Due { message, producer, instance: 0, number: number + 1, key: None },
                 Fact::Sent { message, attempt: 1 },
                 Fact::Confirmed { message, attempt: 1 },
-                Fact::Delivered { message, subscription, instance: 0 },
+                Fact::Delivered { message, subscription, instance: 0, flagged: false },
                 Fact::Effect { message, subscription, stale: false },
             ];
             let count = if number < done {

@@ -53,7 +53,7 @@ fn ended(scene: &Scene<'_>, outcome: &Outcome, page: &mut Page<'_>) {
     for reason in outcome.shortfalls() {
         page.say("  ", &reason, Role::Warn);
     }
-    for judged in &outcome.verdict.subscriptions {
+    for judged in outcome.verdict.counted() {
         let tally: Vec<_> =
             Fate::ALL.map(|fate| (Standing::Fate(fate), judged.fates.of(fate))).into_iter().collect();
         fates(scene, &judged.name, &tally, page);

@@ -393,7 +393,7 @@ impl Consumer {
                     assigned.hand_off(offset, message);
                 }
                 self.worker.offer(Item { message, place: assigned.partition, offset }, &shared.catalogue);
-                ctx.observe(Fact::Delivered { message, subscription, instance });
+                ctx.observe(Fact::Delivered { message, subscription, instance, flagged: false });
             }
         }
     }

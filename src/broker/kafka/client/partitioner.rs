@@ -65,12 +65,8 @@ impl Places {
     #[inline]
     pub(super) fn place(&mut self, key: Option<u32>, origin: Origin) -> u32 {
         let Some(several) = &mut self.several else { return self.one.place(key, origin.identity()) };
-        let turn = match (several.spread, key) {
-            (Spread::ByKey, Some(key)) => key,
-            _ => origin.number - 1,
-        };
-        let count = several.topics.len();
-        let (first, placement) = &mut several.topics[turn as usize % count];
+        let at = several.spread.place(origin.number, key, several.topics.len());
+        let (first, placement) = &mut several.topics[at];
         *first + placement.place(key, origin.identity())
     }
 

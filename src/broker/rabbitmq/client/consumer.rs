@@ -1,8 +1,7 @@
 //! A consuming application with its client library.
 //!
-//! What the broker pushes waits in the library, in order, until the application takes it: one message at a time, or,
-//! with a pool of workers, all at once. Only then it is *delivered* here; what dies with the library was delivered as
-//! far as the broker knows.
+//! What the broker pushes is *delivered* when the library has it. There it waits, in order, until the application takes
+//! it: one message at a time, or, with a pool of workers, all at once.
 //!
 //! - Acknowledgements go out one by one, or with `multiple` for as many as the setting says; a rest that does not fill
 //!   that number stays unacknowledged. With a pool, `multiple` covers only what is finished without a gap.
@@ -233,14 +232,14 @@ impl Consumer {
     #[inline]
     fn heard(&mut self, frame: Frame, shared: &mut Shared, ctx: &mut RabbitCtx<'_>) {
         match frame {
-            Frame::Deliver { consumer, tag, envelope, .. } => {
+            Frame::Deliver { consumer, tag, envelope, redelivered, .. } => {
                 if let Some(queue) = self.queues.get(usize::from(consumer)) {
-                    self.arrived(queue.id, tag, envelope, shared);
+                    self.arrived((queue.id, tag), envelope, redelivered, shared, ctx);
                 }
             }
-            Frame::GetOk { tag, envelope, .. } => {
+            Frame::GetOk { tag, envelope, redelivered, .. } => {
                 if let Some(queue) = self.by_hand.as_mut().and_then(|by_hand| by_hand.got()) {
-                    self.arrived(queue, tag, envelope, shared);
+                    self.arrived((queue, tag), envelope, redelivered, shared, ctx);
                 }
             }
             Frame::GetEmpty => {
@@ -264,12 +263,21 @@ impl Consumer {
     }
 
     #[inline]
-    fn arrived(&mut self, queue: QueueId, tag: u64, envelope: EnvelopeId, shared: &Shared) {
+    fn arrived(
+        &mut self,
+        (queue, tag): (QueueId, u64),
+        envelope: EnvelopeId,
+        flagged: bool,
+        shared: &Shared,
+        ctx: &mut RabbitCtx<'_>,
+    ) {
         let (message, channel) = (shared.content.message(envelope), self.link.channel());
         self.buffer.push_back(Delivered { message, envelope, queue, tag, channel });
         if !self.config.no_ack {
             self.batch.arrived(tag, self.config.ack_every);
         }
+        let (subscription, instance) = (self.worker.subscription, self.worker.instance);
+        ctx.observe(Fact::Delivered { message, subscription, instance, flagged });
     }
 
     /// Nothing more comes on the channel, and nothing that is said about its deliveries gets there.
@@ -299,8 +307,6 @@ impl Consumer {
             room -= 1;
             self.handed.push_back(delivered);
             self.worker.offer(delivered.item(), &shared.catalogue);
-            let (subscription, instance) = (self.worker.subscription, self.worker.instance);
-            ctx.observe(Fact::Delivered { message: delivered.message, subscription, instance });
         }
         let store = &mut shared.stores[usize::from(self.worker.subscription.0)];
         while let Some((thread, takes)) = self.worker.start(store, &shared.catalogue) {

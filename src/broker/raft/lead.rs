@@ -1,0 +1,220 @@
+//! A leader: it appends, sends to everybody what they lack, and counts.
+
+use std::sync::Arc;
+
+use super::member::{Pace, Peer};
+use super::{Config, Io, Member, Message, Output, Place, Raft, Role};
+
+/// Ticks after which a snapshot is sent again.
+const INSTALL_TICKS: u8 = 30;
+
+impl Peer {
+    pub(super) fn new(member: Member, next_before: u64, matched: u64) -> Self {
+        Self {
+            member,
+            next: next_before + 1,
+            matched,
+            commit_sent: matched,
+            pace: Pace::Pipeline,
+            is_silent: false,
+            is_down: false,
+        }
+    }
+}
+
+impl<C: Clone, S: Clone> Raft<C, S> {
+    /// The election is won: the term begins with an entry of its own, for only those count votes of disks.
+    pub(super) fn lead(&mut self, io: &mut Io<'_, C, S>) {
+        self.role = Role::Leader;
+        self.leader = Some(self.me);
+        self.incoming = None;
+        self.disarm();
+        let last = self.log.last().index;
+        self.peers = self.others().map(|member| Peer::new(member, last, 0)).collect();
+        io.out.push(Output::Leads { term: self.term });
+        self.append(None, io);
+        self.replicate(io);
+    }
+
+    /// Sends to every follower what it lacks: after [`Raft::propose`], once for all that was proposed.
+    pub fn replicate(&mut self, io: &mut Io<'_, C, S>) {
+        if self.role != Role::Leader {
+            return;
+        }
+        let mut peers = std::mem::take(&mut self.peers);
+        let mut shared = None;
+        for peer in peers.iter_mut().filter(|peer| !peer.is_down) {
+            while self.owes(peer) {
+                self.send(peer, &mut shared, io);
+            }
+        }
+        self.peers = peers;
+    }
+
+    /// Whether this follower is to be sent something now.
+    fn owes(&self, peer: &Peer) -> bool {
+        match peer.pace {
+            Pace::Install { .. } => false,
+            Pace::Probe { is_sent } => !is_sent,
+            Pace::Pipeline => {
+                let under_way = peer.next - 1 - peer.matched.min(peer.next - 1);
+                let has_entries = peer.next <= self.log.last().index && under_way < self.config.pipeline_max;
+                has_entries || peer.commit_sent < self.commit && peer.next > self.log.last().index
+            }
+        }
+    }
+
+    /// Sends the next batch. Followers that lack the same entries share it.
+    fn send(&self, peer: &mut Peer, shared: &mut Option<Batch<C>>, io: &mut Io<'_, C, S>) {
+        let Some(term) = self.log.term(peer.next - 1) else {
+            self.send_snapshot(peer, io);
+            return;
+        };
+        let before = Place { index: peer.next - 1, term };
+        let batch = match shared {
+            Some(batch) if batch.from == peer.next => batch,
+            _ => shared
+                .insert(Batch { from: peer.next, entries: self.log.slice(peer.next, self.config.batch_max) }),
+        };
+        let entries = Arc::clone(&batch.entries);
+        peer.commit_sent = self.commit;
+        match &mut peer.pace {
+            Pace::Probe { is_sent } => *is_sent = true,
+            _ => peer.next += entries.len() as u64,
+        }
+        let append = Message::Append { term: self.term, before, commit: self.commit, entries };
+        io.out.push(Output::Send(peer.member, append));
+    }
+
+    fn send_snapshot(&self, peer: &mut Peer, io: &mut Io<'_, C, S>) {
+        let Some(snapshot) = self.snapshot.clone() else { return };
+        peer.pace = Pace::Install { ticks: 0 };
+        peer.next = snapshot.index + 1;
+        io.out.push(Output::Send(peer.member, Message::Install { term: self.term, snapshot }));
+    }
+
+    /// A follower says how far its log is durable and like this one.
+    pub(super) fn appended(&mut self, from: Member, term: u32, matched: u64, io: &mut Io<'_, C, S>) {
+        if term != self.term || self.role != Role::Leader {
+            return;
+        }
+        let has_more = matched > self.log.last().index;
+        debug_assert!(!has_more || !self.is_sound(), "nobody has more than the leader of the term sent");
+        let Some(peer) = self.peer(from) else { return };
+        (peer.is_silent, peer.is_down) = (false, false);
+        peer.matched = peer.matched.max(matched);
+        peer.next = peer.next.max(peer.matched + 1);
+        match peer.pace {
+            Pace::Install { .. } if peer.matched + 1 < peer.next => {}
+            _ => peer.pace = Pace::Pipeline,
+        }
+        self.advance_commit(io);
+        self.replicate(io);
+    }
+
+    /// A follower lacks the entry that a batch follows, or has another one there.
+    pub(super) fn refused(&mut self, from: Member, term: u32, before: u64, hint: u64, io: &mut Io<'_, C, S>) {
+        if term != self.term || self.role != Role::Leader {
+            return;
+        }
+        let Some(peer) = self.peer(from) else { return };
+        (peer.is_silent, peer.is_down) = (false, false);
+        // Less than it once had: its disk was replaced.
+        let has_lost = hint < peer.matched && before >= peer.matched;
+        let is_news = match peer.pace {
+            Pace::Pipeline => before > peer.matched || has_lost,
+            Pace::Probe { .. } => before == peer.next - 1,
+            Pace::Install { .. } => false,
+        };
+        if is_news {
+            if has_lost {
+                peer.matched = hint;
+            }
+            peer.next = hint.min(before.saturating_sub(1)).max(peer.matched) + 1;
+            peer.pace = Pace::Probe { is_sent: false };
+            self.replicate(io);
+        }
+    }
+
+    /// What a majority has on its disks is committed, once an entry of this term is among it.
+    pub(super) fn advance_commit(&mut self, io: &mut Io<'_, C, S>) {
+        let own = if self.counts_at_once() { self.log.last().index } else { self.written };
+        let mut durable: smallvec::SmallVec<[u64; 8]> = self.peers.iter().map(|peer| peer.matched).collect();
+        durable.push(own);
+        durable.sort_unstable_by_key(|&index| std::cmp::Reverse(index));
+        let index = durable[Config::majority(self.count) as usize - 1];
+        if index > self.commit && (self.log.term(index) == Some(self.term) || self.counts_old_terms()) {
+            self.commit = index;
+            io.out.push(Output::Committed(index));
+        }
+    }
+
+    /// Sends again what a follower was owed and did not answer since the last time.
+    pub(super) fn resend(&mut self, io: &mut Io<'_, C, S>) {
+        let (last, commit, beats) = (self.log.last().index, self.commit, self.config.has_heartbeats);
+        for at in 0..self.peers.len() {
+            let peer = &mut self.peers[at];
+            let is_owed = peer.matched < last || peer.commit_sent < commit;
+            let was_silent = std::mem::replace(&mut peer.is_silent, is_owed);
+            if let Pace::Install { ticks } = &mut peer.pace {
+                *ticks += 1;
+                if *ticks >= INSTALL_TICKS {
+                    peer.pace = Pace::Probe { is_sent: false };
+                    peer.next = peer.matched + 1;
+                }
+            } else if is_owed && was_silent {
+                peer.pace = Pace::Probe { is_sent: false };
+                peer.next = peer.matched + 1;
+            } else if beats {
+                let mut peer = peer.clone();
+                self.beat(&mut peer, io);
+                self.peers[at] = peer;
+            }
+        }
+        self.replicate(io);
+    }
+
+    /// Says that the leader is there.
+    fn beat(&self, peer: &mut Peer, io: &mut Io<'_, C, S>) {
+        let index = peer.matched.max(self.log.start().index);
+        let Some(term) = self.log.term(index) else { return };
+        let before = Place { index, term };
+        let append =
+            Message::Append { term: self.term, before, commit: self.commit, entries: Arc::default() };
+        io.out.push(Output::Send(peer.member, append));
+    }
+
+    /// What was under way to this follower is lost.
+    pub(super) fn reach_again(&mut self, member: Member, io: &mut Io<'_, C, S>) {
+        if let Some(peer) = self.peer(member) {
+            (peer.is_down, peer.is_silent) = (false, false);
+            peer.next = peer.matched + 1;
+            peer.pace = Pace::Probe { is_sent: false };
+            self.replicate(io);
+        }
+    }
+
+    /// The leader wants to go: the follower that has most of the log is to stand for election at once. Says which.
+    pub fn transfer(&mut self, io: &mut Io<'_, C, S>) -> Option<Member> {
+        let alive = self.peers.iter().filter(|peer| !peer.is_down);
+        let heir = alive.max_by_key(|peer| (peer.matched, std::cmp::Reverse(peer.member)))?.member;
+        io.out.push(Output::Send(heir, Message::TimeoutNow { term: self.term }));
+        Some(heir)
+    }
+
+    /// Whether entries of earlier terms are committed by counting: never, except where a test wants to see why not.
+    #[cfg_attr(not(test), expect(clippy::unused_self, reason = "a test can switch it on"))]
+    fn counts_old_terms(&self) -> bool {
+        #[cfg(test)]
+        if self.has(super::tests::Flaw::CountsOldTerms) {
+            return true;
+        }
+        false
+    }
+}
+
+/// Entries that several followers are sent.
+struct Batch<C> {
+    from: u64,
+    entries: Arc<[super::Entry<C>]>,
+}
