@@ -1,6 +1,7 @@
 //! `RabbitMQ`.
 
 mod broker;
+mod cause;
 mod client;
 mod config;
 mod content;

@@ -7,7 +7,8 @@ use crate::broker::host::{Host, NodeNames};
 use crate::broker::{Progress, World};
 use crate::fact::{Fact, Observation};
 use crate::scenario::plan::{
-    ClusterPlan, Config, ConsumerPlan, EntityPlan, NetworkPlan, Phase, Plan, ProducerPlan, Rate, Value, Version,
+    ClusterPlan, Config, ConsumerPlan, EntityPlan, NetworkPlan, Phase, Plan, ProducerPlan, Rate, Value,
+    Version,
 };
 use crate::sim::{Dist, Span, Time};
 

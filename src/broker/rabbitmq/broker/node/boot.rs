@@ -18,6 +18,7 @@ use crate::broker::rabbitmq::error::Error;
 use crate::broker::rabbitmq::message::{Pid, Proc};
 use crate::broker::rabbitmq::model::{RabbitCtx, Shared, Timer};
 use crate::broker::rabbitmq::topology::{QueueId, QueueKind};
+use crate::fact::Rule;
 use crate::sim::{ConnId, Span};
 
 /// How often a node looks for peers that it lost.
@@ -183,6 +184,9 @@ impl Broker {
         }
         if !is_first && (!is_durable || record.owner.is_some()) {
             // It and its bindings went with the node.
+            if let Some(mut old) = old {
+                old.wipe(Rule::Transient, shared, ctx);
+            }
             self.forget_queue(queue, shared, ctx);
             return;
         }

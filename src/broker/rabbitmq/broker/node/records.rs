@@ -8,6 +8,7 @@ use super::NodeMsg;
 use crate::broker::rabbitmq::message::{Msg, Pid, Proc, QueueEnd};
 use crate::broker::rabbitmq::model::{RabbitCtx, Shared};
 use crate::broker::rabbitmq::topology::{QueueId, QueueKind};
+use crate::fact::Rule;
 
 /// A channel declares a queue that is not there: it lives on the channel's node.
 pub(in super::super) fn declare(queue: QueueId, owner: Pid, env: &mut Env<'_, '_>) {
@@ -150,7 +151,7 @@ impl Broker {
             self.tell_channels(queue, before.leader, how, shared, ctx);
             self.cancel_consumers(queue, shared, ctx);
             if let Some(process) = &mut self.queues[queue.0 as usize] {
-                process.wipe(ctx);
+                process.wipe(Rule::Deleted, shared, ctx);
             }
             self.queues[queue.0 as usize] = None;
             return;
