@@ -7,7 +7,7 @@ use super::*;
 use crate::fact::{Fact, GivenUp, NodeId};
 use crate::scenario::plan::{
     ClusterPlan, Config, ConsumerPlan, EntityPlan, IfFails, NetworkPlan, Phase, Plan, Poison, ProducerPlan,
-    Rate, Reaction, Then, Value, Version, WhichMessages,
+    Rate, Reaction, Rpc, Then, Value, Version, WhichMessages,
 };
 use crate::sim::{Ctx, Dist, Engine, LinkConfig, Observation, Span, Step, Time};
 
@@ -137,11 +137,11 @@ impl World {
         let before = self.seen.len();
         self.tell(node, |consumer, shared, ctx| consumer.told_to_get(Some(count), shared, ctx));
         self.until(ms);
-        let delivered = self.seen[before..].iter().filter_map(|seen| match seen.fact {
-            Fact::Delivered { message, .. } => Some(message.0 + 1),
+        let processed = self.seen[before..].iter().filter_map(|seen| match seen.fact {
+            Fact::Effect { message, .. } => Some(message.0 + 1),
             _ => None,
         });
-        delivered.collect()
+        processed.collect()
     }
 }
 
@@ -320,6 +320,52 @@ fn nodes_are_tried_in_order_and_silence_is_noticed() {
     assert!(
         at(&world, 0),
         "the first one is asked again, does not answer in ten seconds, and the second does"
+    );
+}
+
+fn caller(reply_to: &str) -> ProducerPlan {
+    let rpc = Rpc { reply_to: reply_to.to_owned(), timeout: Span::from_millis(200) };
+    let phases = vec![Phase { lasts: None, rate: Rate::OneByOne }];
+    ProducerPlan { rpc: Some(rpc), phases, ..shop(&[on("automatic_recovery")]) }
+}
+
+#[test]
+fn a_caller_hears_of_a_request_when_the_reply_comes() {
+    for reply_to in ["elsewhere", "amq.rabbitmq.reply-to"] {
+        let server = ConsumerPlan { process: Dist::Constant(Span::from_millis(20)), ..billing(&[]) };
+        let mut world = world(2, vec![caller(reply_to)], vec![server]);
+        world.until(2_000);
+        assert_eq!((world.confirmed(), world.effects()), (10, 10), "{reply_to}");
+        let confirmed = world.at(|fact| matches!(fact, Fact::Confirmed { .. }));
+        assert!(confirmed[9] - confirmed[0] >= 180, "one after another");
+        assert!(world.publisher(2).is_done() && world.consumer(3).is_settled());
+    }
+}
+
+#[test]
+fn a_caller_that_asks_again_has_it_done_twice_and_takes_the_late_reply() {
+    let slow = ConsumerPlan { process: Dist::Constant(Span::from_millis(300)), ..billing(&[]) };
+    let again = ProducerPlan {
+        messages: Some(1),
+        if_unknown: Some(Reaction::SendAgain),
+        ..caller("amq.rabbitmq.reply-to")
+    };
+    let mut world = world(1, vec![again], vec![slow]);
+    world.until(3_000);
+    assert_eq!((world.count(is_failed(Error::Timeout)), world.confirmed(), world.effects()), (1, 1, 2));
+}
+
+#[test]
+fn a_direct_reply_to_a_caller_that_connected_again_is_dropped() {
+    let slow = ConsumerPlan { process: Dist::Constant(Span::from_millis(150)), ..billing(&[]) };
+    let one = ProducerPlan { messages: Some(1), ..caller("amq.rabbitmq.reply-to") };
+    let mut world = world(1, vec![one], vec![slow]);
+    world.until(50);
+    world.engine.disconnect(NodeId(1));
+    world.until(10_000);
+    assert_eq!(
+        (world.count(is_failed(Error::ConnectionLost)), world.confirmed(), world.effects()),
+        (1, 0, 1)
     );
 }
 
