@@ -59,7 +59,7 @@ impl Channel {
             }
             return;
         }
-        if self.is_direct_reply(envelope, env) {
+        if is_direct_reply(envelope, env) {
             // Routing finds no queue behind it: with `mandatory` it comes back, even if it arrives.
             if is_mandatory {
                 self.write(Frame::Return { envelope }, env);
@@ -107,18 +107,6 @@ impl Channel {
         self.look_at_flow(env);
     }
 
-    /// Whether it is a reply that goes straight to the channel that asked; then it goes there.
-    fn is_direct_reply(&self, envelope: EnvelopeId, env: &mut Env<'_, '_>) -> bool {
-        let published = env.shared.content.get(envelope);
-        if env.shared.topology.direct_reply != Some(published.key) {
-            return false;
-        }
-        if let Some(asker) = env.shared.content.asker(envelope) {
-            env.send(asker, Msg::Reply(envelope));
-        }
-        true
-    }
-
     /// One publish less that a remote process may be sent.
     fn spend_credit(&mut self, process: Pid, env: &Env<'_, '_>) {
         if process.node == env.core.id {
@@ -147,6 +135,18 @@ impl Channel {
             self.hold_or_read(env);
         }
     }
+}
+
+/// Whether it is a reply that goes straight to the channel that asked; then it goes there.
+fn is_direct_reply(envelope: EnvelopeId, env: &mut Env<'_, '_>) -> bool {
+    let published = env.shared.content.get(envelope);
+    if env.shared.topology.direct_reply != Some(published.key) {
+        return false;
+    }
+    if let Some(asker) = env.shared.content.asker(envelope) {
+        env.send(asker, Msg::Reply(envelope));
+    }
+    true
 }
 
 /// Where a message leads now.
