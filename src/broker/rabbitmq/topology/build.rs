@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 use super::arguments::{Arguments, headers, words};
-use super::stamps;
 use super::{
     Alternate, Binding, ConsumerSpec, DeadLetter, Destination, Exchange, ExchangeId, ExchangeKind, Ha,
     HaMode, Headers, KeyId, Matching, QueueArgs, QueueId, QueueKind, QueueSpec, Stamp, Storage, Topology,
     VhostId,
 };
+use super::{replies, stamps};
 use crate::broker::rabbitmq::config::ClusterConfig;
 use crate::broker::rabbitmq::describe;
 use crate::broker::rabbitmq::policy::{self, Policy};
@@ -96,6 +96,8 @@ impl Topology {
             stamps: Vec::new(),
             producers: Vec::new(),
             consumers: Vec::new(),
+            replies: Vec::new(),
+            direct_reply: None,
             named: Vec::new(),
         };
         let mut keys = Interner::default();
@@ -107,6 +109,7 @@ impl Topology {
         topology.bind(plan, &mut keys);
         topology.consumers = plan.consumers.iter().map(|consumer| topology.consumer(consumer)).collect();
         stamps::add(&mut topology, plan, &mut keys);
+        replies::add(&mut topology, plan, &mut keys);
         topology.keys = keys.all();
         topology.index();
         topology.attribute(plan);
