@@ -300,7 +300,7 @@ fn schema_and_parser_accept_the_same_values() {
     let family = FAMILIES[0].name();
     let newest = releases(family, "").pop().expect("there is one");
     for (table, keys) in keys::PLACED {
-        for key in keys.built() {
+        for key in keys.names() {
             for sample in SAMPLES {
                 let line = format!("{key} = {sample}");
                 let text = format!("{}{}{line}\n", base(family, &newest), opening(table));
@@ -342,7 +342,7 @@ fn company(table: &str, key: &str, line: &str) -> impl Iterator<Item = String> {
     }
     let stands_alone = keys::VERBS.find(key).is_some() || table == "step" && keys::STEP.find(key).is_some();
     let alone = !["fault.x", "step"].contains(&table) || stands_alone;
-    let verbs = keys::VERBS.built().filter(move |_| !alone);
+    let verbs = keys::VERBS.names().filter(move |_| !alone);
     let with = verbs.map(|verb| format!("{verb} = \"each of brokers\"\n")).map(|verb| verb + line);
     let all: Vec<String> = if alone { vec![line.to_owned()] } else { with.collect() };
     all.into_iter()
@@ -395,8 +395,9 @@ fn working() -> Vec<Value> {
     all
 }
 
-/// Keys that are read, and that every family refuses so far, with a reason: its consumers acknowledge otherwise.
-const FOR_OTHERS: &[&str] = &["ack", "nack", "reject", "requeue", "properties"];
+/// Keys that are read, and that every family refuses so far, with a reason: its consumers acknowledge otherwise, and
+/// nobody replies.
+const FOR_OTHERS: &[&str] = &["ack", "nack", "reject", "requeue", "properties", "rpc", "reply_to", "timeout"];
 
 /// A key that works stands in a scenario, or in a file of `tests/corpus`, at its own place.
 #[test]
@@ -419,7 +420,7 @@ fn every_key_that_works_is_used_somewhere() {
             places.iter().flat_map(|place| files.iter().flat_map(|file| at(file, place))).collect();
         let is_unused =
             |key: &&str| !FOR_OTHERS.contains(key) && tables.iter().all(|table| table.get(key).is_none());
-        unused.extend(table.built().filter(is_unused).map(|key| format!("{}: {key}", table.owner)));
+        unused.extend(table.names().filter(is_unused).map(|key| format!("{}: {key}", table.owner)));
     }
     assert!(unused.is_empty(), "nothing shows that these keys work:\n{}", unused.join("\n"));
 }

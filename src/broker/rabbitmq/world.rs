@@ -158,8 +158,21 @@ impl Hosted for RabbitModel {
         engine.model.shared.topology.queue_named(of).map(super::broker::index_file)
     }
 
+    /// A policy changes: every queue that it applies to has other arguments from now on.
     fn alter(engine: &mut World, kind: &str, name: &str, fields: &Config) -> bool {
-        kind == "policy" && Arc::make_mut(&mut engine.model.shared.topology).alter(name, fields)
+        let shared = &mut engine.model.shared;
+        if kind != "policy" || !Arc::make_mut(&mut shared.topology).alter(name, fields) {
+            return false;
+        }
+        let nodes: Vec<_> = running(engine).map(|(node, _)| node).collect();
+        for node in nodes {
+            engine.act(node, |model, ctx| {
+                if let Node::Broker(broker) = &mut model.nodes[node.0 as usize] {
+                    broker.policies_changed(&mut model.shared, ctx);
+                }
+            });
+        }
+        true
     }
 
     fn command(engine: &mut World, node: NodeId, command: &ClientCommand<'_>) -> bool {

@@ -43,8 +43,13 @@ impl Broker {
         shared: &mut Shared,
         ctx: &mut RabbitCtx<'_>,
     ) {
-        if let Some((peer, true)) = self.core.dist.closed(conn) {
+        let Some((peer, was_open)) = self.core.dist.closed(conn) else { return };
+        if was_open {
             self.node_down(peer, false, shared, ctx);
+        }
+        if self.node.standing == Standing::Booting {
+            self.node.unresolved.retain(|&other| other != peer);
+            self.come_up_if_ready(shared, ctx);
         }
     }
 
@@ -58,6 +63,9 @@ impl Broker {
         ctx: &mut RabbitCtx<'_>,
     ) {
         let before = self.node.known[peer as usize].replace(incarnation);
+        if standing != Standing::Running {
+            self.node.unresolved.retain(|&other| other != peer);
+        }
         match (self.node.standing, standing) {
             (Standing::Running, Standing::Booting) => {
                 if self.core.meta.runs(peer) {

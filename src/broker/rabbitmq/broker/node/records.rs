@@ -79,6 +79,19 @@ impl Broker {
         self.mirror_node_up(queue, self.core.id, shared, ctx);
     }
 
+    /// Queues have other arguments from now on.
+    pub(in super::super::super) fn policies_changed(&mut self, shared: &mut Shared, ctx: &mut RabbitCtx<'_>) {
+        for number in 0..self.queues.len() as u16 {
+            let queue = QueueId(number);
+            let me = Pid { node: self.core.id, proc: Proc::Queue(queue) };
+            if let Some(QueueProc::Classic(process)) = &mut self.queues[number as usize] {
+                process.begin(&mut Env { me, core: &mut self.core, shared, ctx });
+            }
+            self.mirror_node_up(queue, self.core.id, shared, ctx);
+        }
+        self.work(shared, ctx);
+    }
+
     /// The queue is not there any more.
     pub(super) fn forget_queue(&mut self, queue: QueueId, shared: &mut Shared, ctx: &mut RabbitCtx<'_>) {
         let gone = |record: &mut QueueRecord| {
