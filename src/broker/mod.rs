@@ -69,6 +69,11 @@ pub trait Family: Sync {
     /// Whether `send_to` or `read_from` leads somewhere; an error names what would.
     fn check_address(&self, plan: &Plan, address: &str) -> Result<(), String>;
 
+    /// Whether replies to a producer's messages can come to this address; an error names what can take them.
+    fn check_reply_to(&self, _plan: &Plan, _address: &str) -> Result<(), String> {
+        Err("in this family nobody replies".to_owned())
+    }
+
     /// Whether a role can be resolved in this plan: `leader of orders/0`; an error names what can.
     fn check_role(&self, plan: &Plan, role: &str) -> Result<(), String>;
 

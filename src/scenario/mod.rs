@@ -71,6 +71,7 @@ mod overlay;
 pub mod plan;
 mod reach;
 mod reader;
+mod rpc;
 pub mod schema;
 mod settings;
 pub mod shape;

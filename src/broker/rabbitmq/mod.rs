@@ -75,6 +75,9 @@ impl Family for RabbitMq {
     fn check_address(&self, plan: &Plan, address: &str) -> Result<(), String> {
         describe::check_address(plan, address)
     }
+    fn check_reply_to(&self, plan: &Plan, address: &str) -> Result<(), String> {
+        topology::replies::check(plan, address)
+    }
     fn router<'p>(&self, plan: &'p Plan) -> Box<dyn Router + 'p> {
         Box::new(routes::Routes::new(plan))
     }

@@ -14,7 +14,7 @@ use super::model::{RabbitCtx, Shared, Timer};
 use super::packet::{Frame, Packet};
 use super::topology::QueueId;
 use crate::fact::Rule;
-use crate::sim::{ByConn, ConnId, FileId, Input, Loss, NodeId};
+use crate::sim::{ByConn, ConnId, FileId, Input, Loss, NodeId, Time};
 
 pub(super) mod channel;
 pub(super) mod classic;
@@ -320,7 +320,14 @@ impl Broker {
 
     /// Whether nothing that a queue or channel has to do by itself is left.
     pub(super) fn is_calm(&self) -> bool {
-        !self.channels().any(|channel| channel.unconfirmed() > 0) && self.node.wal.is_quiet()
+        let expects = |process: &QueueProc| match process {
+            QueueProc::Classic(queue) => queue.backing.head().is_some_and(|head| head.expires != Time::NEVER),
+            QueueProc::Mirror(_) | QueueProc::Quorum(_) => false,
+        };
+        !self.channels().any(|channel| channel.unconfirmed() > 0)
+            && !self.queues.iter().flatten().any(expects)
+            && self.node.delayed.waiting().next().is_none()
+            && self.node.wal.is_quiet()
     }
 
     /// Processes of clients that are connected here.

@@ -497,22 +497,30 @@ fn altered(plan: &Plan, findings: &mut Vec<Finding>) {
     }
 }
 
-/// What a change of a policy cannot reach while it runs: where a queue lives, and how it is stored.
+/// What a change of a policy cannot reach while it runs: how a queue is stored, and mirrors that it has already.
 fn unchangeable(plan: &Plan, path: &[&str], (name, fields): (&str, &Config), findings: &mut Vec<Finding>) {
-    let is_fixed = |key: &str| {
-        key.starts_with("ha-") || key.starts_with("queue-") || key == "stream-max-segment-size-bytes"
-    };
     let policy = plan.entities.iter().find(|one| one.kind == "policy" && one.name == name);
-    let holds_fixed = policy.is_some_and(|policy| policy.config.keys().any(|key| is_fixed(key)));
-    for field in fields.keys() {
+    let before = |key: &str| policy.and_then(|policy| policy.config.get(key));
+    let is_fixed = |key: &str| key.starts_with("queue-") || key == "stream-max-segment-size-bytes";
+    let is_mirroring = |key: &str| key == "ha-mode" || key == "ha-params";
+    let holds_fixed =
+        policy.is_some_and(|policy| policy.config.keys().any(|key| is_fixed(key) || is_mirroring(key)));
+    let adds_mirrors = |key: &str, value: &Value| match (key, value, before(key)) {
+        ("ha-mode", Value::Text(mode), _) if mode == "all" => true,
+        (_, Value::Int(more), Some(Value::Int(less))) => more >= less,
+        (_, _, None) => before("ha-mode").is_none(),
+        _ => false,
+    };
+    for (field, value) in fields {
         let is_of_policy = is_policy_field(field);
         let why = match field.as_str() {
             "vhost" => "a policy stays in its vhost",
-            key if is_fixed(key) => {
-                "mirrors and storage of a queue do not change while it runs: not modelled"
+            key if is_fixed(key) => "how a queue is stored does not change while it runs: not modelled",
+            key if is_mirroring(key) && !adds_mirrors(key, value) => {
+                "mirrors can be added while it runs; that one is taken away is not modelled"
             }
             _ if is_of_policy && holds_fixed => {
-                "this policy says who mirrors a queue, or how it is stored: that does not change while it runs"
+                "this policy says who mirrors a queue, or how it is stored: what it applies to does not change"
             }
             _ => continue,
         };

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 use super::arguments::{Arguments, headers, words};
-use super::stamps;
 use super::{
     Alternate, Binding, ConsumerSpec, Destination, Exchange, ExchangeId, ExchangeKind, Ha, HaMode, KeyId,
     Matching, QueueArgs, QueueId, QueueKind, QueueSpec, Storage, Topology, VhostId,
 };
+use super::{replies, stamps};
 use crate::broker::rabbitmq::config::ClusterConfig;
 use crate::broker::rabbitmq::describe;
 use crate::broker::rabbitmq::policy::{self, Policy};
@@ -80,6 +80,7 @@ impl Topology {
         let (mut topology, mut keys) = Self::of_entities(plan);
         topology.consumers = plan.consumers.iter().map(|consumer| topology.consumer(consumer)).collect();
         stamps::add(&mut topology, plan, &mut keys);
+        replies::add(&mut topology, plan, &mut keys);
         topology.index(&keys);
         topology.attribute(plan.consumers.is_empty());
         topology
@@ -109,6 +110,8 @@ impl Topology {
             stamps: Vec::new(),
             producers: Vec::new(),
             consumers: Vec::new(),
+            replies: Vec::new(),
+            direct_reply: None,
             named: Vec::new(),
             entities: plan.entities.clone(),
         };
@@ -155,13 +158,6 @@ impl Topology {
         self.index(&keys);
         self.attribute(self.consumers.is_empty());
         before != (queues(&self.queues), exchanges(&self.exchanges))
-    }
-
-    /// The nodes that are to hold a queue under the policies as they are now, its leader first.
-    pub(in crate::broker::rabbitmq) fn wanted_members(&self, id: QueueId, leader: u16) -> Vec<u16> {
-        let queue = self.queue(id);
-        let size = u64::from(self.config.quorum_group_size);
-        self.members(leader, queue.kind, queue.args.ha.as_ref(), size)
     }
 
     /// The vhost that a table names; the first if it names none.
