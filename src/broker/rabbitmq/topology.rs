@@ -9,7 +9,7 @@
 use std::sync::OnceLock;
 
 use crate::fact::SubscriptionId;
-use crate::scenario::plan::Spread;
+use crate::scenario::plan::{EntityPlan, Spread};
 use crate::sim::Span;
 
 use super::config::ClusterConfig;
@@ -18,8 +18,11 @@ use super::rules::Rules;
 
 mod arguments;
 mod build;
-mod replies;
+mod follow;
+pub(super) mod replies;
 mod stamps;
+
+pub(super) use build::Interner;
 
 /// An exchange, in [`Topology::exchanges`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -73,6 +76,8 @@ pub(super) struct Topology {
     pub(super) direct_reply: Option<KeyId>,
     /// By vhost and key: the queue of that name, which is what the default exchange routes by.
     pub(super) named: Vec<Vec<Option<QueueId>>>,
+    /// The tables that queues, exchanges and policies come from.
+    entities: Vec<EntityPlan>,
 }
 
 /// An exchange.
