@@ -3,7 +3,8 @@
 //! Nothing is written at once. While confirms are outstanding the buffer is written as soon as the queue finds its
 //! mailbox empty, and at the latest 200 ms after the first of them; without, when nothing happened for a while (v1:
 //! 200 ms, v2: when the queue hibernates, about a second) or when the buffer is full (v1: journal of 32768 entries, v2:
-//! publishes of a segment, or acknowledgements of half of one). A message that is acknowledged while its publish is still buffered is never written.
+//! publishes of a segment, or acknowledgements of half of one). A message that is acknowledged while its publish is
+//! still buffered is never written.
 //!
 //! v1 flushes its index to the device before it confirms, and when it is idle; v2 leaves that to the operating system.
 //!
