@@ -205,6 +205,7 @@ impl Hosted for RabbitModel {
             Node::Direct(direct) => direct.is_done(),
             Node::Consumer(consumer) => {
                 consumer.has_done(|queue| serving(engine, queue).all(|(_, process)| process.ready() == 0))
+                    && says_nothing(engine, node)
             }
             Node::Broker(_) | Node::Service(_) => true,
         }
@@ -325,6 +326,16 @@ fn delayed(engine: &World, subscription: SubscriptionId) -> Vec<MessageId> {
 fn is_quiet(engine: &World) -> bool {
     engine.under_way().iter().all(|one| match one.what {
         OnWire::Packet(packet) => matches!(packet, Packet::Tick | Packet::Amqp(Frame::Heartbeat)),
+        _ => true,
+    })
+}
+
+/// Whether nothing that a client wrote, or that is for it, is under way.
+fn says_nothing(engine: &World, client: NodeId) -> bool {
+    engine.under_way().iter().all(|one| match one.what {
+        OnWire::Packet(Packet::Amqp(frame)) => {
+            *frame == Frame::Heartbeat || one.from != client && one.to != client
+        }
         _ => true,
     })
 }
