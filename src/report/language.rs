@@ -255,6 +255,7 @@ fn kind(kind: Kind) -> String {
         Kind::Bytes => "size".to_owned(),
         Kind::Part => "a number such as `0.4`".to_owned(),
         Kind::Texts => "a string or a list of them".to_owned(),
+        Kind::CountOrTexts(min, max) => format!("{min} to {max}, or a list of strings"),
         Kind::Table => "a table: any names".to_owned(),
         Kind::Tables(fields) => {
             let names: Vec<String> = fields.iter().map(|field| format!("`{}`", field.name)).collect();

@@ -51,7 +51,7 @@ pub static FILE: Keys = Keys {
     owner: "a scenario",
     keys: &[
         built("title", "One line that names the story.").is(Shape::Text),
-        built("family", "The message queue: `kafka`.").is(Shape::Family),
+        built("family", "The message queue: `kafka`, `rabbitmq`.").is(Shape::Family),
         built("version", "The release whose rules and defaults hold; left out: the newest that is modelled.")
             .is(Shape::Form(Form::Release)),
         built("facts", "The ids of the facts it reproduces.").is(Shape::Texts),

@@ -285,6 +285,9 @@ fn kind(kind: Kind) -> Value {
             let text = json!({ "type": "string" });
             json!({ "anyOf": [text, { "type": "array", "items": text }] })
         }
+        Kind::CountOrTexts(min, max) => {
+            json!({ "anyOf": [whole(min, max), { "type": "array", "items": { "type": "string" } }] })
+        }
         Kind::Table => json!({
             "type": "object",
             "additionalProperties": { "type": ["string", "integer", "boolean"] },

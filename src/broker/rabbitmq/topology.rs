@@ -1,7 +1,8 @@
 //! What the plan fixes of a run: nodes, exchanges, queues with their arguments and policies resolved, who sends what
 //! where, and which rules the release has. Who is alive and which queue is where right now, brokers keep themselves.
 //!
-//! Built once and shared. An administrator who changes a policy while it runs changes a copy of it ([`Topology::alter`]).
+//! Built once and shared. An administrator who changes a policy while it runs changes a copy of it
+//! ([`Topology::alter`]).
 //!
 //! Source: <https://www.rabbitmq.com/docs/queues>, <https://www.rabbitmq.com/docs/exchanges>.
 //! Not modelled: permissions; queues and bindings that clients declare under names that the plan does not have.
@@ -9,7 +10,7 @@
 use std::sync::OnceLock;
 
 use crate::fact::SubscriptionId;
-use crate::scenario::plan::Spread;
+use crate::scenario::plan::{EntityPlan, Spread};
 use crate::sim::Span;
 
 use super::config::ClusterConfig;
@@ -18,8 +19,11 @@ use super::rules::Rules;
 
 mod arguments;
 mod build;
-mod replies;
+mod follow;
+pub(super) mod replies;
 mod stamps;
+
+pub(super) use build::Interner;
 
 /// An exchange, in [`Topology::exchanges`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -73,6 +77,8 @@ pub(super) struct Topology {
     pub(super) direct_reply: Option<KeyId>,
     /// By vhost and key: the queue of that name, which is what the default exchange routes by.
     pub(super) named: Vec<Vec<Option<QueueId>>>,
+    /// The tables that queues, exchanges and policies come from.
+    entities: Vec<EntityPlan>,
 }
 
 /// An exchange.

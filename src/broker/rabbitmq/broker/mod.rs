@@ -14,7 +14,7 @@ use super::model::{RabbitCtx, Shared, Timer};
 use super::packet::{Frame, Packet};
 use super::topology::QueueId;
 use crate::fact::Rule;
-use crate::sim::{ByConn, ConnId, FileId, Input, Loss, NodeId};
+use crate::sim::{ByConn, ConnId, FileId, Input, Loss, NodeId, Time};
 
 pub(super) mod channel;
 pub(super) mod classic;
@@ -25,6 +25,7 @@ pub(super) mod mirror;
 pub(super) mod node;
 mod publishing;
 pub(super) mod quorum;
+pub(super) mod rates;
 
 use channel::Channel;
 use classic::Classic;
@@ -33,6 +34,7 @@ use meta::Meta;
 use mirror::Mirror;
 use node::Node;
 use quorum::Quorum;
+use rates::{Rate, Rates};
 
 /// A broker node.
 #[derive(Clone, Debug)]
@@ -62,6 +64,7 @@ pub(super) struct Core {
     /// Its copy of the metadata.
     pub(super) meta: Meta,
     pub(super) dist: Dist,
+    pub(super) rates: Rates,
     mailbox: VecDeque<(Pid, Proc, Msg)>,
 }
 
@@ -110,6 +113,12 @@ impl Env<'_, '_> {
         }
     }
 
+    /// So much more went through this node.
+    #[inline]
+    pub(super) fn count(&mut self, what: Rate, more: u32) {
+        self.core.rates.count(what, more, self.ctx.now());
+    }
+
     /// Reminds this process, which is a queue's.
     pub(super) fn remind(&mut self, at: crate::sim::Time, queue: QueueId, alarm: QueueAlarm) {
         self.ctx.timer_at(at, Timer::Broker(BrokerTimer::Queue(queue, alarm)));
@@ -142,6 +151,7 @@ impl Broker {
                 id,
                 meta: Meta::established(topology, id),
                 dist: Dist::new(topology.brokers, id),
+                rates: Rates::default(),
                 mailbox: VecDeque::new(),
             },
             node: Node::new(topology, id),
@@ -310,7 +320,14 @@ impl Broker {
 
     /// Whether nothing that a queue or channel has to do by itself is left.
     pub(super) fn is_calm(&self) -> bool {
-        !self.channels().any(|channel| channel.unconfirmed() > 0) && self.node.wal.is_quiet()
+        let expects = |process: &QueueProc| match process {
+            QueueProc::Classic(queue) => queue.backing.head().is_some_and(|head| head.expires != Time::NEVER),
+            QueueProc::Mirror(_) | QueueProc::Quorum(_) => false,
+        };
+        !self.channels().any(|channel| channel.unconfirmed() > 0)
+            && !self.queues.iter().flatten().any(expects)
+            && self.node.delayed.waiting().next().is_none()
+            && self.node.wal.is_quiet()
     }
 
     /// Processes of clients that are connected here.
@@ -342,7 +359,7 @@ impl QueueAlarm {
             Self::Ttl => 2,
             Self::Expires => 3,
             Self::Quorum(alarm) => alarm.fingerprint() << 3 | 4,
-            Self::Mirror(alarm) => match alarm {},
+            Self::Mirror(mirror::Alarm::Copied(node)) => u64::from(node) << 3 | 5,
         }
     }
 }

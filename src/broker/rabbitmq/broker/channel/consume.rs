@@ -4,6 +4,7 @@ use smallvec::SmallVec;
 
 use super::{Alarm, Awaited, CONSUMER_TIMEOUT_CHECK, Channel, Consumer, Mode};
 use crate::broker::rabbitmq::broker::Env;
+use crate::broker::rabbitmq::broker::rates::Rate;
 use crate::broker::rabbitmq::content::EnvelopeId;
 use crate::broker::rabbitmq::error::Error;
 use crate::broker::rabbitmq::message::{Delivery, Msg, Pid, Proc, Settled, Subscribe};
@@ -32,6 +33,7 @@ impl Channel {
     pub(in super::super) fn deliver(&mut self, from: Pid, delivery: Delivery, env: &mut Env<'_, '_>) {
         let Delivery { tag: consumer, envelope, redelivered, count, .. } = delivery;
         let tag = self.number_delivery(from, delivery, Some(consumer), env);
+        env.count(if redelivered { Rate::Redeliver } else { Rate::Deliver }, 1);
         self.write(Frame::Deliver { consumer, tag, envelope, redelivered, count }, env);
     }
 
@@ -167,6 +169,9 @@ impl Channel {
         };
         if taken.is_empty() && !(multiple && tag == 0) {
             return self.fail(Error::PreconditionFailed, env);
+        }
+        if how == Settle::Ack {
+            env.count(Rate::Ack, taken.len() as u32);
         }
         let how = match how {
             Settle::Ack => Settled::Acked,

@@ -7,6 +7,7 @@ use smallvec::SmallVec;
 
 use super::confirms::{ALL_NODES, Wait};
 use super::{Channel, Mode};
+use crate::broker::rabbitmq::broker::rates::Rate;
 use crate::broker::rabbitmq::broker::{Env, node, publishing};
 use crate::broker::rabbitmq::content::EnvelopeId;
 use crate::broker::rabbitmq::error::Error;
@@ -47,6 +48,7 @@ impl Channel {
     /// The message goes to its queues.
     pub(super) fn route(&mut self, envelope: EnvelopeId, is_mandatory: bool, env: &mut Env<'_, '_>) {
         self.sent += 1;
+        env.count(Rate::Publish, 1);
         let seq = self.sent;
         let is_confirmed = self.mode != Mode::None;
         if node::delays(envelope, env) {
