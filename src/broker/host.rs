@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::picture::{Gauge, LinkPicture, NodePicture, PlacePicture, Section};
 use super::{Details, Firing, Left, Progress, World};
-use crate::fact::{Down, Fact, MessageId, NodeId, Observation, PlaceId, SubscriptionId};
+use crate::fact::{Aside, Down, Fact, MessageId, NodeId, Observation, PlaceId, SubscriptionId};
 use crate::scenario::expect::Expectation;
 use crate::scenario::plan::{Config, FaultPlan, Plan, Starting, Starts, Target, Trigger, Value};
 use crate::sim::{ConditionId, Engine, FileId, LinkConfig, Status, Step, Time};
@@ -31,6 +31,10 @@ pub(super) trait Hosted: Pictured {
     fn resolve(engine: &Engine<Self>, role: &str) -> Vec<NodeId>;
     /// See [`World::waiting`].
     fn waiting(engine: &Engine<Self>, subscription: SubscriptionId) -> Vec<MessageId>;
+    /// See [`World::aside`].
+    fn aside(_engine: &Engine<Self>, _subscription: SubscriptionId) -> Option<Aside> {
+        None
+    }
     /// Whether clients have nothing left to do.
     fn is_settled(engine: &Engine<Self>) -> bool;
     /// See [`World::is_replicated`].
@@ -480,6 +484,10 @@ where
 
     fn waiting(&self, subscription: SubscriptionId) -> Vec<MessageId> {
         M::waiting(&self.engine, subscription)
+    }
+
+    fn aside(&self, subscription: SubscriptionId) -> Option<Aside> {
+        M::aside(&self.engine, subscription)
     }
 
     fn heal(&mut self) {

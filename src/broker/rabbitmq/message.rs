@@ -178,6 +178,37 @@ impl Msg {
         }
     }
 
+    /// Whether it carries a message of an application.
+    pub(super) fn carries_message(&self) -> bool {
+        match self {
+            Self::Publish(_) | Self::Deliver(_) | Self::Got(Some(_)) => true,
+            Self::Mirror(msg) => msg.carries_message(),
+            _ => false,
+        }
+    }
+
+    /// What it is, in a word.
+    pub(super) fn label(&self) -> &'static str {
+        match self {
+            Self::Publish(_) => "publish",
+            Self::Deliver(_) | Self::Got(_) => "deliver",
+            Self::Confirm { .. } => "confirm",
+            Self::Refuse { .. } => "reject",
+            Self::Settle { how: Settled::Acked, .. } => "ack",
+            Self::Settle { .. } => "return",
+            Self::Credit(_) => "credit",
+            Self::Subscribe(_) | Self::Subscribed(_) => "consume",
+            Self::Unsubscribe { .. } | Self::ConsumerGone { .. } => "cancel",
+            Self::Get { .. } => "get",
+            Self::Delete | Self::Deleted => "delete",
+            Self::ChannelDown | Self::QueueDown { .. } => "down",
+            Self::Answer => "answer",
+            Self::Mirror(_) => "gm",
+            Self::Quorum(msg) => msg.label(),
+            Self::Node(msg) => msg.label(),
+        }
+    }
+
     /// Its size on the wire, about: what carries messages is as long as they are.
     pub(super) fn bytes(&self) -> u32 {
         match self {

@@ -42,6 +42,8 @@ pub(super) struct Shared {
     pub(super) stores: Vec<Store>,
     /// The nodes of services, by name.
     pub(super) services: Vec<(String, NodeId)>,
+    /// What clients are called, in the order of their nodes.
+    clients: Arc<[String]>,
 }
 
 /// What a node of this family reminds itself of.
@@ -77,6 +79,7 @@ impl RabbitModel {
             catalogue: Catalogue::new(plan, seed),
             stores: plan.consumers.iter().map(|it| Store::new(it.idempotency, it.id)).collect(),
             services: services(plan, topology.brokers),
+            clients: clients(plan),
         };
         let mut nodes: Vec<_> =
             (0..topology.brokers).map(|id| Node::Broker(Box::new(Broker::new(id, &shared)))).collect();
@@ -174,6 +177,16 @@ impl Carries for RabbitModel {
     }
 }
 
+/// What clients are called, in the order of their nodes.
+fn clients(plan: &Plan) -> Arc<[String]> {
+    let producers = plan.producers.iter().map(|one| (&one.name, one.instances));
+    let all = producers.chain(plan.consumers.iter().map(|one| (&one.name, one.instances)));
+    all.flat_map(|(name, count)| {
+        (1..=count).map(move |number| if count == 1 { name.clone() } else { format!("{name}/{number}") })
+    })
+    .collect()
+}
+
 /// The nodes of services: the last ones, after the brokers and the clients.
 fn services(plan: &Plan, brokers: u16) -> Vec<(String, NodeId)> {
     let instances = plan.producers.iter().map(|one| one.instances);
@@ -189,6 +202,12 @@ fn direct(plan: &Plan, shared: &Shared, service: Option<&str>) -> Option<(NodeId
 }
 
 impl Shared {
+    /// What a client is called.
+    pub(super) fn client_name(&self, node: NodeId) -> String {
+        let at = usize::from(node.0.saturating_sub(self.topology.brokers));
+        self.clients.get(at).cloned().unwrap_or_default()
+    }
+
     /// What its publisher wrote on a message.
     #[inline]
     pub(super) fn stamp(&self, envelope: EnvelopeId) -> &Stamp {

@@ -307,6 +307,11 @@ impl Broker {
         self.node.storage_lost(loss, &shared.topology, ctx);
     }
 
+    /// Whether nothing that a queue or channel has to do by itself is left.
+    pub(super) fn is_calm(&self) -> bool {
+        !self.channels().any(|channel| channel.unconfirmed() > 0) && self.node.wal.is_quiet()
+    }
+
     /// Processes of clients that are connected here.
     pub(super) fn channels(&self) -> impl Iterator<Item = &Channel> {
         self.channels.iter().flatten().map(AsRef::as_ref)
@@ -364,6 +369,84 @@ impl QueueProc {
             Self::Mirror(mirror) => mirror.synced(mark, env),
             Self::Quorum(_) => {}
         }
+    }
+
+    /// How many messages are ready.
+    pub(super) fn ready(&self) -> usize {
+        match self {
+            Self::Classic(queue) => queue.backing.ready(),
+            Self::Mirror(mirror) => mirror.backing.ready(),
+            Self::Quorum(member) => member.ready(),
+        }
+    }
+
+    /// How many messages are delivered and not settled.
+    pub(super) fn unacked(&self) -> usize {
+        self.messages() - self.ready()
+    }
+
+    /// How many consumers it has.
+    pub(super) fn consumers(&self) -> usize {
+        match self {
+            Self::Classic(queue) => queue.consumers.iter().count(),
+            Self::Mirror(_) => 0,
+            Self::Quorum(member) => member.consumers(),
+        }
+    }
+
+    /// Shows every message that it has, those that are ready first.
+    pub(super) fn each(&self, mut show: impl FnMut(crate::broker::rabbitmq::content::EnvelopeId)) {
+        let backing = match self {
+            Self::Classic(queue) => &queue.backing,
+            Self::Mirror(mirror) => &mirror.backing,
+            Self::Quorum(member) => return member.each(&mut show),
+        };
+        backing.iter().for_each(|entry| show(entry.envelope));
+        backing.held.iter().for_each(|held| show(held.entry.envelope));
+    }
+
+    /// The queue's own number of the message that is delivered next.
+    pub(super) fn head(&self) -> Option<u64> {
+        match self {
+            Self::Classic(queue) => queue.backing.head().map(|entry| entry.id),
+            Self::Mirror(mirror) => mirror.backing.head().map(|entry| entry.id),
+            Self::Quorum(member) => member.head(),
+        }
+    }
+
+    /// The smallest number of a message that it has, and the number that the next one gets.
+    pub(super) fn span(&self) -> (u64, u64) {
+        let mut first = u64::MAX;
+        self.each_numbered(&mut |number, _| first = first.min(number));
+        let end = match self {
+            Self::Classic(queue) => queue.backing.id_next,
+            Self::Mirror(mirror) => mirror.backing.id_next,
+            Self::Quorum(member) => member.number_next(),
+        };
+        (first.min(end), end)
+    }
+
+    /// Up to which number its messages have been written.
+    pub(super) fn durable_to(&self) -> u64 {
+        match self {
+            Self::Classic(queue) => queue.backing.durable_to(),
+            Self::Mirror(mirror) => mirror.backing.durable_to(),
+            Self::Quorum(member) => member.number_next(),
+        }
+    }
+
+    /// Shows every message that it has with the queue's own number for it.
+    pub(super) fn each_numbered(
+        &self,
+        show: &mut dyn FnMut(u64, crate::broker::rabbitmq::content::EnvelopeId),
+    ) {
+        let backing = match self {
+            Self::Classic(queue) => &queue.backing,
+            Self::Mirror(mirror) => &mirror.backing,
+            Self::Quorum(member) => return member.each_numbered(show),
+        };
+        backing.iter().for_each(|entry| show(entry.id, entry.envelope));
+        backing.held.iter().for_each(|held| show(held.entry.id, held.entry.envelope));
     }
 
     /// How many messages it has.

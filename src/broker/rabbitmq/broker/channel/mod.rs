@@ -45,7 +45,7 @@ pub(in super::super) struct Channel {
     /// Something came since the heartbeat's last look, and how many looks found nothing.
     was_heard: bool,
     silent_looks: u8,
-    pub(super) mode: Mode,
+    pub(in super::super) mode: Mode,
     /// Publishes so far; those before the channel was put into confirm mode do not count for the client.
     sent: u64,
     unnumbered: u64,

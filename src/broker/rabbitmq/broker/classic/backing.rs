@@ -93,6 +93,11 @@ impl Backing {
         self.ready_bytes + self.held.iter().map(size).sum::<u64>()
     }
 
+    /// Up to which number its messages have been written; transient ones never are.
+    pub(in super::super::super) fn durable_to(&self) -> u64 {
+        self.store.first_unwritten().unwrap_or(self.id_next)
+    }
+
     /// Everything may have been delivered before.
     pub(in super::super::super) fn flag_all(&mut self) {
         self.levels.iter_mut().flatten().for_each(|entry| entry.redelivered = true);

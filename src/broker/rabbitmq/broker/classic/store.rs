@@ -178,7 +178,7 @@ impl Store {
     }
 
     /// Whether something is not written yet.
-    pub(in super::super) fn is_dirty(&self) -> bool {
+    pub(in crate::broker::rabbitmq) fn is_dirty(&self) -> bool {
         !self.publishes.is_empty() || !self.acks.is_empty()
     }
 
@@ -367,6 +367,11 @@ impl Store {
         *self = Self::new(self.queue, self.storage);
     }
 
+    /// The first publish that is not written.
+    pub(in super::super) fn first_unwritten(&self) -> Option<u64> {
+        self.publishes.front().map(|(id, ..)| *id)
+    }
+
     /// How long its file is.
     pub(in super::super) fn bytes(&self) -> u64 {
         self.written.last().map_or(0, |last| last.end)
@@ -380,7 +385,7 @@ impl Store {
     }
 
     /// How many publishes are in the file and not acknowledged there.
-    pub(in super::super) fn on_disk(&self) -> usize {
+    pub(in crate::broker::rabbitmq) fn on_disk(&self) -> usize {
         self.live
     }
 

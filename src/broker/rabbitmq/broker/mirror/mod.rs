@@ -72,6 +72,10 @@ enum Half {
 }
 
 impl MirrorMsg {
+    pub(in super::super) fn carries_message(&self) -> bool {
+        matches!(self, Self::Published { .. } | Self::Batch { .. })
+    }
+
     pub(in super::super) fn fingerprint(&self) -> u64 {
         let first = |ids: &SmallVec<[u64; 4]>| ids.first().copied().unwrap_or(0);
         match self {

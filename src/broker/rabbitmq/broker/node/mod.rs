@@ -272,6 +272,16 @@ pub(super) fn delayed_file(topology: &Topology) -> FileId {
 }
 
 impl NodeMsg {
+    pub(in super::super) fn label(&self) -> &'static str {
+        match self {
+            Self::Hello { .. } | Self::Welcome { .. } | Self::Up { .. } | Self::Stopping => "node",
+            Self::Record { .. } => "metadata",
+            Self::Alarm { .. } => "alarm",
+            Self::AutohealAsk | Self::AutohealState { .. } | Self::AutohealRestart { .. } => "autoheal",
+            Self::QueueEnded { .. } | Self::OwnerGone { .. } | Self::Delay { .. } => "local",
+        }
+    }
+
     pub(in super::super) fn fingerprint(&self) -> u64 {
         match self {
             Self::Hello { incarnation, .. } => u64::from(*incarnation) << 4,

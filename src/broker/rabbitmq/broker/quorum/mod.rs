@@ -38,6 +38,11 @@ pub(super) fn wal_file(shared: &Shared) -> FileId {
 pub(super) fn enqueue_untracked(_queue: QueueId, _envelope: EnvelopeId, _env: &mut Env<'_, '_>) {}
 
 impl QuorumMsg {
+    /// What it is, in a word.
+    pub(in super::super) fn label(&self) -> &'static str {
+        match *self {}
+    }
+
     pub(in super::super) fn fingerprint(&self) -> u64 {
         match *self {}
     }
@@ -80,6 +85,30 @@ impl Quorum {
     pub(super) fn close(&mut self, _env: &mut Env<'_, '_>) {}
     pub(super) fn memory(&self, _shared: &Shared) -> u64 {
         0
+    }
+    /// The number of the message that is delivered next.
+    pub(super) fn head(&self) -> Option<u64> {
+        None
+    }
+    /// The number that the next message gets.
+    pub(super) fn number_next(&self) -> u64 {
+        0
+    }
+    pub(super) fn each_numbered(&self, _show: &mut dyn FnMut(u64, EnvelopeId)) {}
+    /// For the management page: state, term, members.
+    pub(in super::super) fn fields(&self) -> Vec<crate::broker::picture::Field> {
+        Vec::new()
+    }
+    pub(super) fn ready(&self) -> usize {
+        0
+    }
+    pub(super) fn consumers(&self) -> usize {
+        0
+    }
+    pub(super) fn each(&self, _show: &mut dyn FnMut(EnvelopeId)) {}
+    /// It serves the queue.
+    pub(in super::super) fn leads(&self) -> bool {
+        false
     }
     pub(super) fn messages(&self) -> usize {
         0

@@ -1,0 +1,164 @@
+//! A queue with all its copies.
+
+use crate::broker::picture::{Field, Gauge, LanePicture, OffsetMark, PlacePicture, ReaderPicture};
+use crate::broker::rabbitmq::broker::QueueProc;
+use crate::broker::rabbitmq::topology::{Destination, QueueId, QueueKind, QueueSpec, Storage, Topology};
+use crate::broker::rabbitmq::world::{World, broker_name, brokers, is_up, leader, running, serving};
+use crate::fact::{MessageId, NodeId, PlaceId};
+
+/// Charts follow at most so many queues one by one.
+const GAUGES_MAX: usize = 4;
+
+/// Queues that exist, those that hold dead letters last.
+pub(super) fn places(engine: &World) -> Vec<PlaceId> {
+    let topology = &engine.model.shared.topology;
+    let exists = |queue: &QueueId| {
+        running(engine).any(|(_, broker)| broker.core.meta.exists(*queue))
+            || brokers(engine).any(|(_, broker)| broker.queues[queue.0 as usize].is_some())
+    };
+    let mut all: Vec<_> = (0..topology.queues.len() as u16).map(QueueId).filter(exists).collect();
+    all.sort_by_key(|&queue| topology.queue(queue).is_graveyard);
+    all.into_iter().map(|queue| PlaceId(u32::from(queue.0))).collect()
+}
+
+pub(super) fn place(engine: &World, place: PlaceId) -> Option<PlacePicture> {
+    let topology = &engine.model.shared.topology;
+    let queue = QueueId(place.0 as u16);
+    let spec = topology.queues.get(place.0 as usize)?;
+    let mut lanes: Vec<_> = brokers(engine)
+        .filter_map(|(node, broker)| Some((node, broker.queues[place.0 as usize].as_ref()?)))
+        .map(|(node, process)| lane(engine, node, queue, process))
+        .collect();
+    lanes.sort_by_key(|lane| lane.role != "leader");
+    let process = serving(engine, queue).next().map(|(_, process)| process);
+    let lag = process.map_or(0, QueueProc::messages) as u64;
+    let readers = spec.subscription.into_iter().map(|subscription| ReaderPicture {
+        subscription,
+        owner: None,
+        marks: Vec::new(),
+        lag,
+    });
+    let readers = readers.collect();
+    Some(PlacePicture { place, name: spec.name.clone(), fields: fields(engine, queue, spec), lanes, readers })
+}
+
+fn fields(engine: &World, queue: QueueId, spec: &QueueSpec) -> Vec<Field> {
+    let topology = &engine.model.shared.topology;
+    let kind = match spec.kind {
+        QueueKind::Classic { storage: Storage::V1, is_lazy: false } => "classic v1",
+        QueueKind::Classic { storage: Storage::V1, is_lazy: true } => "classic v1, lazy",
+        QueueKind::Classic { storage: Storage::V2, .. } => "classic v2",
+        QueueKind::Quorum => "quorum",
+        QueueKind::Stream => "stream",
+    };
+    let process = serving(engine, queue).next().map(|(_, process)| process);
+    let mut fields = vec![
+        Field::new("type", kind),
+        Field::new("features", features(spec)),
+        Field::new("leader", leader(engine, queue).map_or_else(|| "none".to_owned(), broker_name)),
+        Field::new("ready", process.map_or(0, QueueProc::ready)),
+        Field::new("unacked", process.map_or(0, QueueProc::unacked)),
+        Field::new("total", process.map_or(0, QueueProc::messages)),
+        Field::new("consumers", process.map_or(0, QueueProc::consumers)),
+    ];
+    let bindings = bindings(topology, queue);
+    if !bindings.is_empty() {
+        fields.push(Field::new("bindings", bindings.join(", ")));
+    }
+    if let Some(letter) = spec.args.dead_letter {
+        let exchange =
+            letter.exchange.map_or("missing", |exchange| topology.exchange(exchange).name.as_str());
+        let exchange = if exchange.is_empty() { "(default)" } else { exchange };
+        let key = letter.key.map_or(String::new(), |key| format!(" \"{}\"", topology.key(key)));
+        fields.push(Field::new("dead letters", format!("to {exchange}{key}")));
+    }
+    fields
+}
+
+/// As the management page abbreviates what a queue has.
+fn features(spec: &QueueSpec) -> String {
+    let args = &spec.args;
+    let all = [
+        (spec.durable, "D"),
+        (spec.auto_delete, "AD"),
+        (spec.exclusive, "Excl"),
+        (args.message_ttl.is_some(), "TTL"),
+        (args.expires.is_some(), "Exp"),
+        (args.max_length.is_some(), "Lim"),
+        (args.max_length_bytes.is_some(), "Lim B"),
+        (args.dead_letter.is_some(), "DLX"),
+        (args.max_priority.is_some(), "Pri"),
+        (args.single_active_consumer, "SAC"),
+        (args.ha.is_some(), "HA"),
+    ];
+    let named: Vec<_> = all.into_iter().filter(|(has, _)| *has).map(|(_, name)| name).collect();
+    if named.is_empty() { "none".to_owned() } else { named.join(" ") }
+}
+
+/// What leads to a queue.
+fn bindings(topology: &Topology, queue: QueueId) -> Vec<String> {
+    let of = |exchange: &crate::broker::rabbitmq::topology::Exchange| {
+        let mine = exchange.bindings.iter().filter(|one| one.to == Destination::Queue(queue));
+        mine.map(|one| format!("{} \"{}\"", exchange.name, topology.key(one.key))).collect::<Vec<_>>()
+    };
+    topology.exchanges.iter().flat_map(of).collect()
+}
+
+fn lane(engine: &World, node: NodeId, queue: QueueId, process: &QueueProc) -> LanePicture {
+    let is_serving = serving(engine, queue).any(|(leader, _)| leader == node.0);
+    let role = match process {
+        QueueProc::Classic(_) if is_serving => "leader",
+        QueueProc::Classic(_) => "on disk",
+        QueueProc::Mirror(_) => "mirror",
+        QueueProc::Quorum(_) if is_serving => "leader",
+        QueueProc::Quorum(_) => "follower",
+    };
+    let (start, end) = process.span();
+    LanePicture {
+        node,
+        name: String::new(),
+        role: role.to_owned(),
+        is_live: is_up(engine, node),
+        start,
+        end,
+        durable: process.durable_to(),
+        marks: process.head().into_iter().map(|at| OffsetMark { name: "head", at }).collect(),
+    }
+}
+
+/// What a copy holds, by the queue's own numbers.
+pub(super) fn cells(
+    engine: &World,
+    (place, node): (PlaceId, NodeId),
+    from: u64,
+    to: u64,
+) -> Vec<Option<MessageId>> {
+    let broker = engine.model.broker(node.0);
+    let process = broker.and_then(|broker| broker.queues.get(place.0 as usize)?.as_ref());
+    let mut cells = vec![None; to.saturating_sub(from) as usize];
+    if let Some(process) = process {
+        process.each_numbered(&mut |number, envelope| {
+            if (from..to).contains(&number) {
+                cells[(number - from) as usize] = Some(engine.model.shared.content.message(envelope));
+            }
+        });
+    }
+    cells
+}
+
+/// What charts follow.
+pub(super) fn gauges(engine: &World) -> Vec<Gauge> {
+    let topology = &engine.model.shared.topology;
+    let mut gauges = Vec::new();
+    for (number, spec) in (0..).zip(&topology.queues).take(GAUGES_MAX) {
+        let process = serving(engine, QueueId(number)).next().map(|(_, process)| process);
+        let count = |count: fn(&QueueProc) -> usize| process.map_or(0, count) as i64;
+        gauges.push(Gauge { name: format!("ready {}", spec.name), value: count(QueueProc::ready) });
+        gauges.push(Gauge { name: format!("unacked {}", spec.name), value: count(QueueProc::unacked) });
+    }
+    let alarms = running(engine).filter(|(node, broker)| broker.node.alarms[node.0 as usize]).count();
+    let parted = running(engine).filter(|(_, broker)| !broker.node.partitions.is_empty()).count();
+    gauges.push(Gauge { name: "nodes with an alarm".to_owned(), value: alarms as i64 });
+    gauges.push(Gauge { name: "partitioned nodes".to_owned(), value: parted as i64 });
+    gauges
+}

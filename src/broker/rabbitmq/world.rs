@@ -1,0 +1,329 @@
+//! A RabbitMQ world as everybody outside sees it: roles, waiting copies, states, promises.
+
+use super::broker::Broker;
+use super::broker::QueueProc;
+use super::broker::node::Standing;
+use super::client::Consumer;
+use super::content::EnvelopeId;
+use super::model::{Node, RabbitModel};
+use super::packet::{Frame, Packet};
+use super::promises;
+use super::topology::{QueueId, QueueKind, QueueSpec};
+use crate::broker::host::{ClientCommand, Hosted};
+use crate::fact::{Aside, MessageId, NONE, NodeId, PlaceId, SubscriptionId};
+use crate::scenario::plan::{Config, Value};
+use crate::sim::{Engine, FileId, Frame as OnWire, Status};
+
+/// A RabbitMQ world.
+pub(super) type World = Engine<RabbitModel>;
+
+impl Hosted for RabbitModel {
+    fn resolve(engine: &World, role: &str) -> Vec<NodeId> {
+        let topology = &engine.model.shared.topology;
+        let Some((what, of)) = role.split_once(" of ") else { return Vec::new() };
+        let Some(queue) = topology.queue_named(of) else { return Vec::new() };
+        let leader = leader(engine, queue);
+        let others = others(engine, queue).into_iter().filter(|&node| Some(node) != leader);
+        let found: Vec<u16> = match what {
+            "home" => vec![leader.unwrap_or(topology.queue(queue).home)],
+            "leader" => leader.into_iter().collect(),
+            "a mirror" | "a follower" => others.take(1).collect(),
+            "mirrors" | "followers" => others.collect(),
+            "members" => leader.into_iter().chain(others).collect(),
+            _ => Vec::new(),
+        };
+        found.into_iter().map(NodeId).collect()
+    }
+
+    fn waiting(engine: &World, subscription: SubscriptionId) -> Vec<MessageId> {
+        let mut waiting = Vec::new();
+        for number in 0..engine.model.shared.topology.queues.len() as u16 {
+            let queue = QueueId(number);
+            if is_for(engine.model.shared.topology.queue(queue), subscription) {
+                waiting.extend(copies(engine, queue));
+            }
+        }
+        waiting.extend(delayed(engine, subscription));
+        for (node, consumer) in consumers(engine) {
+            let is_its = consumer.worker.subscription == subscription;
+            // What it has not acknowledged its queue still has.
+            if is_its && consumer.is_automatic() && is_up(engine, node) {
+                waiting.extend(consumer.held());
+            }
+        }
+        waiting
+    }
+
+    fn aside(engine: &World, subscription: SubscriptionId) -> Option<Aside> {
+        let shared = &engine.model.shared;
+        let mut aside = Aside::default();
+        for (number, spec) in (0..).zip(&shared.topology.queues) {
+            if spec.subscription == Some(subscription) {
+                continue;
+            }
+            let died_there = |envelope: &EnvelopeId| {
+                let deaths = shared.content.deaths(*envelope).iter();
+                deaths.map(|death| shared.topology.queue(death.queue)).any(|queue| {
+                    queue.subscription == Some(subscription) || queue.leads_to.contains(&subscription)
+                })
+            };
+            let is_sent_there = is_sent_on(engine, subscription, QueueId(number));
+            let before = aside.messages.len();
+            for envelope in envelopes(engine, QueueId(number)) {
+                if is_sent_there || died_there(&envelope) {
+                    aside.messages.push(shared.content.message(envelope));
+                }
+            }
+            let is_a_way = is_sent_there || aside.messages.len() > before;
+            aside.readers.extend(spec.subscription.filter(|_| is_a_way));
+        }
+        // What a consumer of a dead-letter queue took is where it was to go.
+        aside.readers.sort_unstable();
+        aside.readers.dedup();
+        Some(aside)
+    }
+
+    fn is_settled(engine: &World) -> bool {
+        let clients_done = engine.model.nodes.iter().enumerate().all(|(index, node)| {
+            let is_done = match node {
+                Node::Publisher(publisher) => publisher.is_done(),
+                Node::Direct(producer) => producer.is_done(),
+                Node::Consumer(consumer) => consumer.is_settled(),
+                Node::Broker(_) | Node::Service(_) => true,
+            };
+            is_done || !is_up(engine, NodeId(index as u16))
+        });
+        let count = engine.model.shared.stores.len() as u16;
+        clients_done
+            && brokers(engine).all(|(node, broker)| {
+                !is_up(engine, node) || broker.node.standing != Standing::Booting && broker.is_calm()
+            })
+            && (0..count).all(|subscription| Self::waiting(engine, SubscriptionId(subscription)).is_empty())
+            && is_quiet(engine)
+    }
+
+    fn is_replicated(engine: &World) -> bool {
+        let all_run = brokers(engine).all(|(_, broker)| broker.node.standing == Standing::Running);
+        let groups = (0..).zip(&engine.model.shared.topology.queues);
+        let mut groups = groups.filter(|(_, spec)| spec.kind == QueueKind::Quorum);
+        all_run && groups.all(|(number, _)| leader(engine, QueueId(number)).is_some()) && is_quiet(engine)
+    }
+
+    fn state(engine: &World, path: &str) -> Option<Value> {
+        let topology = &engine.model.shared.topology;
+        let (of, what) = path.rsplit_once('.')?;
+        if let Some((node, broker)) = brokers(engine).find(|(node, _)| broker_name(node.0) == of) {
+            return broker_state(engine, node, broker, what);
+        }
+        let queue = topology.queue_named(of)?;
+        let process = serving(engine, queue).next().map(|(_, process)| process);
+        let names =
+            |nodes: Vec<u16>| Value::Text(nodes.into_iter().map(broker_name).collect::<Vec<_>>().join(", "));
+        let count = |count: usize| Some(Value::Int(count as i64));
+        match what {
+            "ready" => count(process.map_or(0, QueueProc::ready)),
+            "unacked" => count(process.map_or(0, QueueProc::unacked)),
+            "total" => count(process.map_or(0, |process| process.ready() + process.unacked())),
+            "consumers" => count(process.map_or(0, QueueProc::consumers)),
+            "exists" => {
+                Some(Value::Bool(record_holder(engine).is_some_and(|one| one.core.meta.exists(queue))))
+            }
+            "leader" => {
+                Some(Value::Text(leader(engine, queue).map_or_else(|| "none".to_owned(), broker_name)))
+            }
+            "mirrors" | "followers" => Some(names(others(engine, queue))),
+            "members" => {
+                Some(names(leader(engine, queue).into_iter().chain(others(engine, queue)).collect()))
+            }
+            "synchronised" => {
+                let record = record_holder(engine)?.core.meta.queue(queue);
+                Some(names(record.synchronised.to_vec()))
+            }
+            _ => None,
+        }
+    }
+
+    fn place_name(engine: &World, place: PlaceId) -> String {
+        let queues = &engine.model.shared.topology.queues;
+        queues.get(place.0 as usize).map_or_else(String::new, |queue| queue.name.clone())
+    }
+
+    fn broken_invariants(engine: &World) -> Vec<String> {
+        promises::broken(engine)
+    }
+
+    fn file(engine: &World, _node: NodeId, of: &str) -> Option<FileId> {
+        engine.model.shared.topology.queue_named(of).map(super::broker::index_file)
+    }
+
+    fn alter(_engine: &mut World, _kind: &str, _name: &str, _fields: &Config) -> bool {
+        false
+    }
+
+    fn command(engine: &mut World, node: NodeId, command: &ClientCommand<'_>) -> bool {
+        engine.act(node, |model, ctx| match (&mut model.nodes[node.0 as usize], command) {
+            (Node::Publisher(publisher), ClientCommand::Send(count)) => {
+                publisher.told_to_send(*count, ctx);
+                true
+            }
+            (Node::Direct(direct), ClientCommand::Send(count)) => {
+                direct.told_to_send(*count, ctx);
+                true
+            }
+            (Node::Consumer(consumer), ClientCommand::Get(count)) => {
+                consumer.told_to_get(*count, &mut model.shared, ctx);
+                true
+            }
+            (Node::Consumer(consumer), ClientCommand::Ack(which)) => {
+                consumer.told_to_ack(which, &model.shared, ctx)
+            }
+            (Node::Consumer(consumer), ClientCommand::GiveBack { which, is_requeued, is_reject }) => {
+                consumer.told_to_give_back(which, (*is_requeued, *is_reject), &model.shared, ctx)
+            }
+            _ => false,
+        })
+    }
+
+    fn is_idle(engine: &World, node: NodeId) -> bool {
+        match &engine.model.nodes[node.0 as usize] {
+            Node::Publisher(publisher) => publisher.is_done(),
+            Node::Direct(direct) => direct.is_done(),
+            Node::Consumer(consumer) => {
+                consumer.has_done(|queue| serving(engine, queue).all(|(_, process)| process.ready() == 0))
+            }
+            Node::Broker(_) | Node::Service(_) => true,
+        }
+    }
+
+    fn missing(engine: &World, confirmed: &[MessageId]) -> Vec<MessageId> {
+        let mut found = vec![false; engine.model.shared.catalogue.len()];
+        for number in 0..engine.model.shared.topology.queues.len() as u16 {
+            for message in copies(engine, QueueId(number)) {
+                found[message.0 as usize] = true;
+            }
+        }
+        confirmed.iter().copied().filter(|message| !found[message.0 as usize]).collect()
+    }
+}
+
+pub(super) fn broker_name(broker: u16) -> String {
+    format!("broker-{}", broker + 1)
+}
+
+pub(super) fn is_up(engine: &World, node: NodeId) -> bool {
+    matches!(engine.status(node), Status::Up | Status::Frozen)
+}
+
+pub(super) fn brokers(engine: &World) -> impl Iterator<Item = (NodeId, &Broker)> {
+    (0..).zip(&engine.model.nodes).filter_map(|(number, node)| match node {
+        Node::Broker(broker) => Some((NodeId(number), broker.as_ref())),
+        _ => None,
+    })
+}
+
+pub(super) fn consumers(engine: &World) -> impl Iterator<Item = (NodeId, &Consumer)> {
+    (0..).zip(&engine.model.nodes).filter_map(|(number, node)| match node {
+        Node::Consumer(consumer) => Some((NodeId(number), consumer.as_ref())),
+        _ => None,
+    })
+}
+
+/// Brokers that serve clients.
+pub(super) fn running(engine: &World) -> impl Iterator<Item = (NodeId, &Broker)> {
+    brokers(engine).filter(|(node, broker)| is_up(engine, *node) && broker.node.standing == Standing::Running)
+}
+
+/// The processes that serve a queue: one, or none; in a partition one on each side.
+pub(super) fn serving(engine: &World, queue: QueueId) -> impl Iterator<Item = (u16, &QueueProc)> {
+    running(engine).filter_map(move |(node, broker)| {
+        let process = broker.queues[queue.0 as usize].as_ref()?;
+        let record = broker.core.meta.queue(queue);
+        let leads = match process {
+            QueueProc::Classic(_) => record.exists && record.leader == node.0,
+            QueueProc::Mirror(_) => false,
+            QueueProc::Quorum(member) => member.leads(),
+        };
+        leads.then_some((node.0, process))
+    })
+}
+
+/// The node that serves a queue.
+pub(super) fn leader(engine: &World, queue: QueueId) -> Option<u16> {
+    serving(engine, queue).next().map(|(node, _)| node)
+}
+
+/// Some broker that runs, for what all of them know.
+fn record_holder(engine: &World) -> Option<&Broker> {
+    running(engine).next().map(|(_, broker)| broker)
+}
+
+/// Mirrors of a queue, or the members that do not lead, as its leader knows them.
+fn others(engine: &World, queue: QueueId) -> Vec<u16> {
+    let leader = leader(engine, queue);
+    let by = leader.and_then(|node| engine.model.broker(node)).or_else(|| record_holder(engine));
+    let others = by.map(|broker| broker.core.meta.queue(queue).others.to_vec()).unwrap_or_default();
+    others.into_iter().filter(|&node| Some(node) != leader).collect()
+}
+
+/// What a queue that is served holds, ready first.
+pub(super) fn envelopes(engine: &World, queue: QueueId) -> Vec<EnvelopeId> {
+    let mut found = Vec::new();
+    for (_, process) in serving(engine, queue) {
+        process.each(|envelope| found.push(envelope));
+    }
+    found
+}
+
+fn copies(engine: &World, queue: QueueId) -> Vec<MessageId> {
+    let content = &engine.model.shared.content;
+    envelopes(engine, queue).into_iter().map(|envelope| content.message(envelope)).collect()
+}
+
+/// Whether what is in a queue waits for a subscription.
+fn is_for(spec: &QueueSpec, subscription: SubscriptionId) -> bool {
+    if subscription == NONE { spec.leads_to.is_empty() } else { spec.leads_to.contains(&subscription) }
+}
+
+/// Whether consumers of this subscription send what they cannot process to this queue.
+fn is_sent_on(engine: &World, subscription: SubscriptionId, queue: QueueId) -> bool {
+    let topology = &engine.model.shared.topology;
+    let is_own = |queues: &[QueueId]| {
+        queues.iter().any(|&queue| topology.queue(queue).subscription == Some(subscription))
+    };
+    let stamps = topology.consumers.iter().filter(|one| is_own(&one.queues)).filter_map(|one| one.sends_on);
+    let mut routed = stamps.map(|stamp| topology.route_stamp(topology.stamp(stamp), &|_| true));
+    routed.any(|routed| routed.queues.contains(&queue))
+}
+
+/// What lies in tables of delayed messages and will go to a queue of this subscription.
+fn delayed(engine: &World, subscription: SubscriptionId) -> Vec<MessageId> {
+    let shared = &engine.model.shared;
+    let tables = running(engine).flat_map(|(_, broker)| broker.node.delayed.waiting());
+    let leads_here = |envelope: &EnvelopeId| {
+        let routed = shared.topology.route_stamp(shared.stamp(*envelope), &|_| true);
+        routed.queues.iter().any(|&queue| is_for(shared.topology.queue(queue), subscription))
+    };
+    tables.filter(leads_here).map(|envelope| shared.content.message(envelope)).collect()
+}
+
+/// Whether nothing is under way but signs of life.
+fn is_quiet(engine: &World) -> bool {
+    engine.under_way().iter().all(|one| match one.what {
+        OnWire::Packet(packet) => matches!(packet, Packet::Tick | Packet::Amqp(Frame::Heartbeat)),
+        _ => true,
+    })
+}
+
+fn broker_state(engine: &World, node: NodeId, broker: &Broker, what: &str) -> Option<Value> {
+    match what {
+        "partitions" => {
+            let sees = broker.node.partitions.iter().map(|&peer| broker_name(peer));
+            Some(Value::Text(sees.collect::<Vec<_>>().join(", ")))
+        }
+        "alarm" => Some(Value::Bool(broker.node.alarms[node.0 as usize])),
+        "connections" => Some(Value::Int(broker.channels().count() as i64)),
+        "running" => Some(Value::Bool(is_up(engine, node) && broker.node.standing == Standing::Running)),
+        "memory" => Some(Value::Int(broker.memory(&engine.model.shared) as i64)),
+        _ => None,
+    }
+}
