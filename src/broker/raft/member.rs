@@ -304,6 +304,17 @@ impl<C: Clone, S: Clone> Raft<C, S> {
         self.peers.iter().find(|peer| peer.member == member).map(|peer| peer.matched)
     }
 
+    /// Which member this is.
+    pub fn me(&self) -> Member {
+        self.me
+    }
+
+    /// As a leader: whether every follower is known to have everything, and to have been told what is committed.
+    pub fn is_settled(&self) -> bool {
+        let last = self.log.last().index;
+        self.peers.iter().all(|peer| peer.matched == last && peer.commit_sent == self.commit)
+    }
+
     /// The members besides this one.
     pub fn others(&self) -> impl Iterator<Item = Member> + use<C, S> {
         let me = self.me;

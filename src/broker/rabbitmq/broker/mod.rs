@@ -61,6 +61,8 @@ pub(super) struct Core {
     /// Its copy of the metadata.
     pub(super) meta: Meta,
     pub(super) dist: Dist,
+    /// The log of its quorum queues.
+    pub(super) wal: quorum::Wal,
     mailbox: VecDeque<(Pid, Proc, Msg)>,
 }
 
@@ -141,6 +143,7 @@ impl Broker {
                 id,
                 meta: Meta::established(topology, id),
                 dist: Dist::new(topology.brokers, id),
+                wal: quorum::Wal::default(),
                 mailbox: VecDeque::new(),
             },
             node: Node::new(topology, id),
@@ -193,6 +196,9 @@ impl Broker {
                     if channel.is_gone() {
                         self.end_channel(number, shared, ctx);
                     }
+                } else if matches!(msg, Msg::Quorum(_)) {
+                    // Who watches a process that is gone hears of it at once.
+                    Env { me, core, shared, ctx }.send(from, Msg::ChannelDown);
                 }
             }
             Proc::Queue(queue) => {
@@ -256,14 +262,13 @@ impl Broker {
     /// The node-wide log of the quorum queues was flushed.
     fn wal_synced(&mut self, mark: u64, shared: &mut Shared, ctx: &mut RabbitCtx<'_>) {
         let id = self.core.id;
-        let mut wal = std::mem::take(&mut self.node.wal);
-        for (queue, up_to) in wal.synced(mark, ctx) {
+        let durable = self.core.wal.synced(mark, quorum::wal_file(shared), ctx);
+        for (queue, piece) in durable {
             let me = Pid { node: id, proc: Proc::Queue(queue) };
             if let Some(QueueProc::Quorum(member)) = &mut self.queues[queue.0 as usize] {
-                member.written(up_to, &mut Env { me, core: &mut self.core, shared, ctx });
+                member.written(piece, &mut Env { me, core: &mut self.core, shared, ctx });
             }
         }
-        self.node.wal = wal;
     }
 
     /// A connection is there: of a client, or of another node.
@@ -309,7 +314,7 @@ impl Broker {
 
     /// Whether nothing that a queue or channel has to do by itself is left.
     pub(super) fn is_calm(&self) -> bool {
-        !self.channels().any(|channel| channel.unconfirmed() > 0) && self.node.wal.is_quiet()
+        !self.channels().any(|channel| channel.unconfirmed() > 0) && self.core.wal.is_quiet()
     }
 
     /// Processes of clients that are connected here.
