@@ -1,6 +1,7 @@
 //! `RabbitMQ`.
 
 mod broker;
+mod cause;
 mod client;
 mod config;
 mod content;
@@ -16,5 +17,7 @@ mod routing;
 mod rules;
 mod settings;
 mod story;
+#[cfg(test)]
+mod tests;
 mod topology;
 mod world;

@@ -54,6 +54,11 @@ pub(super) fn fact(kind: Kind, place: u32, numbers: [u64; 2]) -> Fact {
     Fact::Family(FamilyFact { kind: kind as u16, place, numbers })
 }
 
+/// Whether it says that two nodes found themselves partitioned.
+pub(super) fn is_partitioned(told: &FamilyFact) -> bool {
+    Kind::of(told.kind) == Some(Kind::Partitioned)
+}
+
 /// One sentence for a fact of this family.
 pub(super) fn tell(told: &FamilyFact, names: &dyn Names) -> Option<String> {
     let node = || names.node(NodeId(told.place as u16));

@@ -1,5 +1,7 @@
 //! A RabbitMQ world as everybody outside sees it: roles, waiting copies, states, promises.
 
+use std::sync::Arc;
+
 use super::broker::Broker;
 use super::broker::QueueProc;
 use super::broker::node::Standing;
@@ -156,8 +158,22 @@ impl Hosted for RabbitModel {
         engine.model.shared.topology.queue_named(of).map(super::broker::index_file)
     }
 
-    fn alter(_engine: &mut World, _kind: &str, _name: &str, _fields: &Config) -> bool {
-        false
+    /// A policy changes: every queue that it applies to has other arguments from now on.
+    fn alter(engine: &mut World, kind: &str, name: &str, fields: &Config) -> bool {
+        let shared = &mut engine.model.shared;
+        let plan = Arc::clone(&shared.plan);
+        if kind != "policy" || !Arc::make_mut(&mut shared.topology).alter(&plan, name, fields) {
+            return false;
+        }
+        let nodes: Vec<_> = running(engine).map(|(node, _)| node).collect();
+        for node in nodes {
+            engine.act(node, |model, ctx| {
+                if let Node::Broker(broker) = &mut model.nodes[node.0 as usize] {
+                    broker.policies_changed(&mut model.shared, ctx);
+                }
+            });
+        }
+        true
     }
 
     fn command(engine: &mut World, node: NodeId, command: &ClientCommand<'_>) -> bool {

@@ -13,6 +13,7 @@ use super::message::{Msg, Pid, Proc};
 use super::model::{RabbitCtx, Shared, Timer};
 use super::packet::{Frame, Packet};
 use super::topology::QueueId;
+use crate::fact::Rule;
 use crate::sim::{ByConn, ConnId, FileId, Input, Loss, NodeId};
 
 pub(super) mod channel;
@@ -463,11 +464,11 @@ impl QueueProc {
         }
     }
 
-    /// Everything that it has is thrown away.
-    fn wipe(&mut self, ctx: &mut RabbitCtx<'_>) {
+    /// Everything that it has is thrown away, by this rule.
+    fn wipe(&mut self, rule: Rule, shared: &Shared, ctx: &mut RabbitCtx<'_>) {
         match self {
-            Self::Classic(queue) => queue.backing.wipe(ctx),
-            Self::Mirror(mirror) => mirror.backing.wipe(ctx),
+            Self::Classic(queue) => queue.backing.wipe(rule, shared, ctx),
+            Self::Mirror(mirror) => mirror.backing.wipe(rule, shared, ctx),
             Self::Quorum(member) => member.wipe(ctx),
         }
     }

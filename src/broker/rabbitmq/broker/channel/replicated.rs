@@ -17,12 +17,7 @@ const RESEND_EVERY: Span = Span::from_secs(10);
 
 impl Channel {
     /// Whether the queue took it on; else the publish is refused at once.
-    pub(super) fn quorum_publish(
-        &mut self,
-        queue: QueueId,
-        publish: Publish,
-        env: &mut Env<'_, '_>,
-    ) -> bool {
+    pub(super) fn quorum_publish(&mut self, queue: QueueId, publish: Publish, env: &mut Env<'_, '_>) -> bool {
         if self.quorum.is_refused(queue) {
             dead_letter::observe_given_up(queue, publish.envelope, Reason::Maxlen, env);
             return false;

@@ -12,6 +12,7 @@ use crate::broker::rabbitmq::message::Pid;
 use crate::broker::rabbitmq::model::{RabbitCtx, Shared};
 use crate::broker::rabbitmq::packet::ConsumerTag;
 use crate::broker::rabbitmq::topology::{QueueId, QueueKind, QueueSpec, Storage};
+use crate::fact::{Fact, PlaceId, Rule};
 use crate::sim::Time;
 
 /// A message in a queue.
@@ -103,9 +104,11 @@ impl Backing {
         self.levels.iter_mut().flatten().for_each(|entry| entry.redelivered = true);
     }
 
-    /// Everything is thrown away, on disk, too.
-    pub(in super::super::super) fn wipe(&mut self, ctx: &mut RabbitCtx<'_>) {
-        self.clear();
+    /// Everything is thrown away, on disk, too; by this rule.
+    pub(in super::super::super) fn wipe(&mut self, rule: Rule, shared: &Shared, ctx: &mut RabbitCtx<'_>) {
+        for entry in self.clear() {
+            observe_removed(self.queue, entry, rule, shared, ctx);
+        }
         self.store.wipe(ctx);
     }
 
@@ -208,11 +211,21 @@ impl Backing {
 
     /// The node starts: what the store has is ready again.
     pub(in super::super::super) fn recover(&mut self, env: &mut Env<'_, '_>) {
-        self.clear();
+        for entry in self.clear().into_iter().filter(|entry| !entry.is_persistent) {
+            observe_removed(self.queue, entry, Rule::Transient, env.shared, env.ctx);
+        }
         let survivors = self.store.recover(env);
         for Survivor { id, envelope, expires, redelivered } in survivors {
             self.insert(Entry { id, envelope, expires, redelivered, is_persistent: true }, env);
             self.id_next = self.id_next.max(id + 1);
         }
+    }
+}
+
+/// A copy is gone, for whoever wants to know.
+fn observe_removed(queue: QueueId, entry: Entry, rule: Rule, shared: &Shared, ctx: &mut RabbitCtx<'_>) {
+    if ctx.has_details() {
+        let (message, place) = (shared.content.message(entry.envelope), PlaceId(u32::from(queue.0)));
+        ctx.observe(Fact::Removed { message, place, offset: entry.id, rule });
     }
 }

@@ -10,7 +10,7 @@ use crate::broker::rabbitmq::message::{Msg, Pid, Proc, QueueEnd};
 use crate::broker::rabbitmq::model::{RabbitCtx, Shared};
 use crate::broker::rabbitmq::story::{self, Kind};
 use crate::broker::rabbitmq::topology::{Ha, HaMode, QueueId, QueueKind};
-use crate::fact::{Fact, NodeId, PlaceId};
+use crate::fact::{Fact, NodeId, PlaceId, Rule};
 
 /// A mirror has everything: the record says so.
 pub(super) fn synchronised(queue: QueueId, node: u16, env: &mut Env<'_, '_>) {
@@ -68,7 +68,7 @@ impl Broker {
             }
         } else if let Some(mut old) = old {
             let gone = old.messages();
-            old.wipe(ctx);
+            old.wipe(Rule::Replaced, shared, ctx);
             if gone > 0 {
                 ctx.observe(story::fact(Kind::Wiped, u32::from(queue.0), [gone as u64, u64::from(id)]));
             }
@@ -246,7 +246,7 @@ impl Broker {
         let id = self.core.id;
         if now.others.contains(&id) && !matches!(self.queues[queue.0 as usize], Some(QueueProc::Mirror(_))) {
             if let Some(mut old) = self.queues[queue.0 as usize].take() {
-                old.wipe(ctx);
+                old.wipe(Rule::Replaced, shared, ctx);
             }
             let mirror = Mirror::new(empty(queue, shared));
             self.queues[queue.0 as usize] = Some(QueueProc::Mirror(Box::new(mirror)));

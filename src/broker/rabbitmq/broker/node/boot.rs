@@ -18,10 +18,13 @@ use crate::broker::rabbitmq::error::Error;
 use crate::broker::rabbitmq::message::{Pid, Proc};
 use crate::broker::rabbitmq::model::{RabbitCtx, Shared, Timer};
 use crate::broker::rabbitmq::topology::{QueueId, QueueKind};
+use crate::fact::Rule;
 use crate::sim::{ConnId, Span};
 
 /// How often a node looks for peers that it lost.
 const LOOK_EVERY: Span = Span::from_secs(1);
+/// A starting node tries for so long to reach the others (`net_setuptime`).
+const REACH_FOR: Span = Span::from_secs(7);
 /// How often it measures its memory and its disk.
 const MEASURE_EVERY: Span = Span::from_millis(2_500);
 
@@ -83,6 +86,8 @@ impl Broker {
         let (times, each) = shared.topology.config.table_loading;
         self.node.boot_ends = ctx.now() + each * u64::from(times);
         ctx.timer_at(self.node.boot_ends, Timer::Broker(BrokerTimer::Node(Alarm::Boot)));
+        self.node.unresolved.clone_from(&peers);
+        ctx.timer(REACH_FOR, Timer::Broker(BrokerTimer::Node(Alarm::Reach)));
         for &peer in &peers {
             if self.core.dist.is_open(peer) {
                 self.greet(peer, shared, ctx);
@@ -105,7 +110,8 @@ impl Broker {
         let is_here = |peer: &u16| self.node.starting.contains(peer);
         let is_ram = |node: u16| shared.topology.ram.get(node as usize).copied().unwrap_or(false);
         let knows_nothing = is_ram(self.core.id) && self.node.starting.iter().all(|&peer| is_ram(peer));
-        let is_ready = self.node.waits_for.iter().all(is_here) && !knows_nothing;
+        let has_looked = self.node.unresolved.is_empty();
+        let is_ready = has_looked && self.node.waits_for.iter().all(is_here) && !knows_nothing;
         if self.node.standing == Standing::Booting && is_ready {
             self.come_up(shared, ctx);
         }
@@ -185,6 +191,9 @@ impl Broker {
         }
         if !is_first && (!is_durable || record.owner.is_some()) {
             // It and its bindings went with the node.
+            if let Some(mut old) = old {
+                old.wipe(Rule::Transient, shared, ctx);
+            }
             self.forget_queue(queue, shared, ctx);
             return;
         }

@@ -49,6 +49,8 @@ pub(in super::super) struct Node {
     known: Vec<Option<u32>>,
     /// Peers that it waits for before it comes up.
     waits_for: Vec<u16>,
+    /// Peers that it tries to reach and has not heard of: one that runs knows more than it does.
+    unresolved: Vec<u16>,
     /// Peers that are starting, too.
     starting: Vec<u16>,
     boot_ends: Time,
@@ -134,6 +136,8 @@ pub(in super::super) enum Alarm {
     Look,
     /// It measures its memory and its disk.
     Measure,
+    /// A starting node has tried for long enough to reach the others.
+    Reach,
     /// A starting node has waited long enough.
     Boot,
     /// It starts again after it was told to.
@@ -152,6 +156,7 @@ impl Node {
             incarnation: 0,
             known: vec![None; brokers],
             waits_for: Vec::new(),
+            unresolved: Vec::new(),
             starting: Vec::new(),
             boot_ends: Time::NEVER,
             partitions: Vec::new(),
@@ -214,6 +219,10 @@ impl Broker {
             Alarm::Tick => self.tick(shared, ctx),
             Alarm::Look => self.look_for_peers(shared, ctx),
             Alarm::Measure => self.measure(shared, ctx),
+            Alarm::Reach => {
+                self.node.unresolved.clear();
+                self.come_up_if_ready(shared, ctx);
+            }
             Alarm::Boot => self.boot_overdue(shared, ctx),
             Alarm::Restart => self.boot(shared, ctx),
             Alarm::Delayed => self.release_delayed(shared, ctx),

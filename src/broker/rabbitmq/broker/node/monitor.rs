@@ -44,9 +44,14 @@ impl Broker {
         shared: &mut Shared,
         ctx: &mut RabbitCtx<'_>,
     ) {
-        if let Some((peer, true)) = self.core.dist.closed(conn) {
+        let Some((peer, was_open)) = self.core.dist.closed(conn) else { return };
+        if was_open {
             self.tell_members(peer, false, shared, ctx);
             self.node_down(peer, false, shared, ctx);
+        }
+        if self.node.standing == Standing::Booting {
+            self.node.unresolved.retain(|&other| other != peer);
+            self.come_up_if_ready(shared, ctx);
         }
     }
 
@@ -62,6 +67,8 @@ impl Broker {
         let before = self.node.known[peer as usize].replace(incarnation);
         if standing == Standing::Running {
             self.tell_members(peer, true, shared, ctx);
+        } else {
+            self.node.unresolved.retain(|&other| other != peer);
         }
         match (self.node.standing, standing) {
             (Standing::Running, Standing::Booting) => {
@@ -173,13 +180,7 @@ impl Broker {
     }
 
     /// Tells the node's members of quorum queues who came or went.
-    fn tell_members(
-        &mut self,
-        peer: u16,
-        is_up: bool,
-        shared: &mut Shared,
-        ctx: &mut RabbitCtx<'_>,
-    ) {
+    fn tell_members(&mut self, peer: u16, is_up: bool, shared: &mut Shared, ctx: &mut RabbitCtx<'_>) {
         for (number, process) in (0..).zip(&mut self.queues) {
             if let Some(QueueProc::Quorum(member)) = process {
                 let me = Pid { node: self.core.id, proc: Proc::Queue(QueueId(number)) };

@@ -8,6 +8,7 @@ use super::NodeMsg;
 use crate::broker::rabbitmq::message::{Msg, Pid, Proc, QueueEnd};
 use crate::broker::rabbitmq::model::{RabbitCtx, Shared};
 use crate::broker::rabbitmq::topology::{QueueId, QueueKind};
+use crate::fact::Rule;
 
 /// A channel declares a queue that is not there: it lives on the channel's node.
 pub(in super::super) fn declare(queue: QueueId, owner: Pid, env: &mut Env<'_, '_>) {
@@ -108,6 +109,19 @@ impl Broker {
         }
     }
 
+    /// Queues have other arguments from now on.
+    pub(in super::super::super) fn policies_changed(&mut self, shared: &mut Shared, ctx: &mut RabbitCtx<'_>) {
+        for number in 0..self.queues.len() as u16 {
+            let queue = QueueId(number);
+            let me = Pid { node: self.core.id, proc: Proc::Queue(queue) };
+            if let Some(QueueProc::Classic(process)) = &mut self.queues[number as usize] {
+                process.begin(&mut Env { me, core: &mut self.core, shared, ctx });
+            }
+            self.mirror_node_up(queue, self.core.id, shared, ctx);
+        }
+        self.work(shared, ctx);
+    }
+
     /// The queue is not there any more.
     pub(super) fn forget_queue(&mut self, queue: QueueId, shared: &mut Shared, ctx: &mut RabbitCtx<'_>) {
         let gone = |record: &mut QueueRecord| {
@@ -180,7 +194,7 @@ impl Broker {
             self.tell_channels(queue, before.leader, how, shared, ctx);
             self.cancel_consumers(queue, shared, ctx);
             if let Some(process) = &mut self.queues[queue.0 as usize] {
-                process.wipe(ctx);
+                process.wipe(Rule::Deleted, shared, ctx);
             }
             self.queues[queue.0 as usize] = None;
             return;

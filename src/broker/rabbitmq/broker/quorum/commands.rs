@@ -13,11 +13,23 @@ use crate::sim::Time;
 #[derive(Clone, Debug)]
 pub(in super::super::super) enum Request {
     /// A message; `number` counts those of the channel, from 1; zero: of nobody.
-    Enqueue { number: u64, envelope: EnvelopeId, size: u32 },
+    Enqueue {
+        number: u64,
+        envelope: EnvelopeId,
+        size: u32,
+    },
     Subscribe(Subscribe),
-    Cancel { tag: ConsumerTag },
-    Get { no_ack: bool },
-    Settle { tag: ConsumerTag, ids: SmallVec<[u64; 2]>, how: Settled },
+    Cancel {
+        tag: ConsumerTag,
+    },
+    Get {
+        no_ack: bool,
+    },
+    Settle {
+        tag: ConsumerTag,
+        ids: SmallVec<[u64; 2]>,
+        how: Settled,
+    },
 }
 
 /// A command of the log.
@@ -33,11 +45,18 @@ pub(in super::super::super) struct Command {
 /// What it does.
 #[derive(Clone, Debug)]
 pub(super) enum What {
-    Enqueue { number: u64, fresh: Fresh },
+    Enqueue {
+        number: u64,
+        fresh: Fresh,
+    },
     Subscribe(Subscribe),
     Cancel(ConsumerTag),
     Get,
-    Settle { tag: ConsumerTag, ids: SmallVec<[u64; 2]>, how: Settled },
+    Settle {
+        tag: ConsumerTag,
+        ids: SmallVec<[u64; 2]>,
+        how: Settled,
+    },
     /// A channel's process ended.
     Gone(Pid),
     /// A node is out of reach, or was for too long, or is back.
@@ -96,7 +115,8 @@ impl Request {
         match self {
             Self::Enqueue { number, envelope, size } => {
                 let spec = env.shared.topology.queue(queue);
-                let own = env.shared.expiration(envelope).filter(|_| env.shared.topology.rules.has_quorum_ttl);
+                let own =
+                    env.shared.expiration(envelope).filter(|_| env.shared.topology.rules.has_quorum_ttl);
                 let ttl = [spec.args.message_ttl, own].into_iter().flatten().min();
                 let expires = ttl.map_or(Time::NEVER, |ttl| env.ctx.now() + ttl);
                 let priority = env.shared.stamp(envelope).priority.unwrap_or(NORMAL);

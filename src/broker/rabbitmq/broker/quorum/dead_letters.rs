@@ -62,7 +62,8 @@ impl Quorum {
         let next: Vec<_> = waiting.take(OPEN_MAX - self.dead.open.len()).collect();
         for (item, reason) in next {
             let letter = dead_letter::letter(self.queue, item.envelope, reason, env);
-            let (envelope, targets) = letter.map_or((None, Vec::new()), |one| (Some(one.envelope), one.targets));
+            let (envelope, targets) =
+                letter.map_or((None, Vec::new()), |one| (Some(one.envelope), one.targets));
             let open = self.publish(item.index, envelope, &targets, env);
             self.dead.open.push(open);
         }

@@ -12,10 +12,10 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use super::Handed;
 use super::commands::{Command, Fresh, What};
 use super::consumers::{Consumers, Who};
 use super::ready::Ready;
-use super::Handed;
 use crate::broker::rabbitmq::content::{EnvelopeId, Reason};
 use crate::broker::rabbitmq::message::{Pid, Settled};
 use crate::broker::rabbitmq::rules::QuorumPriorities;

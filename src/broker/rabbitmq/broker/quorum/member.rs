@@ -11,7 +11,6 @@ use super::fifo::{Effect, Fifo, Setup};
 use super::wal::{Piece, wal_file};
 use super::{Alarm, Handed, QuorumMsg};
 use crate::broker::picture::Field;
-use crate::broker::raft::{Config, Io, Member, Message, Output, Raft, Role};
 use crate::broker::rabbitmq::broker::{Env, QueueAlarm, dead_letter, node};
 use crate::broker::rabbitmq::content::EnvelopeId;
 use crate::broker::rabbitmq::message::{Msg, Pid, Proc, QueueEnd};
@@ -19,6 +18,7 @@ use crate::broker::rabbitmq::model::{RabbitCtx, Shared};
 use crate::broker::rabbitmq::packet::ConsumerTag;
 use crate::broker::rabbitmq::story::{self, Kind};
 use crate::broker::rabbitmq::topology::QueueId;
+use crate::broker::raft::{Config, Io, Member, Message, Output, Raft, Role};
 use crate::fact::{Fact, NodeId, PlaceId, Rule};
 use crate::sim::draw::{self, Bits, Purpose};
 use crate::sim::{Dist, Loss, Span, Time};
@@ -84,8 +84,7 @@ impl Quorum {
             return Some(old);
         }
         let leader = members.iter().position(|&node| node == record.leader).unwrap_or(0);
-        let draws =
-            draw::stream(env.ctx.seed(), Purpose::Election, u64::from(id), u64::from(queue.0));
+        let draws = draw::stream(env.ctx.seed(), Purpose::Election, u64::from(id), u64::from(queue.0));
         let mut member = Self {
             queue,
             members,
@@ -407,7 +406,10 @@ impl Quorum {
         }
         if let Some(place) = self.members.iter().position(|&node| node == peer) {
             let member = Member(place as u8);
-            self.drive(env, |raft, io| if is_up { raft.peer_up(member, io) } else { raft.peer_down(member, io) });
+            self.drive(
+                env,
+                |raft, io| if is_up { raft.peer_up(member, io) } else { raft.peer_down(member, io) },
+            );
         }
         if self.leads() && self.nodes_of_consumers().contains(&peer) {
             if is_up {
@@ -591,7 +593,8 @@ impl Quorum {
         fields.push(Field::new("dead letters under way", self.fifo.dead.len()));
         if let Some((channel, tag)) = self.fifo.consumers.active() {
             let node = channel.node + 1;
-            fields.push(Field::new("single active consumer", format!("tag {tag} of a channel on node {node}")));
+            fields
+                .push(Field::new("single active consumer", format!("tag {tag} of a channel on node {node}")));
         }
         fields
     }

@@ -43,9 +43,9 @@ use fifo::Fifo;
 pub(in super::super) use member::Quorum;
 pub(super) use wal::{Wal, wal_file};
 
-use crate::broker::raft::Message;
 use crate::broker::rabbitmq::content::EnvelopeId;
 use crate::broker::rabbitmq::packet::ConsumerTag;
+use crate::broker::raft::Message;
 
 /// The consumer of a channel that `basic.get` stands for.
 pub(super) const GET: ConsumerTag = ConsumerTag::MAX;
@@ -55,25 +55,47 @@ pub(super) const GET: ConsumerTag = ConsumerTag::MAX;
 pub(in super::super) enum QuorumMsg {
     // To a member, from a client.
     /// Its command of that number; none: it does not want to hear of it.
-    Command { seq: Option<u64>, request: Request },
+    Command {
+        seq: Option<u64>,
+        request: Request,
+    },
     /// Which deliveries it misses: the numbers from the first to before the second.
-    Missing { tag: ConsumerTag, from: u64, to: u64 },
+    Missing {
+        tag: ConsumerTag,
+        from: u64,
+        to: u64,
+    },
 
     // To a client, from a member.
     /// These commands were applied.
-    Applied { seqs: SmallVec<[u64; 4]> },
+    Applied {
+        seqs: SmallVec<[u64; 4]>,
+    },
     /// The member does not lead; so far as it knows, that node does.
-    NotLeader { seq: u64, leader: Option<u16> },
+    NotLeader {
+        seq: u64,
+        leader: Option<u16>,
+    },
     /// The member leads now.
     Leads,
     /// Messages for a consumer, numbered one after the other.
-    Deliver { tag: ConsumerTag, handed: SmallVec<[Handed; 1]> },
+    Deliver {
+        tag: ConsumerTag,
+        handed: SmallVec<[Handed; 1]>,
+    },
     /// The answer to `Missing`.
-    Found { tag: ConsumerTag, handed: SmallVec<[Handed; 1]> },
+    Found {
+        tag: ConsumerTag,
+        handed: SmallVec<[Handed; 1]>,
+    },
     /// The answer to `basic.get`.
-    Got { handed: Option<Handed> },
+    Got {
+        handed: Option<Handed>,
+    },
     /// The queue is full: publishes are to be refused, or not any more.
-    Full { is_full: bool },
+    Full {
+        is_full: bool,
+    },
 
     // Between members.
     Raft(Message<Command, Arc<Fifo>>),

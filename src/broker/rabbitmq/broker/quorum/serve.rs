@@ -38,14 +38,7 @@ impl Fifo {
     }
 
     /// `basic.get`: the first message, whatever consumers there are.
-    pub(super) fn get(
-        &mut self,
-        index: u64,
-        by: Pid,
-        at: Time,
-        setup: &Setup,
-        effects: &mut Vec<Effect>,
-    ) {
+    pub(super) fn get(&mut self, index: u64, by: Pid, at: Time, setup: &Setup, effects: &mut Vec<Effect>) {
         self.expire(at, true, setup, effects);
         let handed = self.take_next(setup).map(|mut item| {
             let handed = hand(&mut item);

@@ -140,7 +140,8 @@ fn without_a_limit_what_is_given_back_goes_to_the_tail_and_what_a_close_leaves_c
     assert_eq!(bench.messages(), [4], "2 waits behind 5");
     bench.apply(None, What::Gone(pid(1)));
     bench.apply(Some(2), What::Subscribe(consumer(7, 0, 0)));
-    let handed: Vec<_> = bench.handed().into_iter().map(|(_, _, message, again, count)| (message, again, count)).collect();
+    let handed: Vec<_> =
+        bench.handed().into_iter().map(|(_, _, message, again, count)| (message, again, count)).collect();
     assert_eq!(handed, [(1, true, 1), (3, true, 1), (4, true, 1), (5, false, 0), (2, true, 1)]);
 }
 
@@ -224,13 +225,17 @@ fn a_full_queue_drops_its_oldest_or_asks_publishers_to_hold_back() {
     let mut bench = Bench::new(Setup { max_length: Some(10), ..setup() });
     bench.publish(1..=25);
     assert_eq!(bench.died().len(), 15);
-    assert_eq!(bench.fifo.items().map(|item| item.envelope.0).collect::<Vec<_>>(), (16..=25).collect::<Vec<_>>());
+    assert_eq!(
+        bench.fifo.items().map(|item| item.envelope.0).collect::<Vec<_>>(),
+        (16..=25).collect::<Vec<_>>()
+    );
 
     let mut bench = Bench::new(Setup { max_length: Some(10), drops_head: false, ..setup() });
     bench.publish(1..=13);
     assert_eq!(bench.fifo.waiting(), 13, "what is under way comes in");
     let told = |bench: &mut Bench| {
-        let full = |effect: Effect| if let Effect::Full(None, is_full) = effect { Some(is_full) } else { None };
+        let full =
+            |effect: Effect| if let Effect::Full(None, is_full) = effect { Some(is_full) } else { None };
         bench.effects.drain(..).filter_map(full).collect::<Vec<_>>()
     };
     assert_eq!(told(&mut bench), [true]);
@@ -372,7 +377,8 @@ fn command(kind: u8, detail: u64, number: &mut u64) -> (Option<u32>, What) {
         0..=3 => {
             *number += 1;
             let expires = if detail % 5 == 0 { Time(detail % 90) } else { Time::NEVER };
-            let fresh = Fresh { envelope: EnvelopeId(*number as u32), size: 3, priority: detail as u8 % 9, expires };
+            let fresh =
+                Fresh { envelope: EnvelopeId(*number as u32), size: 3, priority: detail as u8 % 9, expires };
             (Some(0), What::Enqueue { number: *number, fresh })
         }
         4 => (Some(channel), What::Subscribe(consumer(tag, (detail % 4) as u16, (detail % 2) as i32))),

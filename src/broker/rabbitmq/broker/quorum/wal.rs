@@ -10,9 +10,9 @@
 
 use std::collections::VecDeque;
 
-use crate::broker::raft::Mark;
 use crate::broker::rabbitmq::model::{RabbitCtx, Shared};
 use crate::broker::rabbitmq::topology::QueueId;
+use crate::broker::raft::Mark;
 use crate::sim::FileId;
 
 /// Entries of one flush at most.
@@ -47,7 +47,14 @@ pub(in super::super) fn wal_file(shared: &Shared) -> FileId {
 
 impl Wal {
     /// A member has something to be made durable.
-    pub(super) fn append(&mut self, queue: QueueId, piece: Piece, bytes: u32, file: FileId, ctx: &mut RabbitCtx<'_>) {
+    pub(super) fn append(
+        &mut self,
+        queue: QueueId,
+        piece: Piece,
+        bytes: u32,
+        file: FileId,
+        ctx: &mut RabbitCtx<'_>,
+    ) {
         self.waiting.push_back((queue, piece, bytes));
         if !self.is_flushing {
             self.flush(file, ctx);

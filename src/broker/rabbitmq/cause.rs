@@ -1,0 +1,281 @@
+//! Why a message has its fate: the observations that decided it, and the setting that each of them records.
+//!
+//! A chain is read off one message's history and what happened around it; it is a hypothesis until a re-run with one of
+//! its remedies confirms it. Nothing here looks at a world.
+
+use super::config::{ConsumerConfig, PublisherConfig};
+use super::error::Error;
+use crate::broker::{Case, Chain, Link, Remedy};
+use crate::fact::{Fact, GivenUp, NodeId, Observation, PlaceId, Rule};
+use crate::scenario::plan::{ConsumerPlan, EntityPlan, ProducerPlan, Value, Verb};
+use crate::sim::Time;
+
+mod given_up;
+mod lost;
+mod repeated;
+
+/// The chain of a message.
+pub(super) fn explain(case: &Case<'_>) -> Chain {
+    let mut reading = Reading::new(case);
+    match case.fate {
+        "lost" | "stranded" => reading.lost(),
+        "duplicated" => reading.duplicated(),
+        "discarded" | "dead_lettered" | "expired" | "overflowed" => reading.given_up(),
+        "unroutable" => reading.unroutable(),
+        "phantom" | "rejected" | "unsent" => reading.unconfirmed(),
+        _ => reading.waiting(),
+    }
+    reading.chain
+}
+
+/// A case while it is read.
+struct Reading<'a> {
+    case: &'a Case<'a>,
+    chain: Chain,
+    due: Time,
+    producer: Option<&'a ProducerPlan>,
+    consumer: Option<&'a ConsumerPlan>,
+    copies: Vec<Copy>,
+}
+
+/// One copy of the message in one process of a queue.
+#[derive(Clone, Copy)]
+struct Copy {
+    node: NodeId,
+    place: PlaceId,
+    offset: u64,
+    stored: Time,
+    removed: Option<(Time, Rule)>,
+}
+
+impl<'a> Reading<'a> {
+    fn new(case: &'a Case<'a>) -> Self {
+        let producer = case.history.iter().find_map(|seen| match seen.fact {
+            Fact::Due { producer, .. } => case.plan.producers.get(producer.0 as usize),
+            _ => None,
+        });
+        Self {
+            case,
+            chain: Chain { links: Vec::new(), remedies: Vec::new() },
+            due: case.history.first().map_or(Time::ZERO, |seen| seen.at),
+            producer,
+            consumer: case.plan.consumers.get(case.subscription.0 as usize),
+            copies: copies(case.history),
+        }
+    }
+
+    fn publisher_config(&self) -> Option<PublisherConfig> {
+        Some(PublisherConfig::new(self.case.plan, self.producer?))
+    }
+
+    fn consumer_config(&self) -> Option<ConsumerConfig> {
+        Some(ConsumerConfig::new(self.case.plan, self.consumer?))
+    }
+
+    /// What the confirmation was worth.
+    fn confirmed_how(&mut self) {
+        let Some(config) = self.publisher_config() else { return };
+        let confirmed = self.first(|fact| matches!(fact, Fact::Confirmed { .. }));
+        let Some(confirmed) = confirmed else { return };
+        if config.confirms || config.transaction.is_some() {
+            self.link(Some(confirmed.at), "confirmed", "the broker confirmed it");
+        } else {
+            self.setting(
+                "no confirms",
+                "confirm=false: a publish counts as done when the call returns, whatever becomes of it",
+            );
+            self.link(Some(confirmed.at), "written to the socket", "the call returned: nobody will say more");
+            self.remedy_producer("config.confirm", "true");
+        }
+    }
+
+    /// The sender was not told that it succeeded.
+    fn unconfirmed(&mut self) {
+        let answer = self.last(|fact| matches!(fact, Fact::Failed { .. } | Fact::Unanswered { .. }));
+        let until = answer.map_or(Time::NEVER, |seen| seen.at);
+        self.faults_between(self.due, until);
+        let copies = self.copies.clone();
+        if let Some(copy) = copies.iter().min_by_key(|copy| copy.stored) {
+            let (node, place) = (self.case.names.node(copy.node), self.case.names.place(copy.place));
+            self.link(Some(copy.stored), "enqueued", format!("{node} put it into {place}"));
+        }
+        match answer {
+            Some(Observation { at, fact: Fact::Failed { error, .. }, .. }) => {
+                let name = Error::name_of(error);
+                self.link(Some(at), &format!("failed {name}"), format!("the application was told: {name}"));
+                if error == Error::Nack.number() {
+                    self.refused_by_a_queue();
+                }
+            }
+            Some(Observation { at, .. }) => self.link(
+                Some(at),
+                "connection gone",
+                "its connection was gone before a confirm came: it may be in a queue, or nowhere",
+            ),
+            None => self.link(None, "never answered", "the application was never told what became of it"),
+        }
+        if self.case.fate == "phantom" {
+            let text = "what was not confirmed may still be in a queue: it was processed";
+            self.link(None, "unconfirmed is not absent", text);
+        } else if self.producer.is_some_and(|one| one.if_unknown.is_none()) {
+            self.remedy_producer("if_unknown", "\"send again\"");
+        }
+    }
+
+    /// A queue that refuses what it has no room for.
+    fn refused_by_a_queue(&mut self) {
+        let limited = |queue: &&EntityPlan| {
+            queue.kind == "queue"
+                && queue.config.get("x-overflow").is_some_and(|value| value.shown().starts_with("reject"))
+        };
+        let Some(queue) = self.case.plan.entities.iter().find(limited) else { return };
+        let text = format!("{} is full and refuses new messages (x-overflow)", queue.name);
+        self.setting("refuses when full", &text);
+        let name = key(&queue.name);
+        self.remedy(Remedy::Set(format!("queue.{name}.arguments.\"x-overflow\" = \"drop-head\"")));
+    }
+
+    /// It still waits.
+    fn waiting(&mut self) {
+        self.faults_between(self.due, Time::NEVER);
+        let delivered = self.last(|fact| matches!(fact, Fact::Delivered { .. }));
+        match delivered {
+            Some(seen) => {
+                let node = self.case.names.node(seen.node);
+                self.link(
+                    Some(seen.at),
+                    "handed over",
+                    format!("handed to {node}, which has not finished it"),
+                );
+                self.link(None, "unacked", "it is unacked, or ready again: nobody had finished it");
+            }
+            None => self.link(None, "ready", "it is ready: no consumer had come to it when the run ended"),
+        }
+    }
+
+    /// Links and remedies of the faults that were in force at any time between the two.
+    fn faults_between(&mut self, from: Time, to: Time) {
+        for (index, fault) in self.case.plan.faults.iter().enumerate() {
+            let mine = |fact: &Fact| matches!(*fact, Fact::Fault { fault } if fault as usize == index);
+            let hits: Vec<_> = self.case.events.iter().filter(|seen| mine(&seen.fact)).collect();
+            let Some(first) = hits.first() else { continue };
+            let over = self.case.events.iter().find_map(|seen| match seen.fact {
+                Fact::FaultEnded { fault } if fault as usize == index => Some(seen.at),
+                _ => None,
+            });
+            if first.at > to || over.is_some_and(|over| over < from) {
+                continue;
+            }
+            let nodes: Vec<_> = hits.iter().map(|seen| seen.node).collect();
+            let text = match &fault.verb {
+                Verb::Alter { kind, name, .. } => format!("{kind} {name} changed (fault {})", fault.name),
+                verb => format!("{} {} (fault {})", self.names(&nodes), verb.happened(), fault.name),
+            };
+            self.link(Some(first.at), &format!("fault {}", fault.name), text);
+            self.remedy(Remedy::WithoutFault(index as u16));
+        }
+    }
+
+    /// The table of the queue that a copy was in, or else of the first that anybody reads.
+    fn queue_table(&self) -> Option<&'a EntityPlan> {
+        let place = self.copies.last().map(|copy| self.case.names.place(copy.place));
+        let name = place.or_else(|| Some(self.consumer?.read_from.clone()))?;
+        self.case.plan.entities.iter().find(|one| one.kind == "queue" && one.name == name)
+    }
+
+    fn queue_is(&self, field: &str) -> bool {
+        self.queue_table().is_some_and(|queue| queue.fields.get(field) == Some(&Value::Bool(true)))
+    }
+
+    fn first(&self, is_it: impl Fn(&Fact) -> bool) -> Option<Observation> {
+        self.case.history.iter().find(|seen| is_it(&seen.fact)).copied()
+    }
+
+    fn last(&self, is_it: impl Fn(&Fact) -> bool) -> Option<Observation> {
+        self.case.history.iter().rev().find(|seen| is_it(&seen.fact)).copied()
+    }
+
+    fn gave_up(&self) -> Option<(Observation, GivenUp)> {
+        let whose = self.case.subscription;
+        self.case.history.iter().rev().find_map(|seen| match seen.fact {
+            Fact::GivenUp { subscription, how, .. } if subscription == whose => Some((*seen, how)),
+            _ => None,
+        })
+    }
+
+    fn names(&self, nodes: &[NodeId]) -> String {
+        let mut nodes = nodes.to_vec();
+        nodes.sort_unstable();
+        nodes.dedup();
+        if nodes.is_empty() {
+            return "nobody".to_owned();
+        }
+        nodes.iter().map(|&node| self.case.names.node(node)).collect::<Vec<_>>().join(", ")
+    }
+
+    fn link(&mut self, at: Option<Time>, kind: &str, text: impl Into<String>) {
+        self.chain.links.push(Link { at, kind: kind.to_owned(), text: text.into() });
+    }
+
+    /// A setting, in force all along: before everything that happened.
+    fn setting(&mut self, kind: &str, text: &str) {
+        let at = self.chain.links.iter().take_while(|link| link.at.is_none()).count();
+        self.chain.links.insert(at, Link { at: None, kind: kind.to_owned(), text: text.to_owned() });
+    }
+
+    fn remedy(&mut self, remedy: Remedy) {
+        if !self.chain.remedies.contains(&remedy) {
+            self.chain.remedies.push(remedy);
+        }
+    }
+
+    fn remedy_producer(&mut self, path: &str, value: &str) {
+        if let Some(producer) = self.producer {
+            self.remedy(Remedy::Set(format!("producer.{}.{path} = {value}", key(&producer.name))));
+        }
+    }
+
+    fn remedy_consumer(&mut self, path: &str, value: &str) {
+        if let Some(consumer) = self.consumer {
+            self.remedy(Remedy::Set(format!("consumer.{}.{path} = {value}", key(&consumer.name))));
+        }
+    }
+
+    fn remedy_queue(&mut self, path: &str, value: &str) {
+        if let Some(queue) = self.queue_table() {
+            let table = queue.copy_of.as_ref().unwrap_or(&queue.name);
+            self.remedy(Remedy::Set(format!("queue.{}.{path} = {value}", key(table))));
+        }
+    }
+}
+
+/// A name as a TOML key.
+fn key(name: &str) -> String {
+    let is_bare = name.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '-' || letter == '_');
+    if is_bare { name.to_owned() } else { format!("\"{name}\"") }
+}
+
+/// The copies that a message had, in the order in which they were stored.
+fn copies(history: &[Observation]) -> Vec<Copy> {
+    let mut copies: Vec<Copy> = Vec::new();
+    for seen in history {
+        match seen.fact {
+            Fact::Stored { place, offset, .. } => {
+                copies.push(Copy { node: seen.node, place, offset, stored: seen.at, removed: None });
+            }
+            Fact::Removed { place, offset, rule, .. } => {
+                let is_it = |copy: &&mut Copy| {
+                    copy.node == seen.node
+                        && copy.place == place
+                        && copy.offset == offset
+                        && copy.removed.is_none()
+                };
+                if let Some(copy) = copies.iter_mut().rev().find(is_it) {
+                    copy.removed = Some((seen.at, rule));
+                }
+            }
+            _ => {}
+        }
+    }
+    copies
+}

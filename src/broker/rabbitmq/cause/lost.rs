@@ -1,0 +1,210 @@
+//! Confirmed, without effect, and nowhere.
+
+use super::{Reading, key};
+use crate::broker::Remedy;
+use crate::broker::rabbitmq::story;
+use crate::fact::{Fact, Rule};
+use crate::scenario::plan::Idempotency;
+use crate::sim::Time;
+
+impl Reading<'_> {
+    pub(super) fn lost(&mut self) {
+        if self.gave_up().is_some_and(|(_, how)| how == crate::fact::GivenUp::DeadLettered) {
+            return self.lost_as_dead_letter();
+        }
+        self.confirmed_how();
+        if self.recorded_before() {
+            return;
+        }
+        let gone = self.copies.iter().rev().find_map(|copy| Some((*copy, copy.removed?)));
+        let was_delivered = self.last(|fact| matches!(fact, Fact::Delivered { .. }));
+        match gone {
+            Some((copy, (at, rule))) => self.copy_gone(copy, at, rule),
+            None if was_delivered.is_some() || self.is_automatic() => self.lost_on_the_way_out(),
+            None if self.copies.is_empty() => {
+                self.faults_between(self.due, Time::NEVER);
+                self.link(None, "never enqueued", "no queue ever had it");
+            }
+            None => {
+                self.faults_between(self.due, Time::NEVER);
+                self.link(None, "out of reach", "its queue is on a node that does not serve it");
+            }
+        }
+    }
+
+    fn is_automatic(&self) -> bool {
+        self.consumer_config().is_some_and(|config| config.no_ack)
+    }
+
+    /// A copy disappeared by a rule.
+    fn copy_gone(&mut self, copy: super::Copy, at: Time, rule: Rule) {
+        let (node, place) = (self.case.names.node(copy.node), self.case.names.place(copy.place));
+        self.link(Some(copy.stored), "enqueued", format!("{node} put it into {place}"));
+        self.faults_between(copy.stored, at);
+        self.elections(copy.stored, at);
+        match rule {
+            Rule::Transient => {
+                if self.queue_is("durable") {
+                    self.setting(
+                        "transient message",
+                        "delivery_mode 1: a transient message is in its queue's memory, and no restart keeps it",
+                    );
+                    self.remedy_producer("config.delivery_mode", "2");
+                } else {
+                    self.setting(
+                        "not durable",
+                        "the queue is not durable: it goes with its node, and all in it",
+                    );
+                    self.remedy_queue("durable", "true");
+                }
+                self.link(Some(at), "not kept", format!("{node} started without it"));
+            }
+            Rule::Unwritten => {
+                self.link(
+                    Some(at),
+                    "not written",
+                    format!("{node} had not written it: it died with the process"),
+                );
+            }
+            Rule::PowerLost => {
+                self.setting(
+                    "not flushed",
+                    "classic queue, storage v2: a message is confirmed when the operating system has it",
+                );
+                self.link(Some(at), "not on the device", format!("{node} lost it with its page cache"));
+            }
+            Rule::DiskLost => self.link(Some(at), "disk lost", format!("gone with the disk of {node}")),
+            Rule::Replaced => self.thrown_away(at, &node),
+            Rule::Deleted => {
+                let text =
+                    "the queue was deleted, and everything in it: temporary queues go with their users";
+                self.link(Some(at), "queue deleted", text);
+                if self.queue_is("exclusive") {
+                    self.remedy_queue("exclusive", "false");
+                } else if self.queue_is("auto_delete") {
+                    self.remedy_queue("auto_delete", "false");
+                }
+            }
+            Rule::Truncated | Rule::Torn => {
+                self.link(Some(at), "cut off", format!("{node} cut it off its log"));
+            }
+        }
+    }
+
+    /// A node threw its copy away to join others.
+    fn thrown_away(&mut self, at: Time, node: &str) {
+        let parted = self.case.events.iter().any(|seen| match seen.fact {
+            Fact::Family(told) => story::is_partitioned(&told),
+            _ => false,
+        });
+        if parted {
+            self.setting(
+                "both sides went on",
+                "cluster_partition_handling: both sides of a partition confirm, and only one is kept",
+            );
+            let line = "cluster.config.cluster_partition_handling = \"pause_minority\"";
+            self.remedy(Remedy::Set(line.to_owned()));
+        } else {
+            self.setting(
+                "unsynchronised mirror promoted",
+                "ha-promote-on-failure=always: a mirror takes over that lacks what is older than it",
+            );
+            let policies = self.case.plan.entities.iter().filter(|one| one.kind == "policy");
+            let names: Vec<_> = policies.map(|policy| key(&policy.name)).collect();
+            for name in names {
+                let line = format!("policy.{name}.definition.\"ha-promote-on-failure\" = \"when-synced\"");
+                self.remedy(Remedy::Set(line));
+            }
+        }
+        self.link(Some(at), "thrown away", format!("{node} came back and threw its copy away"));
+    }
+
+    /// Mirrors that took over.
+    fn elections(&mut self, from: Time, to: Time) {
+        let elected: Vec<_> = self
+            .case
+            .events
+            .iter()
+            .filter(|seen| seen.at >= from && seen.at <= to)
+            .filter_map(|seen| match seen.fact {
+                Fact::LeaderElected { place, leader: Some(leader), is_clean, .. } => {
+                    Some((seen.at, place, leader, is_clean))
+                }
+                _ => None,
+            })
+            .collect();
+        for (at, place, leader, is_clean) in elected {
+            if self.copies.iter().any(|copy| copy.place == place) {
+                let how = if is_clean { "" } else { ", which was not synchronised" };
+                let text = format!(
+                    "{} leads {} now{how}",
+                    self.case.names.node(leader),
+                    self.case.names.place(place)
+                );
+                self.link(Some(at), "promoted", text);
+            }
+        }
+    }
+
+    /// It left its queue for a consumer, and that was the end of it.
+    fn lost_on_the_way_out(&mut self) {
+        if self.is_automatic() {
+            self.setting(
+                "automatic acknowledgement",
+                "no_ack: a queue forgets a message when it is handed to the channel, whatever becomes of it",
+            );
+            self.remedy_consumer("config.no_ack", "false");
+        }
+        self.faults_between(self.due, Time::NEVER);
+        let text = "it was in a socket or in the client's memory when that was gone";
+        self.link(None, "forgotten by its queue", text);
+    }
+
+    /// It was on its way to a dead-letter queue, and is not there.
+    fn lost_as_dead_letter(&mut self) {
+        self.confirmed_how();
+        if let Some((seen, _)) = self.gave_up() {
+            let node = self.case.names.node(seen.node);
+            self.link(
+                Some(seen.at),
+                "dead-lettered",
+                format!("{node} published it to the dead-letter exchange"),
+            );
+            self.faults_between(seen.at, Time::NEVER);
+        }
+        let gone = self.copies.iter().rev().find_map(|copy| Some((*copy, copy.removed?)));
+        match gone {
+            Some((copy, (at, Rule::Transient))) => {
+                let place = self.case.names.place(copy.place);
+                self.setting(
+                    "transient dead letter",
+                    "dead letters keep their delivery mode: a transient one is in memory in a classic queue",
+                );
+                self.link(Some(at), "not kept", format!("{place} came back without it"));
+                self.remedy_producer("config.delivery_mode", "2");
+            }
+            _ => {
+                self.setting(
+                    "at most once",
+                    "dead letters are published without confirms: a target that is down or full loses them",
+                );
+            }
+        }
+    }
+
+    /// A record without an effect: the message counts as done and never was.
+    fn recorded_before(&mut self) -> bool {
+        let is_before =
+            self.consumer.is_some_and(|consumer| consumer.idempotency == Idempotency::SideStoreBefore);
+        let recognised = self.last(|fact| matches!(fact, Fact::Recognised { .. }));
+        let (true, Some(recognised)) = (is_before, recognised) else { return false };
+        self.setting(
+            "recorded before the effect",
+            "the record comes before the effect: whoever ends in between leaves a record without an effect",
+        );
+        self.faults_between(self.due, recognised.at);
+        self.link(Some(recognised.at), "taken for done", "delivered again, found recorded, and left alone");
+        self.remedy_consumer("idempotency", "\"processed_table\"");
+        true
+    }
+}
