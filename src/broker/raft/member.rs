@@ -64,6 +64,8 @@ pub(super) struct Peer {
     pub(super) next: u64,
     /// Up to which entry its log is durable and like the leader's.
     pub(super) matched: u64,
+    /// Where the own log ended when this one began to lead.
+    pub(super) base: u64,
     pub(super) commit_sent: u64,
     pub(super) pace: Pace,
     /// It said nothing since the last tick, though it was owed something.

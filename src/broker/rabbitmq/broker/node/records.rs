@@ -100,9 +100,7 @@ impl Broker {
         shared: &mut Shared,
         ctx: &mut RabbitCtx<'_>,
     ) {
-        let is_new = !before.exists && self.core.meta.exists(queue);
-        let is_classic = matches!(shared.topology.queue(queue).kind, QueueKind::Classic { .. });
-        if is_new && !is_classic {
+        if !before.exists && self.core.meta.exists(queue) {
             let me = Pid { node: self.core.id, proc: Proc::Queue(queue) };
             let env = &mut Env { me, core: &mut self.core, shared, ctx };
             self.queues[queue.0 as usize] = Quorum::start(queue, None, env).map(QueueProc::Quorum);
@@ -199,7 +197,9 @@ impl Broker {
             self.queues[queue.0 as usize] = None;
             return;
         }
-        self.start_declared_member(queue, before, shared, ctx);
+        if !matches!(shared.topology.queue(queue).kind, QueueKind::Classic { .. }) {
+            return self.start_declared_member(queue, before, shared, ctx);
+        }
         for &gone in before.others.iter().filter(|node| !now.others.contains(node) && now.leader != **node) {
             self.tell_channels(queue, gone, QueueEnd::NodeDown, shared, ctx);
         }
