@@ -5,8 +5,8 @@
 //!
 //! `limits --measure-memory MESSAGES SUBJECT` prints the peak memory of one run: the program calls itself that way.
 //! `limits --run N SUBJECT` runs one contestant alone, so that `valgrind --tool=callgrind` can count instructions:
-//! `engine` and `by-hand` (N events of W1); `kafka`, `kafka-world`, `kafka-recorded` and `cluster-by-hand` (N
-//! messages); `seek` (N seeks in a recording, and a step back after each).
+//! `engine` and `by-hand` (N events of W1); `kafka`, `kafka-world`, `kafka-recorded`, `cluster-by-hand`, `rabbitmq`
+//! and `rabbitmq-quorum` (N messages); `seek` (N seeks in a recording, and a step back after each).
 
 use std::process::ExitCode;
 
@@ -15,6 +15,7 @@ mod cluster;
 mod contest;
 mod heap;
 mod ping_pong;
+mod queue;
 mod screen;
 
 use by_hand::{BareCluster, BarePingPong};
@@ -25,6 +26,7 @@ use contest::{
 use mqlab::lab::record::Position;
 use mqlab::sim::draw::{self, Purpose};
 use ping_pong::PingPong;
+use queue::{BareQueue, Kind, Queue};
 
 /// So many messages go through a cluster in one round.
 const MESSAGES: u32 = 200_000;
@@ -43,6 +45,7 @@ fn main() -> ExitCode {
     }
     let mut contests = vec![engine_contest()];
     contests.extend(kafka_contests());
+    contests.extend(queue_contests());
     contests.extend(memory_contests());
     contests.extend(seek_contests());
     contests.extend(screen_contests());
@@ -96,6 +99,26 @@ fn cluster_by_hand() -> u64 {
     let events = cluster.run(MESSAGES);
     assert!(cluster.is_complete(), "every message is confirmed and delivered");
     events
+}
+
+/// A message through a queue of RabbitMQ, as every run is made, against the same hops in a loop written by hand.
+fn queue_contests() -> Vec<Contest> {
+    let contest = |name, kind| {
+        let queue = Queue::new(kind, MESSAGES);
+        let ours = || {
+            queue.run();
+            u64::from(MESSAGES)
+        };
+        let limit = || {
+            BareQueue::new(kind).run(MESSAGES);
+            u64::from(MESSAGES)
+        };
+        Contest::in_turn(name, Target { goal: 2.0, gate: 3.0 }, 5, ours, limit)
+    };
+    vec![
+        contest("RabbitMQ: a message, classic queue", Kind::Classic),
+        contest("RabbitMQ: a message, quorum queue", Kind::Quorum),
+    ]
 }
 
 /// Bytes that a run keeps for each message, and a recorded run.
@@ -184,6 +207,8 @@ fn run_alone(events: u64, subject: &str) -> ExitCode {
         "kafka-world" => println!("{}", Cluster::new(events as u32).world()),
         "kafka-recorded" => println!("{}", Cluster::new(events as u32).record()),
         "seek" => println!("{:.2} ms", median(seeks(events).0)),
+        "rabbitmq" => println!("{}", Queue::new(Kind::Classic, events as u32).run()),
+        "rabbitmq-quorum" => println!("{}", Queue::new(Kind::Quorum, events as u32).run()),
         "cluster-by-hand" => println!("{}", BareCluster::new(1).run(events as u32)),
         _ => return ExitCode::FAILURE,
     }

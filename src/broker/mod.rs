@@ -9,14 +9,14 @@ use crate::sim::Time;
 mod host;
 pub mod kafka;
 pub mod picture;
-#[expect(dead_code, reason = "nothing runs it yet")]
-mod rabbitmq;
+#[expect(dead_code, reason = "quorum queues and streams are still to come")]
+pub mod rabbitmq;
 pub mod raft;
 
 use picture::{Gauge, LinkPicture, NodePicture, PlacePicture, Section};
 
 /// Every family that can be named in a scenario.
-pub static FAMILIES: &[&dyn Family] = &[&kafka::Kafka];
+pub static FAMILIES: &[&dyn Family] = &[&kafka::Kafka, &rabbitmq::RabbitMq];
 
 /// The family of that name.
 pub fn family(name: &str) -> Option<&'static dyn Family> {
@@ -68,6 +68,11 @@ pub trait Family: Sync {
 
     /// Whether `send_to` or `read_from` leads somewhere; an error names what would.
     fn check_address(&self, plan: &Plan, address: &str) -> Result<(), String>;
+
+    /// Whether replies to a producer's messages can come to this address; an error names what can take them.
+    fn check_reply_to(&self, _plan: &Plan, _address: &str) -> Result<(), String> {
+        Err("in this family nobody replies".to_owned())
+    }
 
     /// Whether a role can be resolved in this plan: `leader of orders/0`; an error names what can.
     fn check_role(&self, plan: &Plan, role: &str) -> Result<(), String>;
@@ -243,7 +248,7 @@ impl Setting {
             Kind::Int(..) | Kind::Digits(..) | Kind::Bytes => text.parse().ok().map(Value::Int),
             Kind::OneOf(_) | Kind::Text | Kind::Part => Some(Value::Text((*text).to_owned())),
             Kind::Texts => Some(Value::Texts(text.split(", ").map(str::to_owned).collect())),
-            Kind::Table | Kind::Tables(_) => None,
+            Kind::CountOrTexts(..) | Kind::Table | Kind::Tables(_) => None,
         }
     }
 }
@@ -282,6 +287,8 @@ pub enum Kind {
     Part,
     /// A text, or a list of texts.
     Texts,
+    /// A whole number in this range, or a list of texts.
+    CountOrTexts(i64, i64),
     /// A table of the author's own: texts, whole numbers and truth values by any names.
     Table,
     /// A list of tables with these fields.

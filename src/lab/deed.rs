@@ -201,7 +201,12 @@ impl SettingChoice {
                 }
                 return Ok(format!("{}.{}.{} = {typed}", self.owner, self.table, write::key(name)));
             }
-            Kind::Texts => Value::Texts(typed.split(',').map(|one| one.trim().to_owned()).collect()),
+            Kind::CountOrTexts(..) if typed.parse::<i64>().is_ok() => {
+                Value::Int(typed.parse().map_err(|_| format!("`{name}` is a number or names"))?)
+            }
+            Kind::Texts | Kind::CountOrTexts(..) => {
+                Value::Texts(typed.split(',').map(|one| one.trim().to_owned()).collect())
+            }
             Kind::Table | Kind::Tables(_) => {
                 return Err(format!("`{name}` is a table: write it into a file"));
             }

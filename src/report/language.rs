@@ -2,7 +2,7 @@
 
 use super::paint::put;
 use crate::broker::{FAMILIES, Family, Field, Kind};
-use crate::scenario::keys::{self, Keys, MOMENTS, State};
+use crate::scenario::keys::{self, Keys, MOMENTS};
 use crate::scenario::measure::{MEASURES, Of, Unit};
 use crate::scenario::shape::{Form, Shape};
 
@@ -78,6 +78,7 @@ fn sections() -> Vec<(&'static str, &'static Keys, &'static str)> {
             "Each table is one message, or `repeat` alike. `checkout#17` is a message by its number, \
              `checkout#long` by its\nname; without the producer when there is one.\n\n",
         ),
+        ("`rpc = { … }`", &keys::RPC, ""),
         ("`[consumer.NAME]`", &keys::CONSUMER, ""),
         ("`if_fails = { … }`", &keys::IF_FAILS, ""),
         ("`[service.NAME]`", &keys::SERVICE, ""),
@@ -110,17 +111,8 @@ fn forms(out: &mut String) {
 
 fn table(out: &mut String, keys: &Keys) {
     put!(out, "| key | value | meaning |\n|---|---|---|\n");
-    for key in keys.keys.iter().filter(|key| key.state == State::Built) {
+    for key in keys.keys {
         put!(out, "| `{}` | {} | {} |\n", key.name, shape(key.shape), cell(key.meaning));
-    }
-    let not_yet: Vec<String> = keys
-        .keys
-        .iter()
-        .filter(|key| key.state == State::NotYet)
-        .map(|key| format!("`{}`", key.name))
-        .collect();
-    if !not_yet.is_empty() {
-        put!(out, "\nRefused for now: {}.\n", not_yet.join(", "));
     }
     out.push('\n');
 }
@@ -239,7 +231,7 @@ fn shape(shape: Shape) -> String {
 }
 
 fn names(keys: &Keys) -> Vec<&'static str> {
-    keys.built().collect()
+    keys.names().collect()
 }
 
 fn form_name(form: Form) -> &'static str {
@@ -263,6 +255,7 @@ fn kind(kind: Kind) -> String {
         Kind::Bytes => "size".to_owned(),
         Kind::Part => "a number such as `0.4`".to_owned(),
         Kind::Texts => "a string or a list of them".to_owned(),
+        Kind::CountOrTexts(min, max) => format!("{min} to {max}, or a list of strings"),
         Kind::Table => "a table: any names".to_owned(),
         Kind::Tables(fields) => {
             let names: Vec<String> = fields.iter().map(|field| format!("`{}`", field.name)).collect();

@@ -4,6 +4,7 @@ use super::paint::{HEAD, paint, put, wrap};
 use crate::broker::{Family, Kind, Scope, Setting, Status};
 use crate::lab::list::Entry;
 use crate::scenario::keys::MOMENTS;
+use crate::scenario::plan::Version;
 
 /// Every scenario with its title and variants.
 pub fn scenarios(entries: &[Entry]) -> String {
@@ -69,11 +70,18 @@ fn traits(setting: &Setting) -> String {
         Kind::Digits(low, high) => traits.push(format!("{low} to {high}, also as text")),
         Kind::Bytes => traits.push("bytes".to_owned()),
         Kind::Part => traits.push("a number with a fraction".to_owned()),
+        Kind::CountOrTexts(low, high) => traits.push(format!("{low} to {high}, or a list")),
         Kind::Texts => traits.push("a list".to_owned()),
         Kind::Text | Kind::Table | Kind::Tables(_) => {}
     }
     for (since, default) in setting.defaults {
-        traits.push(format!("default {default} since {since}"));
+        let is_first = *since == Version(0, 0, 0);
+        let since = if is_first { String::new() } else { format!(" since {since}") };
+        traits.push(format!("default {default}{since}"));
+    }
+    if setting.since > Version(0, 0, 0) && setting.defaults.first().is_none_or(|(at, _)| *at != setting.since)
+    {
+        traits.push(format!("since {}", setting.since));
     }
     if let Some(until) = setting.until {
         traits.push(format!("gone in {until}"));

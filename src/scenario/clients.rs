@@ -11,7 +11,7 @@ use super::diagnostic::Diagnostic;
 use super::keys::{CONSUMER, PRODUCER};
 use super::reader::{Reader, shown, suggest};
 use super::tree::{Entry, Node, Table};
-use super::{copies, exact, names, reach, settings, steps, value, working, workload};
+use super::{copies, exact, names, reach, rpc, settings, steps, value, working, workload};
 
 /// Instances of one client at most.
 const INSTANCES_MAX: i64 = 1_000;
@@ -67,6 +67,7 @@ fn producer(reader: &mut Reader, file: &Table, one: Named<'_>, plan: &Plan) -> P
         client: client.map(str::to_owned),
         own_write: reader.word(table, "own_write", OWN_WRITES),
         fields: settings::fields(reader, table, declared),
+        rpc: rpc::rpc(reader, table, plan),
         ..ProducerPlan::new(name, &send_to)
     };
     if workload::messages(&producer, plan.run_for) > u64::from(MESSAGES_MAX) {

@@ -6,7 +6,7 @@ use crate::scenario::plan::{FaultPlan, FrameFault, Frames, Plan, Target, Trigger
 use crate::sim::Span;
 
 use super::diagnostic::{Diagnostic, Spot};
-use super::keys::{FAULT, OCCASION, State, VERBS};
+use super::keys::{FAULT, OCCASION, VERBS};
 use super::reader::{Reader, shown};
 use super::target::Cast;
 use super::tree::{Entry, Node, Table};
@@ -126,7 +126,7 @@ fn verb(reader: &mut Reader, name: &str, entry: &Entry, table: &Table) -> Option
             return None;
         }
         let message = format!("fault `{}` has no verb", shown(name));
-        let all: Vec<String> = VERBS.built().map(|verb| format!("`{verb}`")).collect();
+        let all: Vec<String> = VERBS.names().map(|verb| format!("`{verb}`")).collect();
         let help = format!("say what it does: {}", super::reader::listed(&all));
         reader.report_relation(Diagnostic::at(entry.key, message, "does nothing").help(help));
         return None;
@@ -140,7 +140,7 @@ fn verb(reader: &mut Reader, name: &str, entry: &Entry, table: &Table) -> Option
         }
         reader.report(diagnostic);
     }
-    (first.state == State::Built).then_some(first.name)
+    Some(first.name)
 }
 
 fn check_belonging(reader: &mut Reader, fault: &Fault<'_>) {

@@ -7,8 +7,6 @@ use super::shape::{Form, Shape};
 pub struct Key {
     /// As it is written.
     pub name: &'static str,
-    /// Whether it works.
-    pub state: State,
     /// What it says, in one sentence.
     pub meaning: &'static str,
     /// What may stand behind it.
@@ -21,15 +19,6 @@ impl Key {
         self.shape = shape;
         self
     }
-}
-
-/// Whether a key works.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
-    /// It works.
-    Built,
-    /// It belongs to the language but nothing carries it out yet: refused by name.
-    NotYet,
 }
 
 /// The keys of one table.
@@ -47,18 +36,14 @@ impl Keys {
         self.keys.iter().find(|key| key.name == name)
     }
 
-    /// The names of the keys that work.
-    pub fn built(&self) -> impl Iterator<Item = &'static str> {
-        self.keys.iter().filter(|key| key.state == State::Built).map(|key| key.name)
+    /// The names of the keys.
+    pub fn names(&self) -> impl Iterator<Item = &'static str> {
+        self.keys.iter().map(|key| key.name)
     }
 }
 
 const fn built(name: &'static str, meaning: &'static str) -> Key {
-    Key { name, state: State::Built, meaning, shape: Shape::Any }
-}
-
-const fn not_yet(name: &'static str, meaning: &'static str) -> Key {
-    Key { name, state: State::NotYet, meaning, shape: Shape::Any }
+    Key { name, meaning, shape: Shape::Any }
 }
 
 /// The top of a file. The family adds its own named tables, such as `topic`.
@@ -66,7 +51,7 @@ pub static FILE: Keys = Keys {
     owner: "a scenario",
     keys: &[
         built("title", "One line that names the story.").is(Shape::Text),
-        built("family", "The message queue: `kafka`.").is(Shape::Family),
+        built("family", "The message queue: `kafka`, `rabbitmq`.").is(Shape::Family),
         built("version", "The release whose rules and defaults hold; left out: the newest that is modelled.")
             .is(Shape::Form(Form::Release)),
         built("facts", "The ids of the facts it reproduces.").is(Shape::Texts),
@@ -193,7 +178,16 @@ pub static PRODUCER: Keys = Keys {
         built("stops", "When it is asked to stop.").is(Shape::Form(Form::Time)),
         built("own_write", "A database write of its own that goes with each message, and when it is made.")
             .is(Shape::Words(&["before sending", "after confirm", "outbox"])),
-        not_yet("rpc", "It waits for a reply to each message."),
+        built("rpc", "It waits for a reply to each message.").is(Shape::Table(&RPC)),
+    ],
+};
+
+/// `rpc = { … }`.
+pub static RPC: Keys = Keys {
+    owner: "`rpc`",
+    keys: &[
+        built("reply_to", "Where the replies go, in the family's words.").is(Shape::Text),
+        built("timeout", "How long it waits for one; left out: `10s`.").is(Shape::Form(Form::Time)),
     ],
 };
 
@@ -427,8 +421,8 @@ pub static FAULT: Keys = Keys {
 
 /// Every table of keys.
 pub static ALL: &[&Keys] = &[
-    &FILE, &TEXT, &LANGUAGES, &CLUSTER, &ENTITY, &PRODUCER, &PHASE, &MESSAGE, &CONSUMER, &IF_FAILS, &SERVICE,
-    &NETWORK, &DISK, &DECISIVE, &WHEN, &STEP, &OCCASION, &VERBS, &FAULT,
+    &FILE, &TEXT, &LANGUAGES, &CLUSTER, &ENTITY, &PRODUCER, &PHASE, &MESSAGE, &RPC, &CONSUMER, &IF_FAILS,
+    &SERVICE, &NETWORK, &DISK, &DECISIVE, &WHEN, &STEP, &OCCASION, &VERBS, &FAULT,
 ];
 
 /// Where the tables whose names do not depend on the family stand, with `x` for names that an author chooses;
@@ -442,6 +436,7 @@ pub static PLACED: &[(&str, &Keys)] = &[
     ("producer.x.phases", &PHASE),
     ("producer.x.message", &MESSAGE),
     ("consumer.x", &CONSUMER),
+    ("producer.x.rpc", &RPC),
     ("consumer.x.if_fails", &IF_FAILS),
     ("service.x", &SERVICE),
     ("network", &NETWORK),

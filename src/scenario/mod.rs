@@ -49,7 +49,7 @@
 //! Invariant: what is accepted is carried out. What belongs to the language or to the real system and is not modelled
 //! is refused by name.
 //!
-//! Not modelled: every family but Kafka.
+//! Not modelled: every family but Kafka and RabbitMQ.
 
 pub mod catalog;
 mod claims;
@@ -71,6 +71,7 @@ mod overlay;
 pub mod plan;
 mod reach;
 mod reader;
+mod rpc;
 pub mod schema;
 mod settings;
 pub mod shape;

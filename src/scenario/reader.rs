@@ -6,7 +6,7 @@ use crate::scenario::plan::Version;
 use crate::sim::{Dist, Span};
 
 use super::diagnostic::{Diagnostic, Spot, nearest};
-use super::keys::{Keys, State};
+use super::keys::Keys;
 use super::tree::{self, Entry, Node, Table};
 use super::value;
 
@@ -50,22 +50,17 @@ impl Reader {
     /// Reports keys that a table does not have, with the nearest one that it has.
     pub(super) fn check_keys(&mut self, table: &Table, keys: &[&Keys], more: &[&'static str]) {
         for (name, entry) in table.in_order() {
-            let declared = keys.iter().find_map(|keys| keys.find(name));
-            if more.contains(&name) || declared.is_some_and(|key| key.state == State::Built) {
+            if more.contains(&name) || keys.iter().any(|keys| keys.find(name).is_some()) {
                 continue;
             }
             let owner = keys.first().map_or("this table", |keys| keys.owner);
             let shown = shown(name);
-            self.report(if declared.is_some() {
-                Diagnostic::at(entry.key, format!("`{shown}` is not modelled yet"), "refused, not ignored")
-            } else {
-                let diagnostic =
-                    Diagnostic::at(entry.key, format!("{owner} has no key `{shown}`"), "unknown key");
-                let known = keys.iter().flat_map(|keys| keys.built()).chain(more.iter().copied());
-                let known: Vec<&str> = known.collect();
-                let near = nearest(name, known.iter().copied()).or_else(|| same_stem(name, &known));
-                suggest(diagnostic, near.unwrap_or(name), near)
-            });
+            let diagnostic =
+                Diagnostic::at(entry.key, format!("{owner} has no key `{shown}`"), "unknown key");
+            let known = keys.iter().flat_map(|keys| keys.names()).chain(more.iter().copied());
+            let known: Vec<&str> = known.collect();
+            let near = nearest(name, known.iter().copied()).or_else(|| same_stem(name, &known));
+            self.report(suggest(diagnostic, near.unwrap_or(name), near));
         }
     }
 

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use crate::broker::{EntityKind, FAMILIES, Family, Field, Kind, Scope, Setting, Status};
 
-use super::keys::{DESCRIPTIONS, ENTITY, FILE, Key, Keys, MOMENTS, State};
+use super::keys::{DESCRIPTIONS, ENTITY, FILE, Key, Keys, MOMENTS};
 use super::measure::MEASURES;
 use super::shape::Shape;
 
@@ -92,14 +92,12 @@ impl Writer {
         extent: Extent,
         owner: Option<&str>,
     ) -> Properties {
-        let built = keys.filter(|key| key.state == State::Built);
-        built
-            .map(|key| {
-                let mut value = self.value(key.shape, extent, owner);
-                value["description"] = json!(plain(key.meaning));
-                (key.name.to_owned(), value)
-            })
-            .collect()
+        keys.map(|key| {
+            let mut value = self.value(key.shape, extent, owner);
+            value["description"] = json!(plain(key.meaning));
+            (key.name.to_owned(), value)
+        })
+        .collect()
     }
 
     fn table(&self, keys: &[&Keys], extent: Extent, owner: Option<&str>) -> Value {
@@ -286,6 +284,9 @@ fn kind(kind: Kind) -> Value {
         Kind::Texts => {
             let text = json!({ "type": "string" });
             json!({ "anyOf": [text, { "type": "array", "items": text }] })
+        }
+        Kind::CountOrTexts(min, max) => {
+            json!({ "anyOf": [whole(min, max), { "type": "array", "items": { "type": "string" } }] })
         }
         Kind::Table => json!({
             "type": "object",

@@ -135,7 +135,9 @@ fn plain(kind: Kind, node: &Node) -> Result<Value, String> {
     match (kind, node) {
         (Kind::Bool, Node::Bool(value)) => Ok(Value::Bool(*value)),
         (Kind::Bool, node) => Err(format!("expected `true` or `false`, found {}", node.what())),
-        (Kind::Int(min, max) | Kind::Digits(min, max), Node::Int(number)) => ranged(*number, min, max),
+        (Kind::Int(min, max) | Kind::Digits(min, max) | Kind::CountOrTexts(min, max), Node::Int(number)) => {
+            ranged(*number, min, max)
+        }
         (Kind::Digits(min, max), Node::Text(text)) if text.bytes().all(|byte| byte.is_ascii_digit()) => text
             .parse()
             .map_or(Err(format!("expected a number from {min} to {max}")), |number| ranged(number, min, max)),
@@ -158,7 +160,10 @@ fn plain(kind: Kind, node: &Node) -> Result<Value, String> {
         (Kind::Text, Node::Text(text)) => Ok(Value::Text(text.clone())),
         (Kind::Texts, Node::Text(text)) => Ok(Value::Texts(vec![text.clone()])),
         (Kind::Text, node) => Err(format!("expected a string, found {}", node.what())),
-        (Kind::Texts, Node::List(list)) => texts(list).map(Value::Texts),
+        (Kind::CountOrTexts(..), node) if !matches!(node, Node::List(_)) => {
+            Err(format!("expected a whole number or a list of strings, found {}", node.what()))
+        }
+        (Kind::Texts | Kind::CountOrTexts(..), Node::List(list)) => texts(list).map(Value::Texts),
         (Kind::Texts, node) => Err(format!("expected a string or a list of them, found {}", node.what())),
         (Kind::Bytes, node) => {
             let size = super::value::bytes(node)?;
@@ -168,7 +173,9 @@ fn plain(kind: Kind, node: &Node) -> Result<Value, String> {
         (Kind::Part, Node::Int(number)) if *number >= 0 => Ok(Value::Text(number.to_string())),
         (Kind::Part, node) => Err(format!("expected a number such as `0.4`, found {}", node.what())),
         (Kind::Table, node) => Err(format!("expected a table, found {}", node.what())),
-        (Kind::Tables(_), node) => Err(format!("expected a list of tables, found {}", node.what())),
+        (Kind::CountOrTexts(..) | Kind::Tables(_), node) => {
+            Err(format!("expected a list of tables, found {}", node.what()))
+        }
     }
 }
 

@@ -11,6 +11,7 @@ mod determinism;
 mod last_replica;
 mod old_versions;
 mod play;
+mod rabbitmq;
 mod safety;
 mod scripts;
 mod stories;

@@ -27,6 +27,8 @@ pub(crate) struct Play {
     /// When each of those was.
     pub(crate) confirmed_at: Vec<Time>,
     pub(crate) observed: Vec<Observation>,
+    /// What was handed to consumers, and whether it was flagged as delivered before.
+    pub(crate) delivered: Vec<(MessageId, bool)>,
     /// Messages that a consumer processed.
     pub(crate) processed: BTreeSet<MessageId>,
     looked_at: Time,
@@ -47,9 +49,9 @@ impl Play {
 
     /// A world of this plan at its beginning.
     pub(crate) fn of(plan: Plan) -> Self {
-        let kafka = family("kafka").expect("Kafka is a family");
-        let world = kafka.world(&plan, plan.seed);
-        let ledger = Ledger::new(Arc::new(Layout::new(kafka, &plan)));
+        let family = family(plan.family).expect("a plan is of a family that exists");
+        let world = family.world(&plan, plan.seed);
+        let ledger = Ledger::new(Arc::new(Layout::new(family, &plan)));
         Self {
             plan,
             world,
@@ -57,6 +59,7 @@ impl Play {
             confirmed: Vec::new(),
             confirmed_at: Vec::new(),
             observed: Vec::new(),
+            delivered: Vec::new(),
             processed: BTreeSet::new(),
             looked_at: Time::ZERO,
         }
@@ -79,7 +82,8 @@ impl Play {
                         Fact::Effect { message, .. } => {
                             self.processed.insert(message);
                         }
-                        Fact::Due { .. } | Fact::Delivered { .. } => {}
+                        Fact::Delivered { message, flagged, .. } => self.delivered.push((message, flagged)),
+                        Fact::Due { .. } => {}
                         _ => self.observed.push(observation),
                     }
                 }

@@ -89,8 +89,8 @@ fn tables(family: &str) -> Vec<String> {
         let own = mqlab::broker::family(family).expect("it is one").entities().iter().map(|kind| kind.table);
         for kind in named.chain(own) {
             all.push(format!("{prefix}{kind}.x"));
-            if kind != "fault" {
-                all.push(format!("{prefix}{kind}.x.config"));
+            if let Some(settings) = settings_of(family, kind) {
+                all.push(format!("{prefix}{kind}.x.{settings}"));
             }
         }
         let more = ["cluster.config", "service.x", "consumer.x.if_fails", "fault.x.when"];
@@ -102,6 +102,23 @@ fn tables(family: &str) -> Vec<String> {
     all
 }
 
+/// What the settings of a named table are called; none: it has none.
+fn settings_of(family: &str, kind: &str) -> Option<&'static str> {
+    let entities = mqlab::broker::family(family).expect("it is one").entities();
+    match entities.iter().find(|entity| entity.table == kind) {
+        Some(entity) => Some(entity.settings).filter(|name| !name.is_empty()),
+        None => (kind != "fault").then_some("config"),
+    }
+}
+
+/// The table of settings that this is, and its owner.
+fn settings_table<'t>(family: &str, table: &'t str) -> Option<(&'t str, &'t str)> {
+    let (owner, name) = table.rsplit_once('.')?;
+    let names = mqlab::broker::family(family).expect("it is one").entities().iter().map(|one| one.settings);
+    let is_it = name == "config" || names.into_iter().any(|known| known == name);
+    is_it.then_some((owner, name))
+}
+
 /// Every name that could be a key anywhere, and some that are none.
 fn candidates() -> BTreeSet<&'static str> {
     let all = keys::ALL.iter().flat_map(|keys| keys.keys).map(|key| key.name);
@@ -110,14 +127,17 @@ fn candidates() -> BTreeSet<&'static str> {
         settings.flat_map(|setting| std::iter::once(&setting.name).chain(setting.aliases)).copied();
     let roles = FAMILIES.iter().flat_map(|family| family.roles()).map(|role| role.plural);
     let fields = FAMILIES.iter().flat_map(|family| {
-        family.entities().iter().flat_map(|kind| kind.fields).chain(family.cluster_fields())
+        let own = family.entities().iter().flat_map(|kind| kind.fields).chain(family.cluster_fields());
+        own.chain(family.producer_fields()).chain(family.consumer_fields())
     });
+    let own = FAMILIES.iter().flat_map(|family| family.entities()).map(|kind| kind.settings);
     let tables = FAMILIES.iter().flat_map(|family| family.entities()).map(|kind| kind.table);
     let nonsense = ["nonsense", "Producer", "acks2", "lost"];
     all.chain(settings)
         .chain(roles)
         .chain(fields.map(|field| field.name))
         .chain(tables)
+        .chain(own.filter(|name| !name.is_empty()))
         .chain(nonsense)
         .collect()
 }
@@ -131,11 +151,11 @@ fn parser(family: &str, version: &str, table: &str, line: &str) -> Vec<String> {
     }
 }
 
-/// The releases that between them have every setting.
-fn releases(name: &str) -> Vec<String> {
+/// The releases that between them have every setting of this name.
+fn releases(name: &str, key: &str) -> Vec<String> {
     let family = family(name).expect("it is one");
     let mut all: BTreeSet<_> = [family.oldest(), family.newest()].into();
-    for setting in family.settings() {
+    for setting in family.settings().iter().filter(|one| one.name == key || one.aliases.contains(&key)) {
         all.insert(setting.since.max(family.oldest()));
     }
     all.iter().map(ToString::to_string).collect()
@@ -159,13 +179,13 @@ fn refuses_key(messages: &[String], key: &str) -> bool {
 }
 
 /// Whether every release refuses the setting, with every client library.
-fn every_release(name: &str, owner: &str, key: &str) -> bool {
+fn every_release(name: &str, (owner, settings): (&str, &str), key: &str) -> bool {
     let clients = family(name).expect("it is one").clients();
     let has_client = owner.contains("producer") || owner.contains("consumer");
-    releases(name).iter().all(|version| {
+    releases(name, key).iter().all(|version| {
         clients.iter().take(if has_client { clients.len() } else { 1 }).all(|client| {
             let client = if has_client { format!("client = {client:?}\n") } else { String::new() };
-            let lines = format!("{client}config = {{ {key:?} = {{}} }}");
+            let lines = format!("{client}{settings} = {{ {key:?} = {{}} }}");
             refuses_key(&parser(name, version, owner, &lines), key)
         })
     })
@@ -176,14 +196,15 @@ fn schema_and_parser_accept_the_same_keys() {
     let schema = schema::schema();
     let mut differences = Vec::new();
     for family in FAMILIES.iter().map(|family| family.name()) {
-        let newest = releases(family).pop().expect("there is one");
+        let newest = releases(family, "").pop().expect("there is one");
         for table in tables(family) {
             for key in candidates() {
                 if table.is_empty() && ["family", "version"].contains(&key) {
                     continue;
                 }
                 let dotted = format!("{key}.");
-                if table.ends_with("config") && candidates().iter().any(|other| other.starts_with(&dotted)) {
+                let settings = settings_table(family, &table);
+                if settings.is_some() && candidates().iter().any(|other| other.starts_with(&dotted)) {
                     // A table of settings, not one of them.
                     continue;
                 }
@@ -192,8 +213,8 @@ fn schema_and_parser_accept_the_same_keys() {
                 let text = base(family, &newest) + &opening(&table) + &line + "\n";
                 let found = violations(&schema, &schema, &json(&text), "");
                 let by_schema = found.iter().any(|one| one.ends_with(&format!(": unknown key {key}")));
-                let by_parser = if let Some(owner) = table.strip_suffix(".config") {
-                    every_release(family, owner, key)
+                let by_parser = if let Some(of) = settings {
+                    every_release(family, of, key)
                 } else {
                     refuses_key(&parser(family, &newest, &table, &line), key)
                 };
@@ -277,9 +298,9 @@ fn schema_and_parser_accept_the_same_values() {
     let schema = schema::schema();
     let mut differences = Vec::new();
     let family = FAMILIES[0].name();
-    let newest = releases(family).pop().expect("there is one");
+    let newest = releases(family, "").pop().expect("there is one");
     for (table, keys) in keys::PLACED {
-        for key in keys.built() {
+        for key in keys.names() {
             for sample in SAMPLES {
                 let line = format!("{key} = {sample}");
                 let text = format!("{}{}{line}\n", base(family, &newest), opening(table));
@@ -321,7 +342,7 @@ fn company(table: &str, key: &str, line: &str) -> impl Iterator<Item = String> {
     }
     let stands_alone = keys::VERBS.find(key).is_some() || table == "step" && keys::STEP.find(key).is_some();
     let alone = !["fault.x", "step"].contains(&table) || stands_alone;
-    let verbs = keys::VERBS.built().filter(move |_| !alone);
+    let verbs = keys::VERBS.names().filter(move |_| !alone);
     let with = verbs.map(|verb| format!("{verb} = \"each of brokers\"\n")).map(|verb| verb + line);
     let all: Vec<String> = if alone { vec![line.to_owned()] } else { with.collect() };
     all.into_iter()
@@ -374,8 +395,9 @@ fn working() -> Vec<Value> {
     all
 }
 
-/// Keys that are read, and that every family refuses so far, with a reason: its consumers acknowledge otherwise.
-const FOR_OTHERS: &[&str] = &["ack", "nack", "reject", "requeue", "properties"];
+/// Keys that are read, and that every family refuses so far, with a reason: its consumers acknowledge otherwise, and
+/// nobody replies.
+const FOR_OTHERS: &[&str] = &["ack", "nack", "reject", "requeue", "properties", "rpc", "reply_to", "timeout"];
 
 /// A key that works stands in a scenario, or in a file of `tests/corpus`, at its own place.
 #[test]
@@ -398,7 +420,7 @@ fn every_key_that_works_is_used_somewhere() {
             places.iter().flat_map(|place| files.iter().flat_map(|file| at(file, place))).collect();
         let is_unused =
             |key: &&str| !FOR_OTHERS.contains(key) && tables.iter().all(|table| table.get(key).is_none());
-        unused.extend(table.built().filter(is_unused).map(|key| format!("{}: {key}", table.owner)));
+        unused.extend(table.names().filter(is_unused).map(|key| format!("{}: {key}", table.owner)));
     }
     assert!(unused.is_empty(), "nothing shows that these keys work:\n{}", unused.join("\n"));
 }

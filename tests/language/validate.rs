@@ -14,8 +14,8 @@ pub(crate) fn violations(root: &Value, schema: &Value, value: &Value, path: &str
             "type" if !is(value, wanted) => say(format!("no {wanted}")),
             "const" if value != wanted => say(format!("not {wanted}")),
             "enum" if !list(wanted).contains(value) => say(format!("none of {wanted}")),
-            "minimum" if value.as_i64() < wanted.as_i64() => say("too small".to_owned()),
-            "maximum" if value.as_i64() > wanted.as_i64() => say("too large".to_owned()),
+            "minimum" if value.as_f64() < wanted.as_f64() => say("too small".to_owned()),
+            "maximum" if value.as_f64() > wanted.as_f64() => say("too large".to_owned()),
             "pattern" => {
                 let pattern = Regex::new(wanted.as_str().expect("text")).expect("it is a pattern");
                 if !value.as_str().is_some_and(|text| pattern.is_match(text)) {
@@ -56,6 +56,14 @@ pub(crate) fn violations(root: &Value, schema: &Value, value: &Value, path: &str
                     inner.extend(tries.into_iter().next().unwrap_or_default());
                 }
             }
+            "oneOf" => {
+                // One for each family, told apart by its name.
+                let tries: Vec<_> =
+                    list(wanted).iter().map(|one| violations(root, one, value, path)).collect();
+                let is_other = |one: &&Vec<String>| one.iter().any(|what| what.starts_with(".family: not"));
+                let own = tries.iter().find(|one| !is_other(one)).or(tries.first());
+                inner.extend(own.cloned().unwrap_or_default());
+            }
             "$ref" => {
                 let pointer = wanted.as_str().expect("text").trim_start_matches('#');
                 let one = root.pointer(pointer).expect("it leads somewhere");
@@ -73,11 +81,15 @@ fn list(value: &Value) -> &[Value] {
 }
 
 fn is(value: &Value, wanted: &Value) -> bool {
+    if let Some(all) = wanted.as_array() {
+        return all.iter().any(|one| is(value, one));
+    }
     match wanted.as_str().expect("one type") {
         "object" => value.is_object(),
         "array" => value.is_array(),
         "string" => value.is_string(),
         "boolean" => value.is_boolean(),
+        "number" => value.is_number(),
         "integer" => value.is_i64() || value.is_u64(),
         other => panic!("the schema uses {other}"),
     }

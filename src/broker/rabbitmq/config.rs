@@ -3,6 +3,7 @@
 use super::describe;
 use super::rules::Rules;
 use super::settings;
+use super::topology::Storage;
 use crate::broker::Scope;
 use crate::scenario::plan::{Config, ConsumerPlan, Plan, ProducerPlan, Value, Version};
 use crate::sim::Span;
@@ -29,12 +30,14 @@ pub(super) struct ClusterConfig {
     pub(super) consumer_timeout: Option<Span>,
     /// Messages smaller than this lie in a classic queue's own index or store.
     pub(super) embed_below_bytes: u32,
+    /// How classic queues are stored that do not say.
+    pub(super) default_storage: Storage,
+    /// How many members quorum queues have that do not say.
+    pub(super) quorum_group_size: u16,
     /// Entries of a v1 journal before it is written.
     pub(super) journal_entries_max: u32,
     /// What a process may send to the next one before it hears of it: at first, and again after so many.
     pub(super) credit: (u32, u32),
-    /// The same from queues to the store of large messages.
-    pub(super) disc_credit: (u32, u32),
     /// The largest message; none: no limit.
     pub(super) message_bytes_max: Option<u64>,
     /// Prefetch of consumers that say nothing; zero: none.
@@ -116,9 +119,23 @@ pub(super) struct ConsumerConfig {
     pub(super) hears_of_cancel: bool,
     /// What it cannot process and publishes elsewhere is confirmed before the original is acknowledged.
     pub(super) confirms: bool,
+    /// Where it begins in a stream.
+    pub(super) stream_offset: StreamOffset,
     /// Spring: what a listener throws gives the message back to be delivered again.
     pub(super) requeues_rejected: bool,
     pub(super) connection: ConnectionConfig,
+}
+
+/// Where a consumer begins in a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum StreamOffset {
+    /// With the oldest message.
+    First,
+    /// With the last batch that was written.
+    Last,
+    /// With what is written from now on.
+    Next,
+    At(u64),
 }
 
 /// What publishers and consumers say of their connections.
@@ -211,9 +228,14 @@ impl ClusterConfig {
                 None => rules.consumer_timeout,
             },
             embed_below_bytes: table.number("queue_index_embed_msgs_below", 4_096) as u32,
+            default_storage: match table.text("classic_queue.default_version").as_deref() {
+                Some("1") => Storage::V1,
+                Some("2") => Storage::V2,
+                _ => rules.default_storage,
+            },
+            quorum_group_size: table.number("quorum_cluster_size", 3) as u16,
             journal_entries_max: table.number("queue_index_max_journal_entries", 32_768) as u32,
             credit: table.pair("credit_flow_default_credit", (400, 200)),
-            disc_credit: table.pair("msg_store_credit_disc_bound", (4_000, 800)),
             message_bytes_max: match plan.cluster.config.get("max_message_size") {
                 Some(Value::Int(bytes)) => Some(*bytes as u64),
                 _ => rules.message_bytes_max,
@@ -285,6 +307,12 @@ impl ConsumerConfig {
             ack_every: table.number("multiple", 1).max(1) as u32,
             hears_of_cancel: table.is_on("cancel_notify"),
             confirms: table.is_on("confirm"),
+            stream_offset: match table.text("x-stream-offset").as_deref() {
+                Some("first") => StreamOffset::First,
+                Some("last") => StreamOffset::Last,
+                Some(text) => text.parse().map_or(StreamOffset::Next, StreamOffset::At),
+                None => StreamOffset::Next,
+            },
             requeues_rejected: table.is_on("default_requeue_rejected"),
             connection: ConnectionConfig::new(&table),
         }

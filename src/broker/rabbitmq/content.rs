@@ -1,8 +1,10 @@
 //! What was ever published: every `basic.publish`, by a client or by a broker that dead-letters, makes one envelope
 //! that never changes. Queues, logs and packets hold its number, so replicating a message copies four bytes.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::message::Pid;
 use super::topology::{ExchangeId, KeyId, QueueId, Stamp, StampId};
 use crate::fact::MessageId;
 use crate::sim::{Chunked, Time};
@@ -80,6 +82,8 @@ pub(super) struct Death {
 pub(super) struct Content {
     envelopes: Chunked<Envelope>,
     deaths: Chunked<Arc<[Death]>>,
+    /// Requests that are to be answered on the channel that they came from: `reply_to`, as the broker rewrites it.
+    askers: BTreeMap<MessageId, Pid>,
 }
 
 impl Content {
@@ -93,6 +97,17 @@ impl Content {
     pub(super) fn add(&mut self, envelope: Envelope) -> EnvelopeId {
         self.envelopes.push(envelope);
         EnvelopeId(self.envelopes.len() as u32 - 1)
+    }
+
+    /// Whoever answers this request answers on that channel.
+    pub(super) fn is_asked_by(&mut self, request: EnvelopeId, channel: Pid) {
+        let message = self.message(request);
+        self.askers.insert(message, channel);
+    }
+
+    /// The channel on which a reply is waited for.
+    pub(super) fn asker(&self, reply: EnvelopeId) -> Option<Pid> {
+        self.askers.get(&self.message(reply)).copied()
     }
 
     #[inline]

@@ -78,6 +78,8 @@ pub(super) enum Msg {
         node: u16,
         how: QueueEnd,
     },
+    /// A reply for whoever consumes the channel's direct replies.
+    Reply(EnvelopeId),
     /// The channel's own reminder, behind everything that is in its mailbox: answer what was confirmed meanwhile.
     Answer,
 
@@ -174,6 +176,7 @@ impl Msg {
             Self::Answer => 17,
             Self::Mirror(msg) => msg.fingerprint() << 8 | 18,
             Self::Quorum(msg) => msg.fingerprint() << 8 | 19,
+            Self::Reply(envelope) => u64::from(envelope.0) << 8 | 21,
             Self::Node(msg) => msg.fingerprint() << 8 | 20,
         }
     }
@@ -181,7 +184,7 @@ impl Msg {
     /// Whether it carries a message of an application.
     pub(super) fn carries_message(&self) -> bool {
         match self {
-            Self::Publish(_) | Self::Deliver(_) | Self::Got(Some(_)) => true,
+            Self::Publish(_) | Self::Deliver(_) | Self::Reply(_) | Self::Got(Some(_)) => true,
             Self::Mirror(msg) => msg.carries_message(),
             _ => false,
         }
@@ -203,6 +206,7 @@ impl Msg {
             Self::Delete | Self::Deleted => "delete",
             Self::ChannelDown | Self::QueueDown { .. } => "down",
             Self::Answer => "answer",
+            Self::Reply(_) => "reply",
             Self::Mirror(_) => "gm",
             Self::Quorum(msg) => msg.label(),
             Self::Node(msg) => msg.label(),
@@ -213,7 +217,7 @@ impl Msg {
     pub(super) fn bytes(&self) -> u32 {
         match self {
             Self::Quorum(msg) => msg.bytes(),
-            Self::Publish(_) | Self::Deliver(_) | Self::Mirror(_) => 200,
+            Self::Publish(_) | Self::Deliver(_) | Self::Reply(_) | Self::Mirror(_) => 200,
             _ => 80,
         }
     }

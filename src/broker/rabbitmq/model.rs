@@ -44,8 +44,6 @@ pub(super) struct Shared {
     pub(super) services: Vec<(String, NodeId)>,
     /// What clients are called, in the order of their nodes.
     clients: Arc<[String]>,
-    /// What was asked for: an administrator's changes begin from it.
-    pub(super) plan: Arc<Plan>,
 }
 
 /// What a node of this family reminds itself of.
@@ -82,7 +80,6 @@ impl RabbitModel {
             stores: plan.consumers.iter().map(|it| Store::new(it.idempotency, it.id)).collect(),
             services: services(plan, topology.brokers),
             clients: clients(plan),
-            plan: Arc::new(plan.clone()),
         };
         let mut nodes: Vec<_> =
             (0..topology.brokers).map(|id| Node::Broker(Box::new(Broker::new(id, &shared)))).collect();

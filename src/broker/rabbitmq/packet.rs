@@ -71,6 +71,10 @@ pub(super) enum Frame {
         is_exclusive: bool,
         priority: i32,
     },
+    /// `basic.consume` of the pseudo-queue of direct replies, which needs no acknowledgements.
+    ConsumeReplies {
+        tag: ConsumerTag,
+    },
     Cancel {
         tag: ConsumerTag,
     },
@@ -207,6 +211,7 @@ impl Frame {
                 (tag << 4 | how << 1 | u64::from(multiple)) << 8 | 12
             }
             Self::Close => 13,
+            Self::ConsumeReplies { tag } => u64::from(tag) << 8 | 14,
             Self::Opened { .. } => 20,
             Self::Ok => 21,
             Self::GetOk { tag, .. } => tag << 8 | 22,
@@ -236,7 +241,7 @@ impl Frame {
             Self::Qos { .. } => "basic.qos",
             Self::Declare { .. } => "queue.declare",
             Self::Delete { .. } => "queue.delete",
-            Self::Consume { .. } => "basic.consume",
+            Self::Consume { .. } | Self::ConsumeReplies { .. } => "basic.consume",
             Self::Cancel { .. } | Self::Cancelled { .. } => "basic.cancel",
             Self::Get { .. } => "basic.get",
             Self::Publish { .. } => "basic.publish",

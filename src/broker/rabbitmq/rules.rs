@@ -62,8 +62,6 @@ pub(super) struct Rules {
     pub(super) counts_only_failures: bool,
     /// What a consumer gives back without a delivery limit goes to the tail of a quorum queue (3.10).
     pub(super) returns_to_tail: bool,
-    /// A quorum queue's members, if nobody says how many.
-    pub(super) quorum_group_size: u16,
     /// How long a quorum queue keeps what a consumer holds whose node is out of reach.
     pub(super) consumer_disconnected_timeout: Span,
     /// A single active consumer of a quorum queue gives way to one of a higher priority (4.0).
@@ -128,7 +126,6 @@ impl Rules {
             quorum_delivery_limit: from(4, 0, 0).then_some(20),
             counts_only_failures: from(4, 3, 0),
             returns_to_tail: from(3, 10, 0),
-            quorum_group_size: if within(Version(3, 8, 0), Version(3, 8, 10)) { 5 } else { 3 },
             consumer_disconnected_timeout: if from(4, 3, 0) { Span::from_secs(60) } else { Span::ZERO },
             active_consumer_yields: from(4, 0, 0),
             has_delayed_retry: from(4, 3, 0),

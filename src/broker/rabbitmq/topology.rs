@@ -9,7 +9,7 @@
 use std::sync::OnceLock;
 
 use crate::fact::SubscriptionId;
-use crate::scenario::plan::Spread;
+use crate::scenario::plan::{EntityPlan, Spread};
 use crate::sim::Span;
 
 use super::config::ClusterConfig;
@@ -18,7 +18,11 @@ use super::rules::Rules;
 
 mod arguments;
 mod build;
+mod follow;
+pub(super) mod replies;
 mod stamps;
+
+pub(super) use build::Interner;
 
 /// An exchange, in [`Topology::exchanges`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,6 +43,8 @@ pub(super) struct StampId(pub(super) u32);
 /// A vhost, in [`Topology::vhosts`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct VhostId(pub(super) u16);
+
+pub(super) use replies::Replies;
 
 /// The fixed shape of a run.
 #[derive(Clone, Debug)]
@@ -64,8 +70,14 @@ pub(super) struct Topology {
     pub(super) producers: Vec<ProducerSpec>,
     /// In the order of the plan's consumers.
     pub(super) consumers: Vec<ConsumerSpec>,
+    /// In the order of the plan's producers: where replies to their requests go; none: it waits for no reply.
+    pub(super) replies: Vec<Option<Replies>>,
+    /// The key of direct replies, if anybody waits for some.
+    pub(super) direct_reply: Option<KeyId>,
     /// By vhost and key: the queue of that name, which is what the default exchange routes by.
     pub(super) named: Vec<Vec<Option<QueueId>>>,
+    /// The tables that queues, exchanges and policies come from.
+    entities: Vec<EntityPlan>,
 }
 
 /// An exchange.

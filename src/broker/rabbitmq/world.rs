@@ -161,8 +161,7 @@ impl Hosted for RabbitModel {
     /// A policy changes: every queue that it applies to has other arguments from now on.
     fn alter(engine: &mut World, kind: &str, name: &str, fields: &Config) -> bool {
         let shared = &mut engine.model.shared;
-        let plan = Arc::clone(&shared.plan);
-        if kind != "policy" || !Arc::make_mut(&mut shared.topology).alter(&plan, name, fields) {
+        if kind != "policy" || !Arc::make_mut(&mut shared.topology).alter(name, fields) {
             return false;
         }
         let nodes: Vec<_> = running(engine).map(|(node, _)| node).collect();
@@ -206,6 +205,7 @@ impl Hosted for RabbitModel {
             Node::Direct(direct) => direct.is_done(),
             Node::Consumer(consumer) => {
                 consumer.has_done(|queue| serving(engine, queue).all(|(_, process)| process.ready() == 0))
+                    && says_nothing(engine, node)
             }
             Node::Broker(_) | Node::Service(_) => true,
         }
@@ -326,6 +326,16 @@ fn delayed(engine: &World, subscription: SubscriptionId) -> Vec<MessageId> {
 fn is_quiet(engine: &World) -> bool {
     engine.under_way().iter().all(|one| match one.what {
         OnWire::Packet(packet) => matches!(packet, Packet::Tick | Packet::Amqp(Frame::Heartbeat)),
+        _ => true,
+    })
+}
+
+/// Whether nothing that a client wrote, or that is for it, is under way.
+fn says_nothing(engine: &World, client: NodeId) -> bool {
+    engine.under_way().iter().all(|one| match one.what {
+        OnWire::Packet(Packet::Amqp(frame)) => {
+            *frame == Frame::Heartbeat || one.from != client && one.to != client
+        }
         _ => true,
     })
 }

@@ -41,6 +41,8 @@ pub struct ProducerPlan {
     pub attempt_every: Span,
     /// A write to its own database that goes with each message.
     pub own_write: Option<OwnWrite>,
+    /// It waits for a reply to each message, and that is what it hears.
+    pub rpc: Option<Rpc>,
     /// The fields that the family declares: `routing_key`.
     pub fields: Config,
     /// Which client library; none: the vendor's own.
@@ -70,6 +72,7 @@ impl ProducerPlan {
             attempts_max: 10,
             attempt_every: Span::from_millis(100),
             own_write: None,
+            rpc: None,
             fields: Config::new(),
             client: None,
             config: Config::new(),
@@ -102,6 +105,15 @@ impl ProducerPlan {
     pub fn rate(&self) -> Rate {
         self.phases.first().map_or(Rate::Pause, |phase| phase.rate)
     }
+}
+
+/// A producer that waits for replies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rpc {
+    /// Where they go, in the family's words.
+    pub reply_to: String,
+    /// How long it waits for one.
+    pub timeout: Span,
 }
 
 /// When messages fall due. Rates are totals over the producer's instances.

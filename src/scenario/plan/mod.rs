@@ -16,7 +16,7 @@ pub use act::{
 };
 pub use client::{
     ConsumerPlan, Exact, IdOf, Idempotency, IfFails, Keys, OwnWrite, Phase, Poison, PoolOrder, ProducerPlan,
-    Rate, Reaction, ServicePlan, Spread, Starting, Starts, Then,
+    Rate, Reaction, Rpc, ServicePlan, Spread, Starting, Starts, Then,
 };
 
 /// Messages of a run at most: at about 100 bytes each, its ledger stays near 2 GB.

@@ -14,7 +14,7 @@ use super::model::{RabbitCtx, Shared, Timer};
 use super::packet::{Frame, Packet};
 use super::topology::QueueId;
 use crate::fact::Rule;
-use crate::sim::{ByConn, ConnId, FileId, Input, Loss, NodeId};
+use crate::sim::{ByConn, ConnId, FileId, Input, Loss, NodeId, Time};
 
 pub(super) mod channel;
 pub(super) mod classic;
@@ -25,6 +25,7 @@ pub(super) mod mirror;
 pub(super) mod node;
 mod publishing;
 pub(super) mod quorum;
+pub(super) mod rates;
 
 use channel::Channel;
 use classic::Classic;
@@ -33,6 +34,7 @@ use meta::Meta;
 use mirror::Mirror;
 use node::Node;
 use quorum::Quorum;
+use rates::{Rate, Rates};
 
 /// A broker node.
 #[derive(Clone, Debug)]
@@ -64,6 +66,7 @@ pub(super) struct Core {
     pub(super) dist: Dist,
     /// The log of its quorum queues.
     pub(super) wal: quorum::Wal,
+    pub(super) rates: Rates,
     mailbox: VecDeque<(Pid, Proc, Msg)>,
 }
 
@@ -112,6 +115,12 @@ impl Env<'_, '_> {
         }
     }
 
+    /// So much more went through this node.
+    #[inline]
+    pub(super) fn count(&mut self, what: Rate, more: u32) {
+        self.core.rates.count(what, more, self.ctx.now());
+    }
+
     /// Reminds this process, which is a queue's.
     pub(super) fn remind(&mut self, at: crate::sim::Time, queue: QueueId, alarm: QueueAlarm) {
         self.ctx.timer_at(at, Timer::Broker(BrokerTimer::Queue(queue, alarm)));
@@ -145,6 +154,7 @@ impl Broker {
                 meta: Meta::established(topology, id),
                 dist: Dist::new(topology.brokers, id),
                 wal: quorum::Wal::default(),
+                rates: Rates::default(),
                 mailbox: VecDeque::new(),
             },
             node: Node::new(topology, id),
@@ -315,7 +325,15 @@ impl Broker {
 
     /// Whether nothing that a queue or channel has to do by itself is left.
     pub(super) fn is_calm(&self) -> bool {
-        !self.channels().any(|channel| channel.unconfirmed() > 0) && self.core.wal.is_quiet()
+        let expects = |process: &QueueProc| match process {
+            QueueProc::Classic(queue) => queue.backing.head().is_some_and(|head| head.expires != Time::NEVER),
+            QueueProc::Mirror(_) => false,
+            QueueProc::Quorum(member) => member.expects(),
+        };
+        !self.channels().any(|channel| channel.unconfirmed() > 0)
+            && !self.queues.iter().flatten().any(expects)
+            && self.node.delayed.waiting().next().is_none()
+            && self.core.wal.is_quiet()
     }
 
     /// Processes of clients that are connected here.

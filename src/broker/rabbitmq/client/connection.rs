@@ -401,6 +401,11 @@ impl Connection {
         self.error.filter(|_| self.is_refusal)
     }
 
+    #[cfg(test)]
+    pub(super) fn conn(&self) -> Option<ConnId> {
+        self.conn
+    }
+
     /// The node that it is connected to, or last was.
     pub(super) fn node(&self) -> u16 {
         self.node

@@ -12,6 +12,9 @@
 //! - A message that cannot be processed is given back, given up, or published to somewhere else on the same channel and
 //!   then acknowledged: at once, as Spring's `RepublishMessageRecoverer` does, or when that is confirmed.
 //!
+//! - What comes from a producer that waits for replies is replied to when it is processed, and acknowledged after that:
+//!   whoever dies in between replies once more.
+//!
 //! A consumer that works by hand subscribes if it has a prefetch, and holds what it was handed until a step says what
 //! is to become of it; without a prefetch it takes single messages with `basic.get`, until the queue says that it is
 //! empty.
@@ -204,7 +207,7 @@ impl Consumer {
     fn set_up(&mut self, ctx: &mut RabbitCtx<'_>) {
         self.forget_channel();
         self.setup = 1;
-        if self.sends_on.is_some() && self.config.confirms {
+        if self.numbers_publishes() {
             self.ask(Frame::ConfirmSelect, ctx);
         }
         if self.config.prefetch > 0 {
@@ -331,7 +334,8 @@ impl Consumer {
             Some(Turn::Failed(item, then @ (Then::Requeue | Then::Reject))) => {
                 self.give_back(item, &then, ctx);
             }
-            Some(Turn::Done(item) | Turn::Failed(item, Then::Skip)) => self.finish(item, ctx),
+            Some(Turn::Done(item)) => self.processed_well(item, shared, ctx),
+            Some(Turn::Failed(item, Then::Skip)) => self.finish(item, ctx),
         }
         false
     }

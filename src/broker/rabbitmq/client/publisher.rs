@@ -19,6 +19,7 @@
 //! Not modelled: several channels; publishing from several threads; `tx.rollback` by an application; what comes back to
 //! a fire-and-forget publisher is not sent again.
 
+mod calls;
 mod outcome;
 mod picture;
 
@@ -34,6 +35,7 @@ use crate::app::{OWN_WRITE, Origin, Sender, Written};
 use crate::fact::{Fact, MessageId, ProducerId};
 use crate::scenario::plan::{Plan, Spread};
 use crate::sim::{Input, Span, Time};
+use calls::Calls;
 
 /// A call of the library's publish takes so long where nothing else slows an application down: about 30,000 a second,
 /// as a single publisher of small messages was measured.
@@ -61,6 +63,8 @@ pub(in super::super) struct Publisher {
     attempts: BTreeMap<MessageId, u16>,
     /// Application-level retries that wait for their time.
     again: u32,
+    /// Replies that it waits for, if its messages are requests.
+    calls: Option<Box<Calls>>,
     /// When it published last.
     called: Time,
     is_due_armed: bool,
@@ -94,6 +98,8 @@ impl Publisher {
         Self {
             app: Sender::new(wanted, producer, instance, seed, ends).calling(CALL),
             link: Connection::new(config.client, config.connection, true, list, topology.brokers),
+            calls: Calls::of(wanted.rpc.as_ref(), topology.replies[usize::from(producer.0)], topology)
+                .map(Box::new),
             config,
             setup: 0,
             blocked: VecDeque::new(),
@@ -108,6 +114,12 @@ impl Publisher {
             is_due_armed: false,
             is_closing: false,
         }
+    }
+
+    /// Its connection, as tests that speak for it need it.
+    #[cfg(test)]
+    pub(super) fn conn(&self) -> Option<crate::sim::ConnId> {
+        self.link.conn()
     }
 
     /// Whether it has nothing more to send and nothing to wait for.
@@ -145,6 +157,7 @@ impl Publisher {
                 }
                 if is_alarm {
                     self.expire(ctx);
+                    self.calls_expire(ctx);
                 }
             }
         }
@@ -170,6 +183,9 @@ impl Publisher {
     }
 
     fn forget_channel(&mut self) {
+        if let Some(calls) = &mut self.calls {
+            calls.forget();
+        }
         self.unconfirmed.clear();
         self.first = 1;
         self.open = 0;
@@ -182,9 +198,14 @@ impl Publisher {
     fn set_up(&mut self, ctx: &mut RabbitCtx<'_>) {
         self.forget_channel();
         self.setup = 1;
+        for frame in self.calls.as_ref().map_or_else(Vec::new, |calls| calls.set_up()) {
+            self.setup += 1;
+            self.link.write(frame, METHOD_BYTES, ctx);
+        }
+        let is_caller = self.calls.is_some();
         let modes = [
-            (self.config.confirms, Frame::ConfirmSelect),
-            (self.config.transaction.is_some(), Frame::TxSelect),
+            (self.config.confirms && !is_caller, Frame::ConfirmSelect),
+            (self.config.transaction.is_some() && !is_caller, Frame::TxSelect),
         ];
         for (_, select) in modes.into_iter().filter(|(is_wanted, _)| *is_wanted) {
             self.setup += 1;
@@ -200,7 +221,8 @@ impl Publisher {
 
     /// Whether nothing has to be waited for before it closes. Without a connection no answer will come.
     fn is_flushed(&self) -> bool {
-        let is_empty = self.blocked.is_empty() && self.open == 0 && self.batch.is_empty();
+        let is_answered = self.open == 0 && self.called_and_open() == 0;
+        let is_empty = self.blocked.is_empty() && is_answered && self.batch.is_empty();
         !self.app.is_writing() && (is_empty || !self.is_ready())
     }
 
@@ -278,6 +300,9 @@ impl Publisher {
     fn has_room(&self, ctx: &mut RabbitCtx<'_>) -> bool {
         let has_turn = match self.config.transaction {
             Some(size) => !self.is_committing && self.batch.len() < size as usize,
+            None if self.calls.is_some() => {
+                self.config.window == 0 || self.called_and_open() < self.config.window
+            }
             None => !self.config.confirms || self.config.window == 0 || self.open < self.config.window,
         };
         has_turn && self.link.is_writable(ctx)
@@ -323,7 +348,10 @@ impl Publisher {
         let envelope = shared.content.add(envelope);
         let is_mandatory = self.config.mandatory;
         self.link.write(Frame::Publish { envelope, is_mandatory }, METHOD_BYTES + size, ctx);
-        if self.config.transaction.is_some() {
+        if let Some(calls) = &mut self.calls {
+            let over = calls.ask(message, ctx.now());
+            self.link.arm(over, ctx);
+        } else if self.config.transaction.is_some() {
             self.batch.push(message);
         } else if self.config.confirms {
             let since = ctx.now();
@@ -336,6 +364,11 @@ impl Publisher {
             // The call returned: that is all it will hear.
             self.confirmed(message, ctx);
         }
+    }
+
+    /// How many replies it waits for.
+    fn called_and_open(&self) -> u32 {
+        self.calls.as_ref().map_or(0, |calls| calls.count() as u32)
     }
 
     /// The message's number, and which of the places it goes to: the same for every attempt.

@@ -2,6 +2,7 @@
 
 use crate::broker::picture::{Field, Gauge, LanePicture, OffsetMark, PlacePicture, ReaderPicture};
 use crate::broker::rabbitmq::broker::QueueProc;
+use crate::broker::rabbitmq::broker::rates::Rate;
 use crate::broker::rabbitmq::topology::{Destination, QueueId, QueueKind, QueueSpec, Storage, Topology};
 use crate::broker::rabbitmq::world::{World, broker_name, brokers, is_up, leader, running, serving};
 use crate::fact::{MessageId, NodeId, PlaceId};
@@ -155,6 +156,10 @@ pub(super) fn gauges(engine: &World) -> Vec<Gauge> {
         let count = |count: fn(&QueueProc) -> usize| process.map_or(0, count) as i64;
         gauges.push(Gauge { name: format!("ready {}", spec.name), value: count(QueueProc::ready) });
         gauges.push(Gauge { name: format!("unacked {}", spec.name), value: count(QueueProc::unacked) });
+    }
+    for rate in Rate::ALL {
+        let all = running(engine).map(|(_, broker)| broker.core.rates.of(rate, engine.now()));
+        gauges.push(Gauge { name: format!("{}/s", rate.name()), value: i64::from(all.sum::<u32>()) });
     }
     let alarms = running(engine).filter(|(node, broker)| broker.node.alarms[node.0 as usize]).count();
     let parted = running(engine).filter(|(_, broker)| !broker.node.partitions.is_empty()).count();

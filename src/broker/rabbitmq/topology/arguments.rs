@@ -34,7 +34,7 @@ impl Arguments<'_> {
     }
 
     /// The argument, else the policy's, as a number.
-    pub(super) fn number(&self, name: &str) -> Option<u64> {
+    fn number(&self, name: &str) -> Option<u64> {
         number(self.value(name)?)
     }
 
@@ -49,15 +49,24 @@ impl Arguments<'_> {
     }
 
     /// How a classic queue is stored, which a policy can say too.
-    pub(super) fn kind(&self, kind: QueueKind) -> QueueKind {
+    pub(super) fn kind(&self, kind: QueueKind, otherwise: Storage) -> QueueKind {
         let QueueKind::Classic { .. } = kind else { return kind };
         let storage = match self.text("queue-version").as_deref() {
             Some("1") => Storage::V1,
             Some("2") => Storage::V2,
-            _ => self.rules.default_storage,
+            _ => otherwise,
         };
         let is_lazy = self.rules.has_lazy_mode && self.text("queue-mode").as_deref() == Some("lazy");
         QueueKind::Classic { storage, is_lazy }
+    }
+
+    /// How many nodes hold a quorum queue or a stream.
+    pub(super) fn size(&self, kind: QueueKind, topology: &Topology) -> u64 {
+        let written = |name: &str| self.argument(name).and_then(number);
+        match kind {
+            QueueKind::Stream => written("initial-cluster-size").unwrap_or(u64::from(topology.brokers)),
+            _ => written("quorum-initial-group-size").unwrap_or(u64::from(topology.config.quorum_group_size)),
+        }
     }
 
     pub(super) fn resolve(
@@ -75,7 +84,7 @@ impl Arguments<'_> {
             _ => Overflow::DropHead,
         };
         let dead_letter = self.text("dead-letter-exchange").filter(|_| !is_stream).map(|name| DeadLetter {
-            exchange: topology.exchange_named(vhost, &name),
+            exchange: topology.declared(vhost, &name),
             key: self.text("dead-letter-routing-key").map(|key| keys.key(&key)),
             // Without `reject-publish` the strategy silently falls back.
             is_at_least_once: kind == QueueKind::Quorum

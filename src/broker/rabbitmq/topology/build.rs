@@ -4,17 +4,15 @@ use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 use super::arguments::{Arguments, headers, words};
-use super::stamps;
 use super::{
-    Alternate, Binding, ConsumerSpec, DeadLetter, Destination, Exchange, ExchangeId, ExchangeKind, Ha,
-    HaMode, Headers, KeyId, Matching, QueueArgs, QueueId, QueueKind, QueueSpec, Stamp, Storage, Topology,
-    VhostId,
+    Alternate, Binding, ConsumerSpec, Destination, Exchange, ExchangeId, ExchangeKind, Ha, HaMode, KeyId,
+    Matching, QueueArgs, QueueId, QueueKind, QueueSpec, Storage, Topology, VhostId,
 };
+use super::{replies, stamps};
 use crate::broker::rabbitmq::config::ClusterConfig;
 use crate::broker::rabbitmq::describe;
 use crate::broker::rabbitmq::policy::{self, Policy};
-use crate::broker::rabbitmq::rules::Rules;
-use crate::fact::SubscriptionId;
+use crate::broker::rabbitmq::rules::{MetadataStore, Rules};
 use crate::scenario::plan::{Config, ConsumerPlan, EntityPlan, Plan, Value};
 
 /// Exchanges that every vhost has.
@@ -29,7 +27,7 @@ const PREDECLARED: &[(&str, ExchangeKind)] = &[
 
 /// The routing keys that were met, each once.
 #[derive(Debug, Default)]
-pub(super) struct Interner {
+pub(in crate::broker::rabbitmq) struct Interner {
     numbers: BTreeMap<Box<str>, KeyId>,
 }
 
@@ -63,31 +61,47 @@ fn flag(fields: &Config, name: &str, otherwise: bool) -> bool {
     }
 }
 
-fn of<'p>(plan: &'p Plan, kind: &str) -> impl Iterator<Item = &'p EntityPlan> {
-    plan.entities.iter().filter(move |entity| entity.kind == kind)
+fn of<'p>(entities: &'p [EntityPlan], kind: &str) -> impl Iterator<Item = &'p EntityPlan> {
+    entities.iter().filter(move |entity| entity.kind == kind)
+}
+
+/// What `[cluster] metadata` says, else what the release does.
+fn metadata(plan: &Plan) -> MetadataStore {
+    match text(&plan.cluster.fields, "metadata").as_str() {
+        "khepri" => MetadataStore::Khepri,
+        "mnesia" => MetadataStore::Mnesia,
+        _ => Rules::of(plan.version).metadata,
+    }
 }
 
 impl Topology {
     /// The shape that a plan asks for.
     pub(in crate::broker::rabbitmq) fn new(plan: &Plan) -> Self {
-        let rules = Rules::of(plan.version);
-        let brokers = plan.cluster.roles.get("brokers").copied().unwrap_or(1);
+        let (mut topology, mut keys) = Self::of_entities(plan);
+        topology.consumers = plan.consumers.iter().map(|consumer| topology.consumer(consumer)).collect();
+        stamps::add(&mut topology, plan, &mut keys);
+        replies::add(&mut topology, plan, &mut keys);
+        topology.index(&keys);
+        topology.attribute(plan.consumers.is_empty());
+        topology
+    }
+
+    /// The same without clients, and the keys that were met.
+    pub(in crate::broker::rabbitmq) fn of_entities(plan: &Plan) -> (Self, Interner) {
+        let rules = Rules { metadata: metadata(plan), ..Rules::of(plan.version) };
+        let brokers = plan.cluster.roles.get("brokers").copied().unwrap_or(1).max(1);
         let mut vhosts = vec!["/".to_owned()];
-        vhosts.extend(of(plan, "vhost").map(|vhost| vhost.name.clone()).filter(|name| name != "/"));
-        let is_ram = |node: u16| match plan.cluster.fields.get("ram") {
-            Some(Value::Texts(names)) => names.iter().any(|name| describe::broker_number(name) == Some(node)),
-            _ => false,
-        };
-        let has_plugin = |name: &str| match plan.cluster.fields.get("plugins") {
+        vhosts.extend(of(&plan.entities, "vhost").map(|one| one.name.clone()).filter(|name| name != "/"));
+        let listed = |field: &str, name: &str| match plan.cluster.fields.get(field) {
             Some(Value::Texts(names)) => names.iter().any(|one| one == name),
             _ => false,
         };
         let mut topology = Self {
             brokers,
-            ram: (0..brokers).map(is_ram).collect(),
+            ram: (1..=brokers).map(|number| listed("ram", &format!("broker-{number}"))).collect(),
             rules,
             config: ClusterConfig::new(plan, &rules),
-            has_delayed_exchange: has_plugin(describe::DELAYED_PLUGIN),
+            has_delayed_exchange: listed("plugins", describe::DELAYED_PLUGIN),
             vhosts,
             exchanges: Vec::new(),
             queues: Vec::new(),
@@ -96,48 +110,54 @@ impl Topology {
             stamps: Vec::new(),
             producers: Vec::new(),
             consumers: Vec::new(),
+            replies: Vec::new(),
+            direct_reply: None,
             named: Vec::new(),
+            entities: plan.entities.clone(),
         };
         let mut keys = Interner::default();
-        topology.policies =
-            of(plan, "policy").map(|policy| Policy::new(policy, topology.vhost_of(&policy.fields))).collect();
-        topology.add_exchanges(plan);
+        let vhost_of = |one: &EntityPlan| topology.vhost_of(&one.fields);
+        topology.policies = of(&plan.entities, "policy").map(|one| Policy::new(one, vhost_of(one))).collect();
+        topology.add_exchanges(&plan.entities);
         topology.add_queues(plan, &mut keys);
-        topology.resolve(plan, &mut keys);
-        topology.bind(plan, &mut keys);
-        topology.consumers = plan.consumers.iter().map(|consumer| topology.consumer(consumer)).collect();
-        stamps::add(&mut topology, plan, &mut keys);
-        topology.keys = keys.all();
-        topology.index();
-        topology.attribute(plan);
-        topology
+        topology.resolve(&plan.entities, &mut keys);
+        topology.bind(&plan.entities, &mut keys);
+        topology.index(&keys);
+        (topology, keys)
     }
 
-    /// What an administrator's change of an entity makes of it: policies alone can be changed.
-    pub(in crate::broker::rabbitmq) fn alter(&mut self, plan: &Plan, name: &str, fields: &Config) -> bool {
+    /// An administrator changes a policy; whether that changes anything of a queue or an exchange.
+    pub(in crate::broker::rabbitmq) fn alter(&mut self, name: &str, fields: &Config) -> bool {
         let Some(at) = self.policies.iter().position(|policy| policy.name == name) else { return false };
-        let Some(entity) = of(plan, "policy").find(|entity| entity.name == name) else { return false };
-        let mut changed = entity.clone();
-        changed.config.clone_from(&self.policies[at].definition);
-        for (field, value) in fields {
-            let is_field = describe::is_policy_field(field);
-            let table = if is_field { &mut changed.fields } else { &mut changed.config };
-            table.insert(field.clone(), value.clone());
+        let mut entities = std::mem::take(&mut self.entities);
+        if let Some(entity) = entities.iter_mut().find(|one| one.kind == "policy" && one.name == name) {
+            for (field, value) in fields {
+                let is_field = describe::is_policy_field(field);
+                let table = if is_field { &mut entity.fields } else { &mut entity.config };
+                table.insert(field.clone(), value.clone());
+            }
+            self.policies[at] = Policy::new(entity, self.policies[at].vhost);
         }
-        self.policies[at] = Policy::new(&changed, self.policies[at].vhost);
-        let before: Vec<_> = self.queues.iter().map(|queue| (queue.args.clone(), queue.kind)).collect();
+        let queues = |all: &[QueueSpec]| -> Vec<_> {
+            all.iter().map(|queue| (queue.args.clone(), queue.kind)).collect()
+        };
+        let exchanges =
+            |all: &[Exchange]| -> Vec<_> { all.iter().map(|exchange| exchange.alternate).collect() };
+        let before = (queues(&self.queues), exchanges(&self.exchanges));
+        let homes: Vec<_> = self.queues.iter().map(|one| (one.home, one.members.clone())).collect();
         let mut keys = Interner::default();
         for key in &self.keys {
             keys.key(key);
         }
-        self.resolve(plan, &mut keys);
-        self.keys = keys.all();
-        self.index();
-        self.attribute(plan);
-        self.queues
-            .iter()
-            .zip(before)
-            .any(|(queue, before)| (&queue.args, queue.kind) != (&before.0, before.1))
+        self.resolve(&entities, &mut keys);
+        // Where a queue was when the run began does not change.
+        for (queue, (home, members)) in self.queues.iter_mut().zip(homes) {
+            (queue.home, queue.members) = (home, members);
+        }
+        self.entities = entities;
+        self.index(&keys);
+        self.attribute(self.consumers.is_empty());
+        before != (queues(&self.queues), exchanges(&self.exchanges))
     }
 
     /// The vhost that a table names; the first if it names none.
@@ -156,13 +176,18 @@ impl Topology {
         self.exchanges.iter().position(is_it).map(|at| ExchangeId(at as u16))
     }
 
-    fn add_exchanges(&mut self, plan: &Plan) {
+    /// The exchange of that name, if somebody declares it.
+    pub(super) fn declared(&self, vhost: VhostId, name: &str) -> Option<ExchangeId> {
+        self.exchange_named(vhost, name).filter(|id| self.exchange(*id).is_declared)
+    }
+
+    fn add_exchanges(&mut self, entities: &[EntityPlan]) {
         for number in 0..self.vhosts.len() {
             for (name, kind) in PREDECLARED {
                 self.exchanges.push(exchange(name, VhostId(number as u16), *kind));
             }
         }
-        for entity in of(plan, "exchange") {
+        for entity in of(entities, "exchange") {
             let fields = &entity.fields;
             let (written, inner) = (text(fields, "type"), text(&entity.config, "x-delayed-type"));
             let is_delayed = written == describe::DELAYED_TYPE;
@@ -185,16 +210,16 @@ impl Topology {
 
     fn add_queues(&mut self, plan: &Plan, keys: &mut Interner) {
         let mut load = vec![0u32; usize::from(self.brokers.max(1))];
-        for (number, entity) in of(plan, "queue").enumerate() {
+        for (number, entity) in of(&plan.entities, "queue").enumerate() {
             let fields = &entity.fields;
             let kind = match text(&entity.config, "x-queue-type").as_str() {
                 "quorum" => QueueKind::Quorum,
                 "stream" => QueueKind::Stream,
                 _ => QueueKind::Classic { storage: self.rules.default_storage, is_lazy: false },
             };
+            let exclusive = flag(fields, "exclusive", false);
             let home = self.home(plan, entity, number, &load);
             load[usize::from(home)] += 1;
-            let exclusive = flag(fields, "exclusive", false);
             self.queues.push(QueueSpec {
                 name: entity.name.clone(),
                 key: keys.key(&entity.name),
@@ -214,10 +239,16 @@ impl Topology {
         }
     }
 
-    /// Where a queue is born: where it says, else where the locator puts it. It is declared at the first broker.
+    /// Where a queue is born: where it says; an exclusive one where its consumer is; else where the locator puts it. It
+    /// is declared at the first broker.
     fn home(&self, plan: &Plan, entity: &EntityPlan, number: usize, load: &[u32]) -> u16 {
         if let Some(node) = describe::broker_number(&text(&entity.fields, "on")) {
-            return node.min(self.brokers.saturating_sub(1));
+            return node.min(self.brokers - 1);
+        }
+        if flag(&entity.fields, "exclusive", false) {
+            let reader = plan.consumers.iter().find(|one| describe::leads_to(&one.read_from, &entity.name));
+            let node = reader.and_then(|reader| describe::broker_number(reader.connect_to.first()?));
+            return node.unwrap_or(0).min(self.brokers - 1);
         }
         let vhost = self.vhost_of(&entity.fields);
         let kind = QueueKind::Classic { storage: Storage::V1, is_lazy: false };
@@ -241,8 +272,8 @@ impl Topology {
     }
 
     /// What arguments and policies make of queues and exchanges.
-    fn resolve(&mut self, plan: &Plan, keys: &mut Interner) {
-        for (number, entity) in of(plan, "queue").enumerate() {
+    fn resolve(&mut self, entities: &[EntityPlan], keys: &mut Interner) {
+        for (number, entity) in of(entities, "queue").enumerate() {
             let QueueSpec { vhost, kind, home, .. } = self.queues[number];
             let policy = policy::of_queue(&self.policies, vhost, &entity.name, kind);
             let none = Config::new();
@@ -251,16 +282,21 @@ impl Topology {
                 policy: policy.map_or(&none, |policy| &policy.definition),
                 rules: self.rules,
             };
-            let args = view.resolve(self, vhost, kind, keys);
-            let kind = view.kind(kind);
-            let members = self.members(home, kind, &args, &view);
+            let mut args = view.resolve(self, vhost, kind, keys);
+            if self.queues[number].exclusive {
+                // It goes with its connection, and is never mirrored.
+                args.ha = None;
+            }
+            let kind = view.kind(kind, self.config.default_storage);
+            let size = view.size(kind, self);
+            let members = self.members(home, kind, args.ha.as_ref(), size);
             let queue = &mut self.queues[number];
             (queue.kind, queue.args, queue.home) = (kind, args, members[0]);
             queue.members = members;
         }
         for at in 0..self.exchanges.len() {
             let (vhost, name) = (self.exchanges[at].vhost, self.exchanges[at].name.clone());
-            let entity = of(plan, "exchange").find(|entity| entity.name == name);
+            let entity = of(entities, "exchange").find(|entity| entity.name == name);
             let argument = entity.and_then(|entity| entity.config.get("alternate-exchange"));
             let policy = policy::of_exchange(&self.policies, vhost, &name);
             let named = argument.or_else(|| policy?.definition.get("alternate-exchange"));
@@ -271,22 +307,16 @@ impl Topology {
     }
 
     /// The nodes that hold a queue when the run begins, its leader first.
-    fn members(&self, home: u16, kind: QueueKind, args: &QueueArgs, view: &Arguments<'_>) -> Vec<u16> {
-        let around = |count: u16| {
-            (0..count.clamp(1, self.brokers)).map(|step| (home + step) % self.brokers).collect::<Vec<_>>()
+    fn members(&self, home: u16, kind: QueueKind, ha: Option<&Ha>, size: u64) -> Vec<u16> {
+        let around = |count: u64| -> Vec<u16> {
+            let count = count.clamp(1, u64::from(self.brokers)) as u16;
+            (0..count).map(|step| (home + step) % self.brokers).collect()
         };
-        match (kind, &args.ha) {
-            (QueueKind::Quorum | QueueKind::Stream, _) => {
-                let size = view.number("quorum-initial-group-size").or(view.number("initial-cluster-size"));
-                let size = match kind {
-                    QueueKind::Stream => size.map_or(self.brokers, |size| size as u16),
-                    _ => size.map_or(view.rules.quorum_group_size, |size| size as u16),
-                };
-                around(size)
-            }
+        match (kind, ha) {
+            (QueueKind::Quorum | QueueKind::Stream, _) => around(size),
             (_, None) => vec![home],
-            (_, Some(Ha { mode: HaMode::All, .. })) => around(self.brokers),
-            (_, Some(Ha { mode: HaMode::Exactly(count), .. })) => around(*count),
+            (_, Some(Ha { mode: HaMode::All, .. })) => around(u64::from(self.brokers)),
+            (_, Some(Ha { mode: HaMode::Exactly(count), .. })) => around(u64::from(*count)),
             (_, Some(Ha { mode: HaMode::Nodes(nodes), .. })) => {
                 let there: Vec<u16> = nodes.iter().copied().filter(|node| *node < self.brokers).collect();
                 match there.iter().position(|node| *node == home) {
@@ -302,12 +332,12 @@ impl Topology {
     }
 
     /// Bindings, which stand with what they lead to.
-    fn bind(&mut self, plan: &Plan, keys: &mut Interner) {
-        for (at, entity) in of(plan, "queue").enumerate() {
+    fn bind(&mut self, entities: &[EntityPlan], keys: &mut Interner) {
+        for (at, entity) in of(entities, "queue").enumerate() {
             let vhost = self.queues[at].vhost;
             self.bind_to(entity, vhost, Destination::Queue(QueueId(at as u16)), keys);
         }
-        for entity in of(plan, "exchange") {
+        for entity in of(entities, "exchange") {
             let vhost = self.vhost_of(&entity.fields);
             if let Some(to) = self.exchange_named(vhost, &entity.name) {
                 self.bind_to(entity, vhost, Destination::Exchange(to), keys);
@@ -357,7 +387,8 @@ impl Topology {
     }
 
     /// What the default exchange routes by.
-    fn index(&mut self) {
+    pub(super) fn index(&mut self, keys: &Interner) {
+        self.keys = keys.all();
         self.named = vec![vec![None; self.keys.len()]; self.vhosts.len()];
         for (number, queue) in self.queues.iter().enumerate() {
             self.named[usize::from(queue.vhost.0)][queue.key.0 as usize] = Some(QueueId(number as u16));
@@ -365,88 +396,6 @@ impl Topology {
         for exchange in &mut self.exchanges {
             exchange.cache = OnceLock::new();
         }
-    }
-
-    /// Who gets each queue's messages in the end.
-    fn attribute(&mut self, plan: &Plan) {
-        let is_audit = plan.consumers.is_empty();
-        let first = |id: QueueId| {
-            let reads = |consumer: &ConsumerSpec| consumer.queues.contains(&id);
-            match self.consumers.iter().position(reads) {
-                Some(at) => Some(SubscriptionId(at as u16)),
-                None => is_audit.then_some(SubscriptionId(0)),
-            }
-        };
-        let subscriptions: Vec<_> = (0..self.queues.len() as u16).map(|at| first(QueueId(at))).collect();
-        for (queue, subscription) in self.queues.iter_mut().zip(subscriptions) {
-            queue.subscription = subscription;
-        }
-        let mut found: Vec<(Vec<SubscriptionId>, Vec<QueueId>)> = Vec::new();
-        for at in 0..self.queues.len() as u16 {
-            found.push(self.dead_ends(QueueId(at)));
-        }
-        let targets: Vec<QueueId> = found.iter().flat_map(|(_, reached)| reached.iter().copied()).collect();
-        for (at, (leads_to, _)) in found.into_iter().enumerate() {
-            let is_read = self.consumers.iter().any(|one| one.queues.contains(&QueueId(at as u16)));
-            let queue = &mut self.queues[at];
-            queue.is_graveyard = !is_read && targets.contains(&QueueId(at as u16));
-            queue.leads_to = leads_to;
-        }
-    }
-
-    /// The subscriptions that get a queue's messages, and the queues that its dead letters reach at once.
-    fn dead_ends(&self, id: QueueId) -> (Vec<SubscriptionId>, Vec<QueueId>) {
-        let direct = self.dead_letters_of(id);
-        if let Some(subscription) = self.queue(id).subscription {
-            return (vec![subscription], direct);
-        }
-        let (mut seen, mut open, mut all) = (vec![id], direct.clone(), Vec::new());
-        while let Some(next) = open.pop() {
-            if seen.contains(&next) {
-                continue;
-            }
-            seen.push(next);
-            match self.queue(next).subscription {
-                Some(subscription) => all.push(subscription),
-                None => open.extend(self.dead_letters_of(next)),
-            }
-        }
-        all.sort_unstable();
-        all.dedup();
-        (all, direct)
-    }
-
-    /// The queues that a queue's dead letters can reach: with the key that it gives them, or with any that they can
-    /// have come with.
-    fn dead_letters_of(&self, id: QueueId) -> Vec<QueueId> {
-        let queue = self.queue(id);
-        let Some(DeadLetter { exchange: Some(exchange), key, .. }) = queue.args.dead_letter else {
-            return Vec::new();
-        };
-        let mut all = Vec::new();
-        let mut reach = |keys: &[KeyId], headers: &Headers| {
-            all.extend(self.route(exchange, keys, headers, &|_| true).queues);
-        };
-        if let Some(key) = key {
-            reach(&[key], &Headers::new());
-        } else {
-            let comes_here = |stamp: &&Stamp| self.route_stamp(stamp, &|_| true).queues.contains(&id);
-            let stamped: Vec<&Stamp> = self.stamps.iter().filter(comes_here).collect();
-            for stamp in &stamped {
-                let keys: Vec<KeyId> =
-                    std::iter::once(stamp.key).chain(stamp.carbon.iter().copied()).collect();
-                reach(&keys, &stamp.headers);
-            }
-            if stamped.is_empty() {
-                // What comes here died elsewhere, and was sent on by one of these keys.
-                let bound = self.exchanges.iter().flat_map(|one| &one.bindings);
-                let bound = bound.filter(|binding| binding.to == Destination::Queue(id)).map(|one| one.key);
-                bound.chain([queue.key]).for_each(|key| reach(&[key], &Headers::new()));
-            }
-        }
-        all.sort_unstable();
-        all.dedup();
-        all
     }
 }
 

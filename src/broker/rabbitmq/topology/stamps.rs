@@ -10,7 +10,7 @@ use crate::sim::Span;
 /// Fills in what producers, and consumers that send on, write on messages.
 pub(super) fn add(topology: &mut Topology, plan: &Plan, keys: &mut Interner) {
     for producer in &plan.producers {
-        let spec = producer_spec(topology, plan, producer, keys);
+        let spec = spec(topology, plan, producer, keys);
         topology.producers.push(spec);
     }
     for (at, consumer) in plan.consumers.iter().enumerate() {
@@ -23,7 +23,7 @@ pub(super) fn add(topology: &mut Topology, plan: &Plan, keys: &mut Interner) {
     }
 }
 
-fn producer_spec(
+pub(super) fn spec(
     topology: &mut Topology,
     plan: &Plan,
     producer: &ProducerPlan,

@@ -12,6 +12,7 @@ use smallvec::SmallVec;
 
 use super::{Awaited, Channel, Mode};
 use crate::broker::rabbitmq::broker::Env;
+use crate::broker::rabbitmq::broker::rates::Rate;
 use crate::broker::rabbitmq::error::Error;
 use crate::broker::rabbitmq::message::{Msg, Pid, Proc, QueueEnd};
 use crate::broker::rabbitmq::packet::Frame;
@@ -202,7 +203,9 @@ impl Channel {
 
     /// Says to the client what was decided.
     pub(super) fn answer(&mut self, env: &mut Env<'_, '_>) {
+        let before = self.confirms.open();
         let frames = self.confirms.take();
+        env.count(Rate::Confirm, (before - self.confirms.open()) as u32);
         if self.mode == Mode::Tx {
             return self.tx_answered(&frames, env);
         }

@@ -4,6 +4,8 @@ use smallvec::SmallVec;
 
 use super::{Alarm, Awaited, CONSUMER_TIMEOUT_CHECK, Channel, Consumer, Mode};
 use crate::broker::rabbitmq::broker::Env;
+use crate::broker::rabbitmq::broker::rates::Rate;
+use crate::broker::rabbitmq::content::EnvelopeId;
 use crate::broker::rabbitmq::error::Error;
 use crate::broker::rabbitmq::message::{Delivery, Msg, Pid, Proc, Settled, Subscribe};
 use crate::broker::rabbitmq::packet::{ConsumerTag, Frame, Settle};
@@ -19,7 +21,7 @@ pub(in super::super::super) struct Unacked {
     pub(in super::super::super) node: u16,
     /// The queue's own number for it.
     pub(in super::super::super) id: u64,
-    pub(in super::super::super) envelope: crate::broker::rabbitmq::content::EnvelopeId,
+    pub(in super::super::super) envelope: EnvelopeId,
     /// Whose; none: of `basic.get`.
     pub(in super::super::super) consumer: Option<ConsumerTag>,
     pub(super) at: Time,
@@ -31,7 +33,17 @@ impl Channel {
     pub(in super::super) fn deliver(&mut self, from: Pid, delivery: Delivery, env: &mut Env<'_, '_>) {
         let Delivery { tag: consumer, envelope, redelivered, count, .. } = delivery;
         let tag = self.number_delivery(from, delivery, Some(consumer), env);
+        env.count(if redelivered { Rate::Redeliver } else { Rate::Deliver }, 1);
         self.write(Frame::Deliver { consumer, tag, envelope, redelivered, count }, env);
+    }
+
+    /// A reply for this client. Nobody keeps it: it is handed over, or it is gone.
+    pub(super) fn replied(&mut self, envelope: EnvelopeId, env: &mut Env<'_, '_>) {
+        if let Some(consumer) = self.takes_replies {
+            let tag = self.tag_next;
+            self.tag_next += 1;
+            self.write(Frame::Deliver { consumer, tag, envelope, redelivered: false, count: 0 }, env);
+        }
     }
 
     fn number_delivery(
@@ -157,6 +169,9 @@ impl Channel {
         };
         if taken.is_empty() && !(multiple && tag == 0) {
             return self.fail(Error::PreconditionFailed, env);
+        }
+        if how == Settle::Ack {
+            env.count(Rate::Ack, taken.len() as u32);
         }
         let how = match how {
             Settle::Ack => Settled::Acked,

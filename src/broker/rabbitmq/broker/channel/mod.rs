@@ -56,6 +56,8 @@ pub(in super::super) struct Channel {
     /// Delivered and not settled, in the order of tags.
     unacked: VecDeque<Unacked>,
     pub(super) consumers: SmallVec<[Consumer; 1]>,
+    /// It consumes direct replies.
+    takes_replies: Option<ConsumerTag>,
     prefetch: (u16, bool),
     /// Queue processes that know this channel.
     known_to: SmallVec<[Pid; 2]>,
@@ -150,6 +152,7 @@ impl Channel {
             tag_next: 1,
             unacked: VecDeque::new(),
             consumers: SmallVec::new(),
+            takes_replies: None,
             prefetch: (0, false),
             known_to: SmallVec::new(),
             awaited: None,
@@ -282,6 +285,10 @@ impl Channel {
             Frame::Consume { queue, tag, no_ack, is_exclusive, priority } => {
                 self.consume(queue, tag, (no_ack, is_exclusive, priority), env);
             }
+            Frame::ConsumeReplies { tag } => {
+                self.takes_replies = Some(tag);
+                self.write(Frame::Ok, env);
+            }
             Frame::Cancel { tag } => self.cancel(tag, env),
             Frame::Get { queue, no_ack } => self.get(queue, no_ack, env),
             Frame::Close => {
@@ -341,6 +348,7 @@ impl Channel {
             Msg::Confirm { seqs } => self.confirmed(from, &seqs, env),
             Msg::Refuse { seqs } => self.refused(from, &seqs, env),
             Msg::Answer => self.answer(env),
+            Msg::Reply(envelope) => self.replied(envelope, env),
             Msg::Got(delivery) => self.got(from, delivery, env),
             Msg::Subscribed(result) => self.subscribed(result, env),
             Msg::Deleted => {

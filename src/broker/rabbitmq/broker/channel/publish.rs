@@ -7,10 +7,11 @@ use smallvec::SmallVec;
 
 use super::confirms::{ALL_NODES, Wait};
 use super::{Channel, Mode};
+use crate::broker::rabbitmq::broker::rates::Rate;
 use crate::broker::rabbitmq::broker::{Env, node, publishing};
 use crate::broker::rabbitmq::content::EnvelopeId;
 use crate::broker::rabbitmq::error::Error;
-use crate::broker::rabbitmq::message::{Pid, Proc, Publish};
+use crate::broker::rabbitmq::message::{Msg, Pid, Proc, Publish};
 use crate::broker::rabbitmq::packet::Frame;
 use crate::broker::rabbitmq::topology::{Destination, QueueId, QueueKind};
 use crate::fact::{Fact, GivenUp, NONE};
@@ -47,6 +48,7 @@ impl Channel {
     /// The message goes to its queues.
     pub(super) fn route(&mut self, envelope: EnvelopeId, is_mandatory: bool, env: &mut Env<'_, '_>) {
         self.sent += 1;
+        env.count(Rate::Publish, 1);
         let seq = self.sent;
         let is_confirmed = self.mode != Mode::None;
         if node::delays(envelope, env) {
@@ -58,6 +60,19 @@ impl Channel {
                 self.await_confirm(seq, SmallVec::new(), false, env);
             }
             return;
+        }
+        if is_direct_reply(envelope, env) {
+            // Routing finds no queue behind it: with `mandatory` it comes back, even if it arrives.
+            if is_mandatory {
+                self.write(Frame::Return { envelope }, env);
+            }
+            if is_confirmed {
+                self.await_confirm(seq, SmallVec::new(), false, env);
+            }
+            return;
+        }
+        if self.takes_replies.is_some() {
+            env.shared.content.is_asked_by(envelope, env.me);
         }
         let to = destinations(envelope, env);
         if to.queues.is_empty() && to.gone.is_empty() {
@@ -122,6 +137,18 @@ impl Channel {
             self.hold_or_read(env);
         }
     }
+}
+
+/// Whether it is a reply that goes straight to the channel that asked; then it goes there.
+fn is_direct_reply(envelope: EnvelopeId, env: &mut Env<'_, '_>) -> bool {
+    let published = env.shared.content.get(envelope);
+    if env.shared.topology.direct_reply != Some(published.key) {
+        return false;
+    }
+    if let Some(asker) = env.shared.content.asker(envelope) {
+        env.send(asker, Msg::Reply(envelope));
+    }
+    true
 }
 
 /// Where a message leads now.

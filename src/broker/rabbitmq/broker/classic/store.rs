@@ -3,7 +3,7 @@
 //! Nothing is written at once. While confirms are outstanding the buffer is written as soon as the queue finds its
 //! mailbox empty, and at the latest 200 ms after the first of them; without, when nothing happened for a while (v1:
 //! 200 ms, v2: when the queue hibernates, about a second) or when the buffer is full (v1: journal of 32768 entries, v2:
-//! half a segment). A message that is acknowledged while its publish is still buffered is never written.
+//! a segment). A message that is acknowledged while its publish is still buffered is never written.
 //!
 //! v1 flushes its index to the device before it confirms, and when it is idle; v2 leaves that to the operating system.
 //!
@@ -31,8 +31,8 @@ const SYNC_INTERVAL: Span = Span::from_millis(200);
 const IDLE_V1: Span = Span::from_millis(200);
 /// And v2, when the queue hibernates.
 const IDLE_V2: Span = Span::from_secs(1);
-/// The buffer of v2 is full at half a segment.
-const BUFFER_V2: usize = 2048;
+/// The buffer of v2 holds a segment.
+const BUFFER_V2: usize = 4096;
 /// A queue's process spends about so long on a message: while more are in its mailbox, it does not flush.
 const TURN: Span = Span::from_micros(20);
 /// An index entry on disk, and an acknowledgement.

@@ -27,6 +27,7 @@ use super::classic::{Backing, Entry, Held, store};
 use super::{Env, QueueAlarm};
 use crate::broker::rabbitmq::message::{Msg, Pid, Proc, Publish};
 use crate::broker::rabbitmq::topology::QueueId;
+use crate::fact::{Fact, PlaceId};
 
 /// What the leader tells its mirrors, and they it.
 #[derive(Clone, Debug)]
@@ -220,6 +221,11 @@ impl Mirror {
             self.pending.insert(key, Half::FromLeader);
         }
         self.backing.id_next = self.backing.id_next.max(entry.id + 1);
+        if env.ctx.has_details() {
+            let (message, place) =
+                (env.shared.content.message(entry.envelope), PlaceId(u32::from(self.id.0)));
+            env.ctx.observe(Fact::Stored { message, place, offset: entry.id });
+        }
         let waits = (came && publish.is_confirmed).then_some((channel, publish.seq));
         let leader = Pid { node: env.core.meta.queue(self.id).leader, proc: Proc::Queue(self.id) };
         if let Some((channel, seq)) = waits

@@ -555,6 +555,11 @@ impl Quorum {
         self.raft.role() == Role::Leader && !self.is_stopped
     }
 
+    /// Whether time alone will change something.
+    pub(in super::super) fn expects(&self) -> bool {
+        self.leads() && (self.fifo.next_due().is_some() || !self.fifo.dead.is_empty())
+    }
+
     pub(in super::super) fn memory(&self, _shared: &Shared) -> u64 {
         // Bodies are on disk; what is left is an entry for each.
         100 * self.messages() as u64

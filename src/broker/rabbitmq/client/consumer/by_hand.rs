@@ -182,8 +182,11 @@ impl Consumer {
                 for wanted in numbers {
                     if let Some(at) = by_hand.held.iter().position(|one| number(one) == *wanted) {
                         meant.push(by_hand.held.remove(at));
-                    } else if let Some(again) = by_hand.past.iter().rev().find(|one| number(one) == *wanted) {
-                        meant.push(*again);
+                        continue;
+                    }
+                    let mut settled = meant.iter().rev().chain(by_hand.past.iter().rev());
+                    if let Some(again) = settled.find(|one| number(one) == *wanted).copied() {
+                        meant.push(again);
                     }
                 }
                 meant

@@ -7,11 +7,15 @@ use super::super::super::config::Client;
 use super::super::super::content::Envelope;
 use super::super::super::model::{RabbitCtx, Shared, Timer};
 use super::super::super::packet::{Frame, Settle};
+use super::super::super::topology::StampId;
 use super::super::connection::METHOD_BYTES;
 use super::{Consumer, Delivered};
 use crate::app::Item;
 use crate::fact::{Fact, GivenUp, MessageId};
 use crate::scenario::plan::Then;
+
+/// The body of a reply.
+const REPLY_BYTES: u32 = 100;
 
 /// Acknowledgements with `multiple`: what arrived and is not covered by one, in the order of tags.
 #[derive(Clone, Debug, Default)]
@@ -95,6 +99,35 @@ impl Consumer {
         self.link.is_open() && delivered.channel == self.link.channel()
     }
 
+    /// The application has processed a message: whoever waits for a reply gets one, before it is acknowledged.
+    pub(super) fn processed_well(&mut self, item: Item, shared: &mut Shared, ctx: &mut RabbitCtx<'_>) {
+        let producer = shared.catalogue.origin(item.message).producer;
+        if let Some(Some(replies)) = shared.topology.replies.get(usize::from(producer.0)).copied() {
+            self.reply(item.message, replies.stamp, shared, ctx);
+        }
+        self.finish(item, ctx);
+    }
+
+    /// On the same channel, without waiting for a confirm. Without a connection there is no reply.
+    fn reply(&mut self, message: MessageId, id: StampId, shared: &mut Shared, ctx: &mut RabbitCtx<'_>) {
+        if !self.link.is_open() {
+            return;
+        }
+        let envelope = Envelope::new(message, id, shared.topology.stamp(id), REPLY_BYTES);
+        let envelope = shared.content.add(envelope);
+        let publish = Frame::Publish { envelope, is_mandatory: false };
+        self.link.write(publish, METHOD_BYTES + REPLY_BYTES, ctx);
+        if self.numbers_publishes() {
+            // Its confirm is nobody's business.
+            self.sent_on.push_back(None);
+        }
+    }
+
+    /// Whether the channel is in confirm mode.
+    pub(super) fn numbers_publishes(&self) -> bool {
+        self.sends_on.is_some() && self.config.confirms
+    }
+
     /// The application is done with this message.
     pub(super) fn finish(&mut self, item: Item, ctx: &mut RabbitCtx<'_>) {
         let Some(delivered) = self.take(item) else { return };
@@ -163,7 +196,7 @@ impl Consumer {
         let envelope = Envelope::new(message, id, shared.topology.stamp(id), size);
         let envelope = shared.content.add(envelope);
         self.link.write(Frame::Publish { envelope, is_mandatory: false }, METHOD_BYTES + size, ctx);
-        if self.config.confirms {
+        if self.numbers_publishes() {
             self.sent_on.push_back(Some(message));
         } else {
             self.went_on(message, ctx);

@@ -23,6 +23,9 @@ impl Publisher {
         match frame {
             Frame::Ack { seq, multiple } => self.settled(seq, multiple, Says::Ack, ctx),
             Frame::Nack { seq, multiple } => self.settled(seq, multiple, Says::Nack, ctx),
+            Frame::Deliver { .. } | Frame::Return { .. } if self.calls.is_some() => {
+                self.replied(frame, shared, ctx);
+            }
             Frame::Return { envelope } => self.returned(shared.content.message(envelope), ctx),
             Frame::Opened { .. } | Frame::Ok if self.setup > 0 => self.setup -= 1,
             Frame::Ok if self.is_committing => {
@@ -101,7 +104,7 @@ impl Publisher {
     }
 
     /// The application hears that it failed.
-    fn failed(&mut self, message: MessageId, error: Error, doubt: Doubt, ctx: &mut RabbitCtx<'_>) {
+    pub(super) fn failed(&mut self, message: MessageId, error: Error, doubt: Doubt, ctx: &mut RabbitCtx<'_>) {
         let attempt = self.attempt(message);
         ctx.observe(Fact::Failed { message, attempt, error: error.number() });
         self.react(message, attempt, doubt, ctx);
@@ -134,6 +137,7 @@ impl Publisher {
         let unconfirmed = std::mem::take(&mut self.unconfirmed);
         let batch = std::mem::take(&mut self.batch);
         let was_committing = self.is_committing;
+        self.calls_lost(ctx);
         self.forget_channel();
         // Ready is what the next channel will be when it is set up.
         self.setup = 1;

@@ -25,7 +25,9 @@ impl Publisher {
             self.link.told()
         };
         let mut summary = Vec::new();
-        if self.config.transaction.is_some() {
+        if let Some(calls) = &self.calls {
+            summary.push(Field::new("waits for replies", calls.count()));
+        } else if self.config.transaction.is_some() {
             summary.push(Field::new("in transaction", self.batch.len()));
         } else if self.config.confirms {
             summary.push(Field::new("unconfirmed", self.open));
@@ -55,6 +57,7 @@ impl Publisher {
     fn oldest(&self, engine: &Engine<RabbitModel>, node: NodeId) -> Vec<MessageId> {
         let open = self.unconfirmed.iter().filter(|one| one.is_open).map(|one| one.message);
         let mut found: Vec<MessageId> = open.take(HOLDS_MAX).collect();
+        found.extend(self.calls.iter().flat_map(|calls| calls.waiting()).take(HOLDS_MAX));
         found.extend(self.batch.iter().take(HOLDS_MAX));
         found.extend(self.blocked.iter().take(HOLDS_MAX));
         if self.again > 0 || self.app.is_writing() {
@@ -88,6 +91,9 @@ impl Publisher {
         if self.config.transaction.is_some() {
             fields.push(Field::new("in transaction", self.batch.len()));
             fields.push(Field::new("committing", self.is_committing));
+        }
+        if let Some(calls) = &self.calls {
+            fields.push(Field::new("waits for replies", calls.count()));
         }
         if let Some(rows) = self.app.outbox() {
             fields.push(Field::new("outbox", rows));

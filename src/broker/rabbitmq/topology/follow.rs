@@ -1,0 +1,147 @@
+//! Whose messages are in a queue: who consumes it, and who gets its dead letters if nobody does.
+
+use super::build::Interner;
+use super::stamps;
+use super::{ConsumerSpec, DeadLetter, Destination, Headers, KeyId, QueueId, Stamp, StampId, Topology};
+use crate::fact::SubscriptionId;
+use crate::scenario::plan::{Plan, ProducerPlan};
+
+impl Topology {
+    /// Says of each queue who gets its messages in the end. Without any consumer `audit` reads everything.
+    pub(super) fn attribute(&mut self, is_audit: bool) {
+        let reader = |topology: &Self, id: QueueId| {
+            let reads = |consumer: &ConsumerSpec| consumer.queues.contains(&id);
+            match topology.consumers.iter().position(reads) {
+                Some(at) => Some(SubscriptionId(at as u16)),
+                None => is_audit.then_some(SubscriptionId(0)),
+            }
+        };
+        let ids = || (0..self.queues.len() as u16).map(QueueId);
+        let readers: Vec<_> = ids().map(|id| reader(self, id)).collect();
+        for (queue, subscription) in self.queues.iter_mut().zip(readers) {
+            queue.subscription = subscription;
+        }
+        let arriving = self.arriving();
+        let direct: Vec<Vec<QueueId>> = (self.queues.iter().zip(&arriving).enumerate())
+            .map(|(at, (_, stamps))| self.dead_letters_of(QueueId(at as u16), stamps))
+            .collect();
+        for at in 0..self.queues.len() {
+            let id = QueueId(at as u16);
+            let is_read = self.consumers.iter().any(|one| one.queues.contains(&id));
+            let is_grave = !is_read && direct.iter().any(|targets| targets.contains(&id));
+            let leads_to = self.ends(id, &direct);
+            (self.queues[at].leads_to, self.queues[at].is_graveyard) = (leads_to, is_grave);
+        }
+    }
+
+    /// By queue: the stamps with which messages are published to it.
+    fn arriving(&self) -> Vec<Vec<&Stamp>> {
+        let mut arriving: Vec<Vec<&Stamp>> = vec![Vec::new(); self.queues.len()];
+        for stamp in &self.stamps {
+            for queue in self.route_stamp(stamp, &|_| true).queues {
+                arriving[usize::from(queue.0)].push(stamp);
+            }
+        }
+        arriving
+    }
+
+    /// The subscriptions that get what is in a queue.
+    fn ends(&self, id: QueueId, direct: &[Vec<QueueId>]) -> Vec<SubscriptionId> {
+        let (mut seen, mut open, mut all) = (Vec::new(), vec![id], Vec::new());
+        while let Some(next) = open.pop() {
+            if seen.contains(&next) {
+                continue;
+            }
+            seen.push(next);
+            match self.queue(next).subscription {
+                Some(subscription) => all.push(subscription),
+                None => open.extend(&direct[usize::from(next.0)]),
+            }
+        }
+        all.sort_unstable();
+        all.dedup();
+        all
+    }
+
+    /// The queues that dead letters of a queue reach, of those messages that come to it with these stamps.
+    fn dead_letters_of(&self, id: QueueId, stamps: &[&Stamp]) -> Vec<QueueId> {
+        let queue = self.queue(id);
+        let mut all = Vec::new();
+        for stamp in stamps {
+            all.extend(self.next(id, &keys_of(stamp), &stamp.headers).0);
+        }
+        if stamps.is_empty() {
+            // What comes here died elsewhere, and was sent on by one of these keys.
+            let bound = self.exchanges.iter().flat_map(|one| &one.bindings);
+            let bound = bound.filter(|binding| binding.to == Destination::Queue(id)).map(|one| one.key);
+            for key in bound.chain([queue.key]) {
+                all.extend(self.next(id, &[key], &Headers::new()).0);
+            }
+        }
+        all.sort_unstable();
+        all.dedup();
+        all
+    }
+
+    /// Where dead letters of a queue go that came with these keys, and with which keys.
+    fn next(&self, id: QueueId, keys: &[KeyId], headers: &Headers) -> (Vec<QueueId>, Vec<KeyId>) {
+        let Some(DeadLetter { exchange: Some(exchange), key, .. }) = self.queue(id).args.dead_letter else {
+            return (Vec::new(), Vec::new());
+        };
+        let keys = key.map_or_else(|| keys.to_vec(), |key| vec![key]);
+        (self.route(exchange, &keys, headers, &|_| true).queues.to_vec(), keys)
+    }
+
+    /// The subscriptions that messages with this stamp are addressed to.
+    pub(in crate::broker::rabbitmq) fn addressed(&self, stamp: StampId) -> Vec<SubscriptionId> {
+        let all = self.trace(self.stamp(stamp), |queue| self.queue(queue).subscription.is_some());
+        let mut all: Vec<_> = all.into_iter().filter_map(|queue| self.queue(queue).subscription).collect();
+        all.sort_unstable();
+        all.dedup();
+        all
+    }
+
+    /// The queues that anything which is stamped can come to, as dead letters too.
+    pub(in crate::broker::rabbitmq) fn reached(&self) -> Vec<QueueId> {
+        let mut all: Vec<_> = self.stamps.iter().flat_map(|stamp| self.trace(stamp, |_| false)).collect();
+        all.sort_unstable();
+        all.dedup();
+        all
+    }
+
+    /// The queues that messages with this stamp come to; from where they stay, they do not go on.
+    fn trace(&self, stamp: &Stamp, stays: impl Fn(QueueId) -> bool) -> Vec<QueueId> {
+        let keys = keys_of(stamp);
+        let first = self.route_stamp(stamp, &|_| true).queues;
+        let mut open: Vec<_> = first.into_iter().map(|queue| (queue, keys.clone())).collect();
+        let mut seen = Vec::new();
+        while let Some((queue, keys)) = open.pop() {
+            if seen.contains(&queue) {
+                continue;
+            }
+            seen.push(queue);
+            if !stays(queue) {
+                let (queues, keys) = self.next(queue, &keys, &stamp.headers);
+                open.extend(queues.into_iter().map(|queue| (queue, keys.clone())));
+            }
+        }
+        seen
+    }
+
+    /// Forgets what is stamped, and learns what this producer stamps.
+    pub(in crate::broker::rabbitmq) fn learn(
+        &mut self,
+        plan: &Plan,
+        producer: &ProducerPlan,
+        keys: &mut Interner,
+    ) {
+        self.stamps.clear();
+        stamps::spec(self, plan, producer, keys);
+        self.index(keys);
+    }
+}
+
+/// The keys that stay on a message.
+fn keys_of(stamp: &Stamp) -> Vec<KeyId> {
+    std::iter::once(stamp.key).chain(stamp.carbon.iter().copied()).collect()
+}
