@@ -49,7 +49,7 @@ impl Broker {
             }
         }
         self.node.beats_sent += 1;
-        if self.node.beats_sent % LOOK_EVERY != 0 {
+        if !self.node.beats_sent.is_multiple_of(LOOK_EVERY) {
             return;
         }
         let now = ctx.now();

@@ -42,8 +42,6 @@ pub(in super::super::super) struct Quorum {
     /// The last entry that was handed to the node's log, and the cut of it.
     handed: (u64, u32),
     draws: Bits,
-    /// The leader has applied everything of earlier terms.
-    is_ready: bool,
     is_flush_due: bool,
     /// The application was closed; the process is what its disk has.
     is_stopped: bool,
@@ -94,7 +92,6 @@ impl Quorum {
             stored: 0,
             handed: (1, 0),
             draws,
-            is_ready: true,
             is_flush_due: false,
             is_stopped: false,
             is_ticking: false,
@@ -123,7 +120,7 @@ impl Quorum {
         let (state, applied) =
             self.raft.snapshot().map_or((Fifo::default(), 0), |one| (Fifo::clone(&one.state), one.index));
         (self.fifo, self.applied) = (state, applied);
-        (self.is_ready, self.is_flush_due, self.is_ticking, self.is_stopped) = (false, false, false, false);
+        (self.is_flush_due, self.is_ticking, self.is_stopped) = (false, false, false);
         (self.due_at, self.expires_at, self.used_at) = (Time::NEVER, Time::NEVER, env.ctx.now());
         self.dead = DeadLetters::default();
         let durable = self.raft.durable();
@@ -170,7 +167,6 @@ impl Quorum {
             Output::Committed(index) => self.apply_to(index, env),
             Output::Leads { term } => self.leads_now(term, env),
             Output::Follows { leader, .. } => {
-                self.is_ready = false;
                 self.dead = DeadLetters::default();
                 let leader = leader.map(|leader| self.members[usize::from(leader.0)]);
                 env.core.meta.note_leader(self.queue, leader);
@@ -357,7 +353,6 @@ impl Quorum {
 
     /// It was elected.
     fn leads_now(&mut self, term: u32, env: &mut Env<'_, '_>) {
-        self.is_ready = false;
         let (id, place) = (env.core.id, u32::from(self.queue.0));
         env.ctx.observe(story::fact(Kind::Elected, place, [u64::from(id), u64::from(term)]));
         let (place, leader) = (PlaceId(place), Some(NodeId(id)));
@@ -368,7 +363,6 @@ impl Quorum {
     /// The leader has the queue as the one before it had it: those who use it hear who leads, and whoever died
     /// meanwhile is noticed.
     fn take_over(&mut self, env: &mut Env<'_, '_>) {
-        self.is_ready = true;
         for pid in self.fifo.pids() {
             env.send(pid, Msg::Quorum(Box::new(QuorumMsg::Leads)));
         }

@@ -376,7 +376,7 @@ fn command(kind: u8, detail: u64, number: &mut u64) -> (Option<u32>, What) {
     match kind % 12 {
         0..=3 => {
             *number += 1;
-            let expires = if detail % 5 == 0 { Time(detail % 90) } else { Time::NEVER };
+            let expires = if detail.is_multiple_of(5) { Time(detail % 90) } else { Time::NEVER };
             let fresh =
                 Fresh { envelope: EnvelopeId(*number as u32), size: 3, priority: detail as u8 % 9, expires };
             (Some(0), What::Enqueue { number: *number, fresh })
@@ -384,11 +384,14 @@ fn command(kind: u8, detail: u64, number: &mut u64) -> (Option<u32>, What) {
         4 => (Some(channel), What::Subscribe(consumer(tag, (detail % 4) as u16, (detail % 2) as i32))),
         5 => (Some(channel), What::Cancel(tag)),
         6 => (Some(channel), What::Settle { tag, ids, how: Settled::Acked }),
-        7 => (Some(channel), What::Settle { tag, ids, how: if detail % 3 == 0 { REJECT } else { NACK } }),
+        7 => (
+            Some(channel),
+            What::Settle { tag, ids, how: if detail.is_multiple_of(3) { REJECT } else { NACK } },
+        ),
         8 => (Some(channel), What::Settle { tag, ids, how: Settled::Discarded }),
         9 => (None, What::Gone(pid(channel))),
         10 => (Some(channel), What::Get),
-        _ => (None, if detail % 2 == 0 { What::Lost(0) } else { What::Back(0) }),
+        _ => (None, if detail.is_multiple_of(2) { What::Lost(0) } else { What::Back(0) }),
     }
 }
 
