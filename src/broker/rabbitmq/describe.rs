@@ -1,6 +1,7 @@
 //! What `RabbitMQ` says about itself: nodes, tables, addresses, roles and state paths, and what it refuses.
 //!
-//! Source: <https://www.rabbitmq.com/docs>; refusals are worded after the channel and connection errors of real brokers.
+//! Source: <https://www.rabbitmq.com/docs>; refusals are worded after the channel and connection errors of real
+//! brokers.
 //!
 //! Not modelled: users and permissions, operator policies, limits of vhosts, plugins besides the delayed-message
 //! exchange, queues named by the server, consumers that read only some of the queues that another one reads, changes of
@@ -64,7 +65,8 @@ const DURABLE: Field =
 const DECLARED: Field = Field {
     name: "declared",
     kind: Kind::Bool,
-    meaning: "Somebody declared it before the run; `false`: nobody did, so that using it is refused with 404.",
+    meaning: "Somebody declared it before the run; `false`: nobody did, so that using it is refused with \
+              404.",
 };
 
 /// Named tables.
@@ -103,7 +105,8 @@ pub(super) const ENTITIES: &[EntityKind] = &[
             Field {
                 name: "exclusive",
                 kind: Kind::Bool,
-                meaning: "Only the connection that declared it, its consumer's, may use it, and takes it along; left \
+                meaning: "Only the connection that declared it, its consumer's, may use it, and takes it \
+                          along; left \
                           out: `false`.",
             },
             Field {
@@ -164,7 +167,8 @@ pub(super) const CONSUMER_FIELDS: &[Field] = &[
     Field {
         name: "queues",
         kind: Kind::OneOf(&["all", "one each"]),
-        meaning: "With `read_from = \"work-*\"`: whether each instance reads all of them, or one, in turn; left out: \
+        meaning: "With `read_from = \"work-*\"`: whether each instance reads all of them, or one, in turn; \
+                  left out: \
                   `all`.",
     },
 ];

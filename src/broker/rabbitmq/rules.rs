@@ -1,7 +1,7 @@
 //! What differs between releases, by rule; known bugs are rules too, named after what they do.
 //!
-//! Sources: release notes of RabbitMQ 3.6 to 4.3 (<https://www.rabbitmq.com/release-information>), and the commits named
-//! at the rules.
+//! Sources: release notes of RabbitMQ 3.6 to 4.3 (<https://www.rabbitmq.com/release-information>), and the commits
+//! named at the rules.
 
 use crate::scenario::plan::Version;
 use crate::sim::Span;

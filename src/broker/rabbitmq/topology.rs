@@ -1,7 +1,8 @@
 //! What the plan fixes of a run: nodes, exchanges, queues with their arguments and policies resolved, who sends what
 //! where, and which rules the release has. Who is alive and which queue is where right now, brokers keep themselves.
 //!
-//! Built once and shared. An administrator who changes a policy while it runs changes a copy of it ([`Topology::alter`]).
+//! Built once and shared. An administrator who changes a policy while it runs changes a copy of it
+//! ([`Topology::alter`]).
 //!
 //! Source: <https://www.rabbitmq.com/docs/queues>, <https://www.rabbitmq.com/docs/exchanges>.
 //! Not modelled: permissions; queues and bindings that clients declare under names that the plan does not have.

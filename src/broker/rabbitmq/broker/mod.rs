@@ -365,7 +365,7 @@ impl QueueAlarm {
             Self::Ttl => 2,
             Self::Expires => 3,
             Self::Quorum(alarm) => alarm.fingerprint() << 3 | 4,
-            Self::Mirror(alarm) => match alarm {},
+            Self::Mirror(mirror::Alarm::Copied(node)) => u64::from(node) << 3 | 5,
         }
     }
 }

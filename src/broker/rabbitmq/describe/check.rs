@@ -305,7 +305,8 @@ fn queue(plan: &Plan, queue: &EntityPlan, findings: &mut Vec<Finding>) {
         for (field, property) in [("exclusive", "exclusive-owner"), ("auto_delete", "auto-delete")] {
             if is_on(&queue.fields, field) {
                 let message = format!(
-                    "PRECONDITION_FAILED - invalid property '{property}' for queue '{name}' in vhost '{vhost}'"
+                    "PRECONDITION_FAILED - invalid property '{property}' for queue '{name}' in vhost \
+                     '{vhost}'"
                 );
                 refuse(field, message, &format!("a {kind} queue is shared and stays"));
             }
@@ -520,7 +521,8 @@ fn unchangeable(plan: &Plan, path: &[&str], (name, fields): (&str, &Config), fin
                 "mirrors can be added while it runs; that one is taken away is not modelled"
             }
             _ if is_of_policy && holds_fixed => {
-                "this policy says who mirrors a queue, or how it is stored: what it applies to does not change"
+                "this policy says who mirrors a queue, or how it is stored: what it applies to does not \
+                 change"
             }
             _ => continue,
         };

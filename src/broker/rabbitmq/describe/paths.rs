@@ -56,7 +56,8 @@ pub(in crate::broker::rabbitmq) fn check_queue(plan: &Plan, queue: &str) -> Resu
 
 /// The state that expectations can name.
 pub(in crate::broker::rabbitmq) fn check_state(plan: &Plan, path: &str) -> Result<(), String> {
-    let expected = "expected a measure such as `lost`, or a state such as `QUEUE.ready`, `.unacked`, `.total`, \
+    let expected = "expected a measure such as `lost`, or a state such as `QUEUE.ready`, `.unacked`, \
+                    `.total`, \
                     `.consumers`, `.leader`, `.mirrors`, `.synchronised`, `.members`, `.exists`, or \
                     `broker-1.running`, `.partitions`, `.alarm`, `.connections`, `.memory`, `.up`";
     let (owner, field) = path.rsplit_once('.').ok_or(expected)?;

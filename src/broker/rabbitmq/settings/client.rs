@@ -1,7 +1,7 @@
 //! What publishers and consumers say to the server, and what their client libraries do by themselves.
 //!
-//! Defaults are those of the Java client, of pika, and of Spring AMQP, which stands on the Java client. Names of methods
-//! and arguments are AMQP's where it has one (`mandatory`, `no_ack`, `exclusive`).
+//! Defaults are those of the Java client, of pika, and of Spring AMQP, which stands on the Java client. Names of
+//! methods and arguments are AMQP's where it has one (`mandatory`, `no_ack`, `exclusive`).
 
 use super::Absent;
 use crate::broker::{Kind, Scope, Setting};
@@ -19,7 +19,8 @@ const MODE: &str =
     "1: messages are transient; 2: they are persistent, and survive a restart in a durable queue.";
 const HEARTBEAT: &str =
     "The heartbeat timeout in seconds that the client asks for, the smaller one holds; 0: none.";
-const RECOVERY: &str = "Whether the client connects again by itself and declares anew what it used; it does not \
+const RECOVERY: &str = "Whether the client connects again by itself and declares anew what it used; it \
+                        does not \
                         publish again what was unconfirmed.";
 const INTERVAL: &str = "How many milliseconds the client waits before it connects again.";
 const PREFETCH: &str = "How many unacknowledged messages the server lets the consumer hold; 0: any number.";
@@ -42,21 +43,24 @@ pub(super) const SETTINGS: &[Setting] = &[
         PUBLISHER,
         "confirm",
         Kind::Bool,
-        "Whether the channel is in confirm mode; else a message counts as sent when it is written to the socket.",
+        "Whether the channel is in confirm mode; else a message counts as sent when it is written to the \
+         socket.",
     )
     .defaults(&[(ALWAYS, "false")]),
     Setting::new(
         PUBLISHER,
         "window",
         COUNT,
-        "How many messages may be unconfirmed before the publisher waits; 1: it waits for each; 0: any number.",
+        "How many messages may be unconfirmed before the publisher waits; 1: it waits for each; 0: any \
+         number.",
     )
     .defaults(&[(ALWAYS, "0")]),
     Setting::new(
         PUBLISHER,
         "confirm_timeout",
         MILLIS,
-        "After how many milliseconds without a confirm the publisher takes a message for failed; 0: it waits for ever.",
+        "After how many milliseconds without a confirm the publisher takes a message for failed; 0: it \
+         waits for ever.",
     )
     .defaults(&[(ALWAYS, "0")]),
     Setting::new(PUBLISHER, "tx", Kind::Bool, "Whether the channel is transactional.")
@@ -78,7 +82,8 @@ pub(super) const SETTINGS: &[Setting] = &[
         PUBLISHER,
         "expiration",
         Kind::Digits(0, 4_294_967_295),
-        "After how many milliseconds in a queue the messages die; the smaller one of this and the queue's holds.",
+        "After how many milliseconds in a queue the messages die; the smaller one of this and the queue's \
+         holds.",
     ),
     Setting::new(PUBLISHER, "heartbeat", SECONDS, HEARTBEAT).defaults(&[(ALWAYS, "60")]),
     recovery(Scope::Producer(Some("java")), &[(ALWAYS, "true")]),
@@ -99,7 +104,8 @@ pub(super) const SETTINGS: &[Setting] = &[
         CONSUMER,
         "no_ack",
         Kind::Bool,
-        "Whether messages count as acknowledged as soon as the server has sent them; prefetch has no meaning then.",
+        "Whether messages count as acknowledged as soon as the server has sent them; prefetch has no \
+         meaning then.",
     )
     .defaults(&[(ALWAYS, "false")]),
     Setting::new(
@@ -156,7 +162,13 @@ pub(super) const SETTINGS: &[Setting] = &[
         DELIVERY_MODE,
         "1: the message is transient; 2: it is persistent; left out: as its publisher says.",
     ),
-    Setting::new(Scope::Message, "priority", Kind::Int(0, 255), "Its priority; left out: as its publisher says."),
+    Setting::new(
+        Scope::Message,
+        "priority",
+        Kind::Int(0, 255),
+        "Its priority; left out: as its publisher \
+                                  says.",
+    ),
     Setting::new(
         Scope::Message,
         "expiration",

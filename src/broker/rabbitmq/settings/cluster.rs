@@ -10,7 +10,8 @@ const COUNT: Kind = Kind::Int(1, 2_147_483_647);
 const MILLIS: Kind = Kind::Int(1, 604_800_000);
 const SECONDS: Kind = Kind::Int(0, 604_800);
 
-const LOCATOR_MEANING: &str = "On which node a new queue lives that does not say: the node of the client that declares \
+const LOCATOR_MEANING: &str = "On which node a new queue lives that does not say: the node of the client \
+                               that declares \
                                it, which is the first one here, or the one with the fewest queues.";
 
 /// The modelled ones.
@@ -20,7 +21,8 @@ pub(super) const SETTINGS: &[Setting] = &[
         CLUSTER,
         "cluster_partition_handling",
         Kind::OneOf(&["ignore", "pause_minority", "autoheal", "pause_if_all_down"]),
-        "What nodes do when they lose sight of each other: go on, pause without a majority, restart the losing side \
+        "What nodes do when they lose sight of each other: go on, pause without a majority, restart the \
+         losing side \
          afterwards, or pause if none of certain nodes is in sight.",
     )
     .defaults(&[(ALWAYS, "ignore")])
@@ -50,7 +52,8 @@ pub(super) const SETTINGS: &[Setting] = &[
         CLUSTER,
         "heartbeat",
         SECONDS,
-        "The heartbeat timeout in seconds that the server proposes to clients, the smaller one holds; 0: none.",
+        "The heartbeat timeout in seconds that the server proposes to clients, the smaller one holds; 0: \
+         none.",
     )
     .defaults(&[(ALWAYS, "60")]),
     Setting::new(
@@ -102,7 +105,8 @@ pub(super) const SETTINGS: &[Setting] = &[
         CLUSTER,
         "disk_size",
         Kind::Bytes,
-        "How much a machine's disk holds, in bytes: a property of the machine, which the vendor has no setting for.",
+        "How much a machine's disk holds, in bytes: a property of the machine, which the vendor has no \
+         setting for.",
     )
     .defaults(&[(ALWAYS, "100000000000")]),
     Setting::new(
@@ -144,9 +148,14 @@ pub(super) const SETTINGS: &[Setting] = &[
     .defaults(&[(ALWAYS, "1")])
     .since(Version(3, 10, 0))
     .until(Version(4, 0, 0)),
-    Setting::new(CLUSTER, "queue_leader_locator", Kind::OneOf(&["client-local", "balanced"]), LOCATOR_MEANING)
-        .defaults(&[(ALWAYS, "client-local")])
-        .since(Version(3, 10, 0)),
+    Setting::new(
+        CLUSTER,
+        "queue_leader_locator",
+        Kind::OneOf(&["client-local", "balanced"]),
+        LOCATOR_MEANING,
+    )
+    .defaults(&[(ALWAYS, "client-local")])
+    .since(Version(3, 10, 0)),
     Setting::new(
         CLUSTER,
         "queue_master_locator",
@@ -159,7 +168,8 @@ pub(super) const SETTINGS: &[Setting] = &[
         CLUSTER,
         "queue_index_embed_msgs_below",
         Kind::Bytes,
-        "Messages smaller than so many bytes lie in the index of a classic queue, larger ones in the shared store.",
+        "Messages smaller than so many bytes lie in the index of a classic queue, larger ones in the \
+         shared store.",
     )
     .defaults(&[(ALWAYS, "4096")]),
     Setting::new(
@@ -189,7 +199,8 @@ pub(super) const SETTINGS: &[Setting] = &[
         CLUSTER,
         "consumer_timeout",
         Kind::Int(1, 31_536_000_000),
-        "How many milliseconds a consumer may hold a message before its channel is closed; looked at once a minute; \
+        "How many milliseconds a consumer may hold a message before its channel is closed; looked at once \
+         a minute; \
          from 4.3 on for quorum queues alone.",
     )
     .defaults(&[(ALWAYS, "900000"), (Version(3, 8, 17), "1800000")])

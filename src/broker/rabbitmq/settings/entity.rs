@@ -29,10 +29,12 @@ const FULL: &str =
     "What a full queue does: drop its oldest message, refuse the new one, or dead-letter the new one.";
 const DLX: &str = "The exchange that gets what is rejected, expires or overflows.";
 const DLX_KEY: &str = "The routing key of dead letters; left out: the keys that they came with.";
-const DLX_STRATEGY: &str = "Whether a quorum queue keeps a dead letter until its destination has confirmed it; needs \
+const DLX_STRATEGY: &str = "Whether a quorum queue keeps a dead letter until its destination has confirmed \
+                            it; needs \
                             `overflow = \"reject-publish\"`.";
 const DELIVERY_LIMIT: &str = "How many returns a message in a quorum queue survives; -1: any number.";
-const LEADER: &str = "On which node the queue is born: the client's, which is the first one here, or the one with the \
+const LEADER: &str = "On which node the queue is born: the client's, which is the first one here, or the \
+                      one with the \
                       fewest queues.";
 const LAZY: &str =
     "Whether a classic queue writes everything out at once and holds nothing in memory; until 3.11.";

@@ -4,7 +4,8 @@ use super::build::Interner;
 use super::{Headers, KeyId, QueueId, Stamp, StampId, Topology};
 use crate::scenario::plan::Plan;
 
-/// The pseudo-queue of direct replies: a routing key that leads back to the channel that asked, with nothing in between.
+/// The pseudo-queue of direct replies: a routing key that leads back to the channel that asked, with nothing in
+/// between.
 const DIRECT: &str = "amq.rabbitmq.reply-to";
 
 /// Whether replies can come to this address: to a queue of that name, or straight to the channel that asked.

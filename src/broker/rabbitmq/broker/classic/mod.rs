@@ -120,8 +120,7 @@ impl Classic {
                 self.run(env);
             }
             QueueAlarm::Expires => self.expires_due(env),
-            QueueAlarm::Mirror(alarm) => self.mirror_alarm(alarm, env),
-            QueueAlarm::Quorum(_) => {}
+            QueueAlarm::Mirror(_) | QueueAlarm::Quorum(_) => {}
         }
     }
 

@@ -28,6 +28,7 @@ use super::{Env, QueueAlarm};
 use crate::broker::rabbitmq::message::{Msg, Pid, Proc, Publish};
 use crate::broker::rabbitmq::topology::QueueId;
 use crate::fact::{Fact, PlaceId};
+use crate::sim::Span;
 
 /// What the leader tells its mirrors, and they it.
 #[derive(Clone, Debug)]
@@ -50,9 +51,15 @@ pub(in super::super) enum MirrorMsg {
     Next,
 }
 
-/// What a mirrored queue's process reminds itself of: nothing so far.
+/// What a mirrored queue's process reminds itself of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in super::super) enum Alarm {}
+pub(in super::super) enum Alarm {
+    /// What the leader sent is copied: it may send more.
+    Copied(u16),
+}
+
+/// A mirror that is synchronised takes about so long for a message: ten thousand a second, an estimate.
+const COPY: Span = Span::from_micros(100);
 
 /// A mirror.
 #[derive(Clone, Debug)]
@@ -115,6 +122,10 @@ impl Mirror {
         match alarm {
             QueueAlarm::Flush => store::tell(self.backing.store.flush_due(env), env),
             QueueAlarm::Idle => self.backing.store.idle_due(env),
+            QueueAlarm::Mirror(Alarm::Copied(node)) => {
+                let leader = Pid { node, proc: Proc::Queue(self.id) };
+                env.send(leader, Msg::Mirror(Box::new(MirrorMsg::Next)));
+            }
             _ => {}
         }
     }
@@ -195,12 +206,14 @@ impl Mirror {
             }
             MirrorMsg::Adopt { ids, id_next } => self.adopt(from, &ids, id_next, env),
             MirrorMsg::Batch { entries, is_last } => {
+                let count = entries.len() as u64;
                 for entry in entries {
                     self.backing.take(entry.id, env);
                     self.insert(entry, None, env);
                 }
                 let _ = is_last;
-                env.send(from, Msg::Mirror(Box::new(MirrorMsg::Next)));
+                let at = env.ctx.now() + COPY * count;
+                env.remind(at, self.id, QueueAlarm::Mirror(Alarm::Copied(from.node)));
             }
             MirrorMsg::Next => {}
         }

@@ -5,7 +5,7 @@ use smallvec::SmallVec;
 use super::super::Env;
 use super::super::classic::{Classic, Entry};
 use super::super::meta::QueueRecord;
-use super::{Alarm, MirrorMsg};
+use super::MirrorMsg;
 use crate::broker::rabbitmq::message::{Msg, Pid, Proc, Publish};
 use crate::broker::rabbitmq::topology::{QueueId, Topology};
 
@@ -191,9 +191,5 @@ impl Classic {
         for (from, msg) in self.halted.take().unwrap_or_default() {
             self.on(from, msg, env);
         }
-    }
-
-    pub(in super::super) fn mirror_alarm(&mut self, alarm: Alarm, _env: &mut Env<'_, '_>) {
-        match alarm {}
     }
 }
