@@ -10,6 +10,7 @@
 mod confirms;
 mod consume;
 mod publish;
+mod replicated;
 mod tx;
 
 use std::collections::VecDeque;
@@ -69,6 +70,8 @@ pub(in super::super) struct Channel {
     hold: Hold,
     /// For quorum queues: what a channel keeps about them.
     pub(super) quorum: quorum::Clients,
+    /// Those of which it is reminded.
+    resends: SmallVec<[QueueId; 1]>,
     end: Option<End>,
     is_timeout_armed: bool,
 }
@@ -157,6 +160,7 @@ impl Channel {
             credit: SmallVec::new(),
             hold: Hold::default(),
             quorum: quorum::Clients::default(),
+            resends: SmallVec::new(),
             end: None,
             is_timeout_armed: false,
         }
