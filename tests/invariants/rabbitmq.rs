@@ -173,7 +173,7 @@ fn nothing_is_missing(case: &Case) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-/// The search finds a case in which the promise is broken, and says so with this word.
+/// The search finds a case in which the promise is broken, and says so with one of these words.
 fn is_broken(
     word: &str,
     cases: impl Strategy<Value = Case>,
@@ -181,7 +181,7 @@ fn is_broken(
     test: impl Fn(&Case) -> Result<(), TestCaseError>,
 ) {
     match runner(tries).run(&cases, |case| test(&case)) {
-        Err(TestError::Fail(why, _)) if why.message().contains(word) => {}
+        Err(TestError::Fail(why, _)) if word.split('|').any(|word| why.message().contains(word)) => {}
         other => panic!("nobody found how it breaks: {other:?}"),
     }
 }
@@ -228,7 +228,8 @@ fn and_does_not_once_the_majority_lost_them() {
         case.consumers = 0;
         case
     });
-    is_broken("missing", cases, 10, nothing_is_missing);
+    // Or nobody serves it ever again.
+    is_broken("missing|does not settle", cases, 10, nothing_is_missing);
 }
 
 /// Whoever is handed a message without the flag is the first to get it from this queue.
