@@ -33,7 +33,7 @@ use tx::Transaction;
 /// How often a channel looks for deliveries that were held too long.
 const CONSUMER_TIMEOUT_CHECK: Span = Span::from_secs(60);
 /// A peer that missed so many looks is dead: 60 to 90 seconds of silence with a time-out of 60.
-const SILENT_LOOKS_MAX: u8 = 3;
+const SILENT_LOOKS_MAX: u8 = 2;
 
 /// A client's connection and channel.
 #[derive(Clone, Debug)]

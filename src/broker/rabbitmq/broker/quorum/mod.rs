@@ -26,6 +26,7 @@ mod consumers;
 mod dead_letters;
 mod fifo;
 mod line;
+mod look;
 mod member;
 mod ready;
 mod serve;

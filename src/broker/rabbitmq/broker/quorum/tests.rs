@@ -401,11 +401,12 @@ proptest! {
         steps in prop::collection::vec((any::<u8>(), any::<u64>()), 0..300),
         flags in any::<u16>(),
     ) {
+        let levels = [QuorumPriorities::None, QuorumPriorities::TwoLevels, QuorumPriorities::Strict];
         let setup = Setup {
             limit: (flags & 1 > 0).then_some(2),
             returns_to_tail: flags & 1 == 0,
             counts_only_failures: flags & 2 > 0,
-            priorities: [QuorumPriorities::None, QuorumPriorities::TwoLevels, QuorumPriorities::Strict][usize::from(flags) % 3],
+            priorities: levels[usize::from(flags) % 3],
             max_length: (flags & 4 > 0).then_some(12),
             max_bytes: None,
             drops_head: flags & 8 > 0,
@@ -438,7 +439,8 @@ proptest! {
         prop_assert!(died <= number as usize);
         let waiting = bench.fifo.waiting() + bench.fifo.dead.len();
         prop_assert_eq!(bench.fifo.bytes, waiting as u64 * 3);
-        let over = bench.fifo.consumers.iter().filter(|one| one.prefetch > 0 && one.held.len() as u32 > one.prefetch);
+        let has_more = |held: usize, prefetch: u32| prefetch > 0 && held as u32 > prefetch;
+        let over = bench.fifo.consumers.iter().filter(|one| has_more(one.held.len(), one.prefetch));
         prop_assert_eq!(over.count(), 0);
         prop_assert_eq!(format!("{:?}", bench.fifo), format!("{:?}", copy.fifo));
     }
