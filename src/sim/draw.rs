@@ -24,6 +24,7 @@ pub enum Purpose {
     Partition = 8,
     Torn = 9,
     Test = 10,
+    Election = 11,
     Fail = 20,
 }
 

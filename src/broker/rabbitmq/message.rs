@@ -216,7 +216,8 @@ impl Msg {
     /// Its size on the wire, about: what carries messages is as long as they are.
     pub(super) fn bytes(&self) -> u32 {
         match self {
-            Self::Publish(_) | Self::Deliver(_) | Self::Reply(_) | Self::Mirror(_) | Self::Quorum(_) => 200,
+            Self::Quorum(msg) => msg.bytes(),
+            Self::Publish(_) | Self::Deliver(_) | Self::Reply(_) | Self::Mirror(_) => 200,
             _ => 80,
         }
     }

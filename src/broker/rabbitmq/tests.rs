@@ -1,5 +1,7 @@
 //! Whole worlds, built without a scenario file.
 
+mod quorum;
+
 use std::collections::BTreeMap;
 
 use super::model::RabbitModel;

@@ -14,6 +14,7 @@ impl Peer {
             member,
             next: next_before + 1,
             matched,
+            base: next_before,
             commit_sent: matched,
             pace: Pace::Pipeline,
             is_silent: false,
@@ -57,7 +58,8 @@ impl<C: Clone, S: Clone> Raft<C, S> {
             Pace::Install { .. } => false,
             Pace::Probe { is_sent } => !is_sent,
             Pace::Pipeline => {
-                let under_way = peer.next - 1 - peer.matched.min(peer.next - 1);
+                // A new leader does not know what the others have, and sends what is new all the same.
+                let under_way = peer.next - 1 - peer.matched.max(peer.base).min(peer.next - 1);
                 let has_entries = peer.next <= self.log.last().index && under_way < self.config.pipeline_max;
                 has_entries || peer.commit_sent < self.commit && peer.next > self.log.last().index
             }

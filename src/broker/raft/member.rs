@@ -64,6 +64,8 @@ pub(super) struct Peer {
     pub(super) next: u64,
     /// Up to which entry its log is durable and like the leader's.
     pub(super) matched: u64,
+    /// Where the own log ended when this one began to lead.
+    pub(super) base: u64,
     pub(super) commit_sent: u64,
     pub(super) pace: Pace,
     /// It said nothing since the last tick, though it was owed something.
@@ -302,6 +304,17 @@ impl<C: Clone, S: Clone> Raft<C, S> {
     /// Up to which entry another member is known to have the log; none: this one does not lead.
     pub fn matched(&self, member: Member) -> Option<u64> {
         self.peers.iter().find(|peer| peer.member == member).map(|peer| peer.matched)
+    }
+
+    /// Which member this is.
+    pub fn me(&self) -> Member {
+        self.me
+    }
+
+    /// As a leader: whether every follower is known to have everything, and to have been told what is committed.
+    pub fn is_settled(&self) -> bool {
+        let last = self.log.last().index;
+        self.peers.iter().all(|peer| peer.matched == last && peer.commit_sent == self.commit)
     }
 
     /// The members besides this one.

@@ -95,6 +95,13 @@ impl Meta {
         record.clone()
     }
 
+    /// Who leads a quorum queue, as the node's member knows it; others hear it from the leader.
+    pub(super) fn note_leader(&mut self, queue: QueueId, leader: Option<u16>) {
+        let record = &mut self.queues[queue.0 as usize];
+        record.leader = leader.unwrap_or(record.leader);
+        record.is_live = leader.is_some();
+    }
+
     /// Takes over a record that another node changed; whether it was news.
     pub(super) fn take_over(&mut self, queue: QueueId, record: QueueRecord) -> bool {
         let own = &mut self.queues[queue.0 as usize];

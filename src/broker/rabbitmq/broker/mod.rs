@@ -64,6 +64,8 @@ pub(super) struct Core {
     /// Its copy of the metadata.
     pub(super) meta: Meta,
     pub(super) dist: Dist,
+    /// The log of its quorum queues.
+    pub(super) wal: quorum::Wal,
     pub(super) rates: Rates,
     mailbox: VecDeque<(Pid, Proc, Msg)>,
 }
@@ -151,6 +153,7 @@ impl Broker {
                 id,
                 meta: Meta::established(topology, id),
                 dist: Dist::new(topology.brokers, id),
+                wal: quorum::Wal::default(),
                 rates: Rates::default(),
                 mailbox: VecDeque::new(),
             },
@@ -204,6 +207,9 @@ impl Broker {
                     if channel.is_gone() {
                         self.end_channel(number, shared, ctx);
                     }
+                } else if matches!(msg, Msg::Quorum(_)) {
+                    // Who watches a process that is gone hears of it at once.
+                    Env { me, core, shared, ctx }.send(from, Msg::ChannelDown);
                 }
             }
             Proc::Queue(queue) => {
@@ -267,14 +273,13 @@ impl Broker {
     /// The node-wide log of the quorum queues was flushed.
     fn wal_synced(&mut self, mark: u64, shared: &mut Shared, ctx: &mut RabbitCtx<'_>) {
         let id = self.core.id;
-        let mut wal = std::mem::take(&mut self.node.wal);
-        for (queue, up_to) in wal.synced(mark, ctx) {
+        let durable = self.core.wal.synced(mark, quorum::wal_file(shared), ctx);
+        for (queue, piece) in durable {
             let me = Pid { node: id, proc: Proc::Queue(queue) };
             if let Some(QueueProc::Quorum(member)) = &mut self.queues[queue.0 as usize] {
-                member.written(up_to, &mut Env { me, core: &mut self.core, shared, ctx });
+                member.written(piece, &mut Env { me, core: &mut self.core, shared, ctx });
             }
         }
-        self.node.wal = wal;
     }
 
     /// A connection is there: of a client, or of another node.
@@ -322,12 +327,13 @@ impl Broker {
     pub(super) fn is_calm(&self) -> bool {
         let expects = |process: &QueueProc| match process {
             QueueProc::Classic(queue) => queue.backing.head().is_some_and(|head| head.expires != Time::NEVER),
-            QueueProc::Mirror(_) | QueueProc::Quorum(_) => false,
+            QueueProc::Mirror(_) => false,
+            QueueProc::Quorum(member) => member.expects(),
         };
         !self.channels().any(|channel| channel.unconfirmed() > 0)
             && !self.queues.iter().flatten().any(expects)
             && self.node.delayed.waiting().next().is_none()
-            && self.node.wal.is_quiet()
+            && self.core.wal.is_quiet()
     }
 
     /// Processes of clients that are connected here.

@@ -370,6 +370,19 @@ fn a_direct_reply_to_a_caller_that_connected_again_is_dropped() {
 }
 
 #[test]
+fn a_broker_gives_a_silent_consumers_messages_to_another_after_two_looks() {
+    let settings = [number("prefetch", 5), number("heartbeat", 10)];
+    let slow = ConsumerPlan { process: Dist::Constant(Span::from_millis(500)), ..billing(&settings) };
+    let mut world = world(1, vec![shop(&[])], vec![slow, billing(&settings)]);
+    world.until(100);
+    world.engine.freeze(NodeId(2));
+    world.until(60_000);
+    let effects = world.at(|fact| matches!(fact, Fact::Effect { .. }));
+    assert_eq!(effects.len(), 10);
+    assert!(effects[4] < 100 && (10_000..15_100).contains(&effects[5]), "{effects:?}");
+}
+
+#[test]
 fn acknowledgements_wait_for_a_full_batch() {
     let settings = [number("prefetch", 8), number("multiple", 4)];
     let mut world = world(1, vec![shop(&[])], vec![billing(&settings)]);

@@ -10,6 +10,7 @@
 mod confirms;
 mod consume;
 mod publish;
+mod replicated;
 mod tx;
 
 use std::collections::VecDeque;
@@ -32,7 +33,7 @@ use tx::Transaction;
 /// How often a channel looks for deliveries that were held too long.
 const CONSUMER_TIMEOUT_CHECK: Span = Span::from_secs(60);
 /// A peer that missed so many looks is dead: 60 to 90 seconds of silence with a time-out of 60.
-const SILENT_LOOKS_MAX: u8 = 3;
+const SILENT_LOOKS_MAX: u8 = 2;
 
 /// A client's connection and channel.
 #[derive(Clone, Debug)]
@@ -69,6 +70,8 @@ pub(in super::super) struct Channel {
     hold: Hold,
     /// For quorum queues: what a channel keeps about them.
     pub(super) quorum: quorum::Clients,
+    /// Those of which it is reminded.
+    resends: SmallVec<[QueueId; 1]>,
     end: Option<End>,
     is_timeout_armed: bool,
 }
@@ -157,6 +160,7 @@ impl Channel {
             credit: SmallVec::new(),
             hold: Hold::default(),
             quorum: quorum::Clients::default(),
+            resends: SmallVec::new(),
             end: None,
             is_timeout_armed: false,
         }

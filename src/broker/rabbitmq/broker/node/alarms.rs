@@ -63,7 +63,7 @@ impl Broker {
                 QueueProc::Quorum(_) => 0,
             })
             .sum::<u64>()
-            + self.node.wal.bytes()
+            + self.core.wal.bytes()
     }
 
     /// Measures memory and disk.

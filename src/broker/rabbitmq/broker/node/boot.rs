@@ -11,7 +11,7 @@
 use super::super::classic::Classic;
 use super::super::meta::QueueRecord;
 use super::super::mirror::Ring;
-use super::super::quorum::Quorum;
+use super::super::quorum::{self, Quorum};
 use super::super::{Broker, BrokerTimer, QueueProc};
 use super::{Alarm, NodeMsg, Standing};
 use crate::broker::rabbitmq::error::Error;
@@ -34,6 +34,7 @@ impl Broker {
         let is_first = self.node.incarnation == 0;
         self.core.mailbox.clear();
         self.core.dist.restart();
+        self.core.wal.restart(ctx.file_len(quorum::wal_file(shared)));
         self.channels.iter_mut().for_each(|channel| *channel = None);
         if is_first {
             self.node.incarnation = 1;
@@ -61,6 +62,7 @@ impl Broker {
             remind(quarter + phase, Alarm::Tick, ctx);
             remind(LOOK_EVERY, Alarm::Look, ctx);
         }
+        self.start_beating(shared, ctx);
         remind(MEASURE_EVERY, Alarm::Measure, ctx);
     }
 
@@ -165,7 +167,7 @@ impl Broker {
                     _ => None,
                 };
                 let env = &mut super::super::Env { me, core: &mut self.core, shared, ctx };
-                let member = Quorum::start(queue, old, is_first, env);
+                let member = Quorum::start(queue, old, env);
                 self.queues[number as usize] = member.map(QueueProc::Quorum);
             }
         }
@@ -262,7 +264,7 @@ impl Broker {
             QueueProc::Mirror(mirror) => mirror.backing.store.is_closed(),
             QueueProc::Quorum(_) => true,
         };
-        if self.queues.iter().flatten().all(is_closed) && self.node.wal.is_quiet() {
+        if self.queues.iter().flatten().all(is_closed) && self.core.wal.is_quiet() {
             ctx.exit();
         }
     }

@@ -7,15 +7,15 @@
 mod alarms;
 mod boot;
 mod delayed;
+mod detector;
 mod monitor;
 mod partitions;
 mod records;
 
 pub(in super::super) use delayed::{Delayed, delays};
-pub(super) use records::{declare, owner_gone, queue_ended};
+pub(super) use records::{announce_leader, declare, owner_gone, queue_ended};
 
 use super::meta::QueueRecord;
-use super::quorum::Wal;
 use super::{Broker, Env};
 use crate::broker::rabbitmq::content::EnvelopeId;
 use crate::broker::rabbitmq::error::Error;
@@ -62,12 +62,16 @@ pub(in super::super) struct Node {
     /// By node: it has an alarm, as far as this one knows.
     pub(in super::super) alarms: Vec<bool>,
     pub(in super::super) delayed: Delayed,
-    pub(super) wal: Wal,
+    /// By peer: when its beat was last heard, and whether it was called silent since.
+    beats: Vec<(Time, bool)>,
+    beats_sent: u64,
 }
 
 /// What nodes tell each other.
 #[derive(Clone, Debug)]
 pub(in super::super) enum NodeMsg {
+    /// It lives: for the failure detector of quorum queues.
+    Beat,
     /// The first thing on every connection.
     Hello {
         incarnation: u32,
@@ -140,6 +144,8 @@ pub(in super::super) enum Alarm {
     Restart,
     /// A delayed message is due.
     Delayed,
+    /// It shows that it lives, and looks who does.
+    Beat,
 }
 
 impl Node {
@@ -158,7 +164,8 @@ impl Node {
             joins_only: Vec::new(),
             alarms: vec![false; brokers],
             delayed: Delayed::default(),
-            wal: Wal::default(),
+            beats: vec![(Time::ZERO, false); brokers],
+            beats_sent: 0,
         }
     }
 
@@ -175,7 +182,6 @@ impl Node {
 
     pub(super) fn storage_lost(&mut self, loss: Loss, topology: &Topology, ctx: &mut RabbitCtx<'_>) {
         self.delayed.storage_lost(loss, topology, ctx);
-        self.wal.storage_lost(loss, topology, ctx);
     }
 }
 
@@ -185,6 +191,7 @@ impl Broker {
         let Msg::Node(msg) = msg else { return };
         let peer = from.node;
         match *msg {
+            NodeMsg::Beat => self.beat_heard(peer, shared, ctx),
             NodeMsg::Hello { incarnation, standing, sees_you, records } => {
                 self.hello(peer, (incarnation, standing, sees_you), records, shared, ctx);
             }
@@ -219,6 +226,7 @@ impl Broker {
             Alarm::Boot => self.boot_overdue(shared, ctx),
             Alarm::Restart => self.boot(shared, ctx),
             Alarm::Delayed => self.release_delayed(shared, ctx),
+            Alarm::Beat => self.beat(shared, ctx),
         }
     }
 
@@ -285,6 +293,7 @@ impl NodeMsg {
         match self {
             Self::Hello { .. } | Self::Welcome { .. } | Self::Up { .. } | Self::Stopping => "node",
             Self::Record { .. } => "metadata",
+            Self::Beat => "beat",
             Self::Alarm { .. } => "alarm",
             Self::AutohealAsk | Self::AutohealState { .. } | Self::AutohealRestart { .. } => "autoheal",
             Self::QueueEnded { .. } | Self::OwnerGone { .. } | Self::Delay { .. } => "local",
@@ -305,6 +314,7 @@ impl NodeMsg {
             Self::QueueEnded { queue, .. } => u64::from(queue.0) << 4 | 9,
             Self::OwnerGone { .. } => 10,
             Self::Delay { envelope } => u64::from(envelope.0) << 4 | 11,
+            Self::Beat => 12,
         }
     }
 }

@@ -16,6 +16,7 @@ impl Broker {
     pub(super) fn tick(&mut self, shared: &mut Shared, ctx: &mut RabbitCtx<'_>) {
         for peer in self.core.dist.tick(ctx) {
             self.core.dist.drop_peer(peer, ctx);
+            self.tell_members(peer, false, shared, ctx);
             self.node_down(peer, false, shared, ctx);
         }
         let quarter = shared.topology.config.net_ticktime.half().half();
@@ -45,6 +46,7 @@ impl Broker {
     ) {
         let Some((peer, was_open)) = self.core.dist.closed(conn) else { return };
         if was_open {
+            self.tell_members(peer, false, shared, ctx);
             self.node_down(peer, false, shared, ctx);
         }
         if self.node.standing == Standing::Booting {
@@ -63,7 +65,9 @@ impl Broker {
         ctx: &mut RabbitCtx<'_>,
     ) {
         let before = self.node.known[peer as usize].replace(incarnation);
-        if standing != Standing::Running {
+        if standing == Standing::Running {
+            self.tell_members(peer, true, shared, ctx);
+        } else {
             self.node.unresolved.retain(|&other| other != peer);
         }
         match (self.node.standing, standing) {
@@ -114,8 +118,8 @@ impl Broker {
         }
         for number in 0..self.queues.len() as u16 {
             self.mirror_node_up(QueueId(number), peer, shared, ctx);
-            self.tell_member(QueueId(number), peer, true, shared, ctx);
         }
+        self.tell_members(peer, true, shared, ctx);
     }
 
     /// A peer is gone, as far as this node can know: `in_order` if it said so itself.
@@ -155,7 +159,8 @@ impl Broker {
         let record = self.core.meta.queue(queue).clone();
         let spec = shared.topology.queue(queue);
         if !matches!(spec.kind, QueueKind::Classic { .. }) {
-            return self.tell_member(queue, peer, false, shared, ctx);
+            // Its members go by the connections, not by who is taken for running.
+            return;
         }
         if !record.exists {
             return;
@@ -174,19 +179,14 @@ impl Broker {
         }
     }
 
-    /// Tells the node's member of a quorum queue who came or went.
-    fn tell_member(
-        &mut self,
-        queue: QueueId,
-        peer: u16,
-        is_up: bool,
-        shared: &mut Shared,
-        ctx: &mut RabbitCtx<'_>,
-    ) {
-        let me = Pid { node: self.core.id, proc: Proc::Queue(queue) };
-        if let Some(QueueProc::Quorum(member)) = &mut self.queues[queue.0 as usize] {
-            let env = &mut super::super::Env { me, core: &mut self.core, shared, ctx };
-            member.node_changed(peer, is_up, env);
+    /// Tells the node's members of quorum queues who came or went.
+    fn tell_members(&mut self, peer: u16, is_up: bool, shared: &mut Shared, ctx: &mut RabbitCtx<'_>) {
+        for (number, process) in (0..).zip(&mut self.queues) {
+            if let Some(QueueProc::Quorum(member)) = process {
+                let me = Pid { node: self.core.id, proc: Proc::Queue(QueueId(number)) };
+                let env = &mut super::super::Env { me, core: &mut self.core, shared, ctx };
+                member.node_changed(peer, is_up, env);
+            }
         }
     }
 

@@ -30,6 +30,19 @@ pub(in super::super) fn queue_ended(queue: QueueId, how: QueueEnd, env: &mut Env
     env.send(env.here(Proc::Node), Msg::Node(Box::new(NodeMsg::QueueEnded { queue, how })));
 }
 
+/// This node leads a quorum queue now: all hear of it.
+pub(in super::super) fn announce_leader(queue: QueueId, env: &mut Env<'_, '_>) {
+    let id = env.core.id;
+    let record = env.core.meta.change(queue, |record| {
+        record.leader = id;
+        record.is_live = true;
+    });
+    for peer in (0..env.core.meta.running.len() as u16).filter(|&peer| peer != id) {
+        let msg = NodeMsg::Record { queue, record: record.clone() };
+        env.send(Pid { node: peer, proc: Proc::Node }, Msg::Node(Box::new(msg)));
+    }
+}
+
 /// A channel is gone.
 pub(in super::super) fn owner_gone(owner: Pid, env: &mut Env<'_, '_>) {
     if env.core.meta.queues.iter().any(|record| record.owner == Some(owner)) {
@@ -73,10 +86,25 @@ impl Broker {
             process.begin(env);
             Some(QueueProc::Classic(Box::new(process)))
         } else {
-            Quorum::start(queue, None, false, env).map(QueueProc::Quorum)
+            Quorum::start(queue, None, env).map(QueueProc::Quorum)
         };
         self.queues[queue.0 as usize] = process;
         self.mirror_node_up(queue, self.core.id, shared, ctx);
+    }
+
+    /// Another node declared a quorum queue of which this one is to have a member.
+    fn start_declared_member(
+        &mut self,
+        queue: QueueId,
+        before: &QueueRecord,
+        shared: &mut Shared,
+        ctx: &mut RabbitCtx<'_>,
+    ) {
+        if !before.exists && self.core.meta.exists(queue) {
+            let me = Pid { node: self.core.id, proc: Proc::Queue(queue) };
+            let env = &mut Env { me, core: &mut self.core, shared, ctx };
+            self.queues[queue.0 as usize] = Quorum::start(queue, None, env).map(QueueProc::Quorum);
+        }
     }
 
     /// Queues have other arguments from now on.
@@ -168,6 +196,9 @@ impl Broker {
             }
             self.queues[queue.0 as usize] = None;
             return;
+        }
+        if !matches!(shared.topology.queue(queue).kind, QueueKind::Classic { .. }) {
+            return self.start_declared_member(queue, before, shared, ctx);
         }
         for &gone in before.others.iter().filter(|node| !now.others.contains(node) && now.leader != **node) {
             self.tell_channels(queue, gone, QueueEnd::NodeDown, shared, ctx);

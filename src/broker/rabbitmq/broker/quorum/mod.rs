@@ -1,138 +1,207 @@
-//! A quorum queue: a queue as the state machine of a Raft group.
+//! A quorum queue: a queue as the state machine of a Raft group, one member a node.
+//!
+//! ```text
+//! channel ─Request─► leader ─entry─► WAL of its node ┐
+//!    ▲                 │  └─Append─► followers ─► WAL ┴─► a majority has it: committed
+//!    └──Applied, Deliver── the leader applies it to its copy of the queue ([`fifo`])
+//! ```
+//!
+//! Everything that changes a queue is a command in its log, so acknowledgements are as safe as messages are, and every
+//! member has the queue as it was after the last command it applied. What the leader does because of a command (hand
+//! out a message, dead-letter one, confirm) is done once, by whoever leads when it is applied: if that leader dies in
+//! between, it is not done at all. A channel therefore keeps its commands until they are applied and sends them again
+//! to the next leader, and asks for deliveries whose numbers it misses; the queue knows by number what a channel has
+//! sent before.
+//!
+//! Source: `rabbit_fifo`, `rabbit_fifo_client`, `rabbit_quorum_queue`; <https://www.rabbitmq.com/docs/quorum-queues>,
+//! the Ra library.
+//!
+//! Not modelled: purging; members that join, leave or are added later; `basic.get` that is sent again after its leader
+//! died (it fails after the command time-out); queues younger than a second that a kill makes unusable; logs of
+//! members that are torn; a member that does not find itself on its node.
 
-use crate::broker::rabbitmq::broker::channel::Unacked;
-use crate::broker::rabbitmq::broker::{Env, QueueAlarm, channel::Channel};
+mod client;
+mod commands;
+mod consumers;
+mod dead_letters;
+mod fifo;
+mod line;
+mod look;
+mod member;
+mod ready;
+mod serve;
+#[cfg(test)]
+mod tests;
+mod wal;
+
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+
+pub(super) use client::{Clients, Event, enqueue_untracked};
+use commands::{Command, Request};
+use fifo::Fifo;
+pub(in super::super) use member::Quorum;
+pub(super) use wal::{Wal, wal_file};
+
 use crate::broker::rabbitmq::content::EnvelopeId;
-use crate::broker::rabbitmq::message::{Msg, Pid, Publish, Settled, Subscribe};
-use crate::broker::rabbitmq::model::{RabbitCtx, Shared};
 use crate::broker::rabbitmq::packet::ConsumerTag;
-use crate::broker::rabbitmq::topology::{QueueId, Topology};
-use crate::sim::{FileId, Loss};
+use crate::broker::raft::Message;
+
+/// The consumer of a channel that `basic.get` stands for.
+pub(super) const GET: ConsumerTag = ConsumerTag::MAX;
 
 /// What members and clients of a quorum queue say to each other.
 #[derive(Clone, Debug)]
-pub(in super::super) enum QuorumMsg {}
+pub(in super::super) enum QuorumMsg {
+    // To a member, from a client.
+    /// Its command of that number; none: it does not want to hear of it.
+    Command {
+        seq: Option<u64>,
+        request: Request,
+    },
+    /// Which deliveries it misses: the numbers from the first to before the second.
+    Missing {
+        tag: ConsumerTag,
+        from: u64,
+        to: u64,
+    },
+
+    // To a client, from a member.
+    /// These commands were applied.
+    Applied {
+        seqs: SmallVec<[u64; 4]>,
+    },
+    /// The member does not lead; so far as it knows, that node does.
+    NotLeader {
+        seq: u64,
+        leader: Option<u16>,
+    },
+    /// The member leads now.
+    Leads,
+    /// Messages for a consumer, numbered one after the other.
+    Deliver {
+        tag: ConsumerTag,
+        handed: SmallVec<[Handed; 1]>,
+    },
+    /// The answer to `Missing`.
+    Found {
+        tag: ConsumerTag,
+        handed: SmallVec<[Handed; 1]>,
+    },
+    /// The answer to `basic.get`.
+    Got {
+        handed: Option<Handed>,
+    },
+    /// The queue is full: publishes are to be refused, or not any more.
+    Full {
+        is_full: bool,
+    },
+
+    // Between members.
+    Raft(Message<Command, Arc<Fifo>>),
+    /// To itself, behind everything in its mailbox: what was proposed goes out.
+    Flush,
+}
+
+/// A message that is handed to a consumer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in super::super) struct Handed {
+    /// The consumer's number for it.
+    pub(super) id: u64,
+    pub(super) envelope: EnvelopeId,
+    pub(super) redelivered: bool,
+    /// The header `x-delivery-count`; zero: absent.
+    pub(super) count: u32,
+}
 
 /// What a member reminds itself of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in super::super) enum Alarm {}
-
-/// A member of a quorum queue.
-#[derive(Clone, Debug)]
-pub(in super::super) struct Quorum {}
-
-/// What a channel keeps about the quorum queues that it uses.
-#[derive(Clone, Debug, Default)]
-pub(in super::super) struct Clients {}
-
-/// The node-wide log of all quorum queues.
-#[derive(Clone, Debug, Default)]
-pub(in super::super) struct Wal {}
-
-/// Its file.
-pub(super) fn wal_file(shared: &Shared) -> FileId {
-    FileId(shared.topology.queues.len() as u32)
+pub(in super::super) enum Alarm {
+    Election(u32),
+    /// What followers did not answer is sent again.
+    Tick,
+    /// A message expires, or comes back.
+    Due,
+    /// The consumers of a node have been out of reach for too long.
+    GiveUp(u16),
+    /// Dead letters that were not confirmed are sent again.
+    Retry,
+    /// Nobody used the queue for as long as it may stay unused.
+    Expires,
 }
-
-/// A message for a quorum queue of which nobody wants to hear again.
-pub(super) fn enqueue_untracked(_queue: QueueId, _envelope: EnvelopeId, _env: &mut Env<'_, '_>) {}
 
 impl QuorumMsg {
     /// What it is, in a word.
     pub(in super::super) fn label(&self) -> &'static str {
-        match *self {}
+        match self {
+            Self::Command { request, .. } => request.label(),
+            Self::Missing { .. } | Self::Found { .. } => "missing",
+            Self::Applied { .. } => "applied",
+            Self::NotLeader { .. } => "not leader",
+            Self::Leads => "new leader",
+            Self::Deliver { .. } => "deliver",
+            Self::Got { .. } => "get-ok",
+            Self::Full { .. } => "full",
+            Self::Raft(message) => match message {
+                Message::PreVote { .. } | Message::PreVoteReply { .. } => "pre-vote",
+                Message::Vote { .. } | Message::VoteReply { .. } | Message::TimeoutNow { .. } => "vote",
+                Message::Append { .. } | Message::Appended { .. } | Message::Refused { .. } => "append",
+                Message::Install { .. } => "snapshot",
+            },
+            Self::Flush => "local",
+        }
     }
 
     pub(in super::super) fn fingerprint(&self) -> u64 {
-        match *self {}
+        match self {
+            Self::Command { seq, request } => (seq.unwrap_or(0) << 4 | request.kind()) << 4,
+            Self::Missing { from, .. } => from << 4 | 1,
+            Self::Applied { seqs } => seqs.first().copied().unwrap_or(0) << 4 | 2,
+            Self::NotLeader { seq, .. } => seq << 4 | 3,
+            Self::Leads => 4,
+            Self::Deliver { handed, .. } => handed.first().map_or(0, |one| one.id) << 4 | 5,
+            Self::Found { handed, .. } => handed.len() as u64 >> 4 | 6,
+            Self::Got { .. } => 7,
+            Self::Full { is_full } => u64::from(*is_full) << 4 | 8,
+            Self::Raft(message) => {
+                let index = match message {
+                    Message::Append { before, .. } => before.index,
+                    Message::Appended { matched, .. } => *matched,
+                    _ => 0,
+                };
+                (index << 16 ^ u64::from(message.term())) << 4 | 9
+            }
+            Self::Flush => 10,
+        }
+    }
+
+    /// Its size on the wire, about.
+    pub(in super::super) fn bytes(&self) -> u32 {
+        match self {
+            Self::Command { request, .. } => 80 + request.bytes(),
+            Self::Deliver { handed, .. } | Self::Found { handed, .. } => 80 + 200 * handed.len() as u32,
+            Self::Got { .. } => 280,
+            Self::Raft(Message::Append { entries, .. }) => {
+                let size = |command: &Command| command.bytes();
+                let bodies = entries.iter().filter_map(|entry| entry.command.as_ref()).map(size).sum::<u32>();
+                100 + bodies
+            }
+            Self::Raft(Message::Install { snapshot, .. }) => 200 + snapshot.state.bytes() as u32,
+            _ => 80,
+        }
     }
 }
 
 impl Alarm {
     pub(in super::super) fn fingerprint(self) -> u64 {
-        match self {}
+        match self {
+            Self::Election(number) => u64::from(number) << 3,
+            Self::Tick => 1,
+            Self::Due => 2,
+            Self::GiveUp(node) => u64::from(node) << 3 | 3,
+            Self::Retry => 4,
+            Self::Expires => 5,
+        }
     }
-}
-
-impl Wal {
-    /// The file is durable up to here: which queues have what on the device.
-    pub(super) fn synced(&mut self, _mark: u64, _ctx: &mut RabbitCtx<'_>) -> Vec<(QueueId, u64)> {
-        Vec::new()
-    }
-    pub(super) fn storage_lost(&mut self, _loss: Loss, _topology: &Topology, _ctx: &mut RabbitCtx<'_>) {}
-    /// Nothing waits to be written.
-    pub(super) fn is_quiet(&self) -> bool {
-        true
-    }
-    pub(super) fn bytes(&self) -> u64 {
-        0
-    }
-}
-
-impl Quorum {
-    /// The member of this node, over what it had; none: this node has none.
-    pub(super) fn start(_: QueueId, _: Option<Box<Self>>, _: bool, _: &mut Env<'_, '_>) -> Option<Box<Self>> {
-        None
-    }
-    pub(super) fn on(&mut self, _from: Pid, _msg: Msg, _env: &mut Env<'_, '_>) {}
-    pub(super) fn alarm(&mut self, _alarm: QueueAlarm, _env: &mut Env<'_, '_>) {}
-    /// Its log is on the device up to this entry.
-    pub(super) fn written(&mut self, _up_to: u64, _env: &mut Env<'_, '_>) {}
-    pub(super) fn storage_lost(&mut self, _loss: Loss, _shared: &Shared, _ctx: &mut RabbitCtx<'_>) {}
-    /// A node came or went.
-    pub(super) fn node_changed(&mut self, _peer: u16, _is_up: bool, _env: &mut Env<'_, '_>) {}
-    /// The node stops in order.
-    pub(super) fn close(&mut self, _env: &mut Env<'_, '_>) {}
-    pub(super) fn memory(&self, _shared: &Shared) -> u64 {
-        0
-    }
-    /// The number of the message that is delivered next.
-    pub(super) fn head(&self) -> Option<u64> {
-        None
-    }
-    /// The number that the next message gets.
-    pub(super) fn number_next(&self) -> u64 {
-        0
-    }
-    pub(super) fn each_numbered(&self, _show: &mut dyn FnMut(u64, EnvelopeId)) {}
-    /// For the management page: state, term, members.
-    pub(in super::super) fn fields(&self) -> Vec<crate::broker::picture::Field> {
-        Vec::new()
-    }
-    pub(super) fn ready(&self) -> usize {
-        0
-    }
-    pub(super) fn consumers(&self) -> usize {
-        0
-    }
-    pub(super) fn each(&self, _show: &mut dyn FnMut(EnvelopeId)) {}
-    /// It serves the queue.
-    pub(in super::super) fn leads(&self) -> bool {
-        false
-    }
-    pub(super) fn messages(&self) -> usize {
-        0
-    }
-    pub(super) fn wipe(&mut self, _ctx: &mut RabbitCtx<'_>) {}
-}
-
-impl Clients {
-    /// So many commands are under way that the channel reads no further.
-    pub(super) fn is_full(&self) -> bool {
-        false
-    }
-}
-
-impl Channel {
-    /// Whether the queue took it on; else the publish is refused at once.
-    pub(super) fn quorum_publish(&mut self, _: QueueId, _: Publish, _: &mut Env<'_, '_>) -> bool {
-        false
-    }
-    pub(super) fn quorum_subscribe(&mut self, _: QueueId, _: Subscribe, _: &mut Env<'_, '_>) {}
-    pub(super) fn quorum_cancel(&mut self, _: QueueId, _: ConsumerTag, _: &mut Env<'_, '_>) {}
-    pub(super) fn quorum_get(&mut self, _: QueueId, _: bool, _: &mut Env<'_, '_>) {}
-    pub(super) fn quorum_settle(&mut self, _: QueueId, _: &[Unacked], _: Settled, _: &mut Env<'_, '_>) {}
-    pub(super) fn quorum_resend(&mut self, _: QueueId, _: &mut Env<'_, '_>) {}
-    pub(super) fn quorum_says(&mut self, _: Pid, _: QuorumMsg, _: &mut Env<'_, '_>) {}
-    pub(super) fn quorum_end(&mut self, _: &mut Env<'_, '_>) {}
 }

@@ -1,0 +1,558 @@
+//! A node's member of a quorum queue: Raft, the member's copy of the queue, and what a leader does because of commands.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+
+use super::commands::{Command, Request, What};
+use super::dead_letters::DeadLetters;
+use super::fifo::{Effect, Fifo, Setup};
+use super::wal::{Piece, wal_file};
+use super::{Alarm, Handed, QuorumMsg};
+use crate::broker::rabbitmq::broker::{Env, QueueAlarm, dead_letter, node};
+use crate::broker::rabbitmq::content::EnvelopeId;
+use crate::broker::rabbitmq::message::{Msg, Pid, Proc, QueueEnd};
+use crate::broker::rabbitmq::model::{RabbitCtx, Shared};
+use crate::broker::rabbitmq::packet::ConsumerTag;
+use crate::broker::rabbitmq::story::{self, Kind};
+use crate::broker::rabbitmq::topology::QueueId;
+use crate::broker::raft::{Config, Io, Member, Message, Output, Raft, Role};
+use crate::fact::{Fact, NodeId, PlaceId, Rule};
+use crate::sim::draw::{self, Bits, Purpose};
+use crate::sim::{Dist, Loss, Span, Time};
+
+/// How often a leader looks for followers that did not answer.
+const TICK: Span = Span::from_secs(1);
+/// Commands after which a member keeps a copy of the queue and lets go of them.
+const SNAPSHOT_EVERY: u64 = 4_096;
+
+/// A member of a quorum queue.
+#[derive(Clone, Debug)]
+pub(in super::super::super) struct Quorum {
+    pub(super) queue: QueueId,
+    /// The nodes of the group, in the order of [`Member`] numbers.
+    pub(super) members: SmallVec<[u16; 4]>,
+    pub(super) raft: Raft<Command, Arc<Fifo>>,
+    pub(super) fifo: Fifo,
+    applied: u64,
+    /// Up to which of its messages were said to be stored here.
+    stored: u64,
+    /// The last entry that was handed to the node's log, and the cut of it.
+    handed: (u64, u32),
+    draws: Bits,
+    is_flush_due: bool,
+    /// The application was closed; the process is what its disk has.
+    is_stopped: bool,
+    is_ticking: bool,
+    due_at: Time,
+    expires_at: Time,
+    used_at: Time,
+    pub(super) dead: DeadLetters,
+    /// Reused between inputs.
+    out: Vec<Output<Command, Arc<Fifo>>>,
+    effects: Vec<Effect>,
+}
+
+/// How elections of quorum queues are timed: broadcast time 100 ms, detector's poll 5 s.
+fn timing() -> Config {
+    let millis = |low, high| Dist::Uniform(Span::from_millis(low), Span::from_millis(high));
+    Config::detected(millis(100, 600), millis(5_000, 6_000), millis(100, 5_100))
+}
+
+impl Quorum {
+    /// The member of this node, over what it had; none: this node has none.
+    pub(in super::super) fn start(
+        queue: QueueId,
+        old: Option<Box<Self>>,
+        env: &mut Env<'_, '_>,
+    ) -> Option<Box<Self>> {
+        let id = env.core.id;
+        let members: SmallVec<[u16; 4]> = SmallVec::from_slice(&env.shared.topology.queue(queue).members);
+        let place = members.iter().position(|&node| node == id)?;
+        let record = env.core.meta.queue(queue);
+        if !record.exists {
+            return None;
+        }
+        let (me, count) = (Member(place as u8), members.len() as u8);
+        let now = env.ctx.now();
+        if let Some(mut old) = old {
+            old.recover(env);
+            return Some(old);
+        }
+        let leader = members.iter().position(|&node| node == record.leader).unwrap_or(0);
+        let draws = draw::stream(env.ctx.seed(), Purpose::Election, u64::from(id), u64::from(queue.0));
+        let mut member = Self {
+            queue,
+            members,
+            raft: Raft::established(me, count, timing(), Member(leader as u8)),
+            fifo: Fifo::default(),
+            applied: 1,
+            stored: 0,
+            handed: (1, 0),
+            draws,
+            is_flush_due: false,
+            is_stopped: false,
+            is_ticking: false,
+            due_at: Time::NEVER,
+            expires_at: Time::NEVER,
+            used_at: now,
+            dead: DeadLetters::default(),
+            out: Vec::new(),
+            effects: Vec::new(),
+        };
+        member.drive(env, Raft::start);
+        member.look_after_unused(env);
+        Some(Box::new(member))
+    }
+
+    /// The process starts again over what the disk has.
+    fn recover(&mut self, env: &mut Env<'_, '_>) {
+        let mut unheard = Vec::new();
+        let mut io = Io { now: env.ctx.now(), draws: &mut self.draws, out: &mut unheard };
+        for piece in env.core.wal.survived(self.queue) {
+            match piece {
+                Piece::Entries(mark) => self.raft.written(mark, &mut io),
+                Piece::Snapshot => self.raft.snapshot_written(&mut io),
+            }
+        }
+        let (state, applied) =
+            self.raft.snapshot().map_or((Fifo::default(), 0), |one| (Fifo::clone(&one.state), one.index));
+        (self.fifo, self.applied) = (state, applied);
+        (self.is_flush_due, self.is_ticking, self.is_stopped) = (false, false, false);
+        (self.due_at, self.expires_at, self.used_at) = (Time::NEVER, Time::NEVER, env.ctx.now());
+        self.dead = DeadLetters::default();
+        let durable = self.raft.durable();
+        self.drive(env, |raft, io| raft.restart(durable, io));
+        self.handed = (self.raft.last().index, self.handed.1);
+    }
+
+    /// One input of Raft, and what it asks for.
+    fn drive<R>(
+        &mut self,
+        env: &mut Env<'_, '_>,
+        input: impl FnOnce(&mut Raft<Command, Arc<Fifo>>, &mut Io<'_, Command, Arc<Fifo>>) -> R,
+    ) -> R {
+        let mut out = std::mem::take(&mut self.out);
+        let mut io = Io { now: env.ctx.now(), draws: &mut self.draws, out: &mut out };
+        let result = input(&mut self.raft, &mut io);
+        for output in out.drain(..) {
+            self.obey(output, env);
+        }
+        self.out = out;
+        self.look_after_followers(env);
+        result
+    }
+
+    fn obey(&mut self, output: Output<Command, Arc<Fifo>>, env: &mut Env<'_, '_>) {
+        match output {
+            Output::Send(to, message) => {
+                let to = Pid { node: self.members[usize::from(to.0)], proc: Proc::Queue(self.queue) };
+                env.send(to, Msg::Quorum(Box::new(QuorumMsg::Raft(message))));
+            }
+            Output::Write(mark) => {
+                let (last, cut) = self.handed;
+                let from = if cut == mark.cut { last } else { self.raft.durable().min(mark.index) };
+                self.handed = (mark.index, mark.cut);
+                self.write(Piece::Entries(mark), self.size(from + 1, mark.index), env);
+            }
+            Output::WriteSnapshot => self.write(Piece::Snapshot, 1_000, env),
+            Output::Installed => {
+                if let Some(snapshot) = self.raft.snapshot() {
+                    (self.fifo, self.applied) = (Fifo::clone(&snapshot.state), snapshot.index);
+                }
+            }
+            Output::Vote { .. } => {}
+            Output::Committed(index) => self.apply_to(index, env),
+            Output::Leads { term } => self.leads_now(term, env),
+            Output::Follows { leader, .. } => {
+                self.dead = DeadLetters::default();
+                let leader = leader.map(|leader| self.members[usize::from(leader.0)]);
+                env.core.meta.note_leader(self.queue, leader);
+            }
+            Output::ElectionTimer { after, number } => {
+                let at = env.ctx.now() + after;
+                env.remind(at, self.queue, QueueAlarm::Quorum(Alarm::Election(number)));
+            }
+        }
+    }
+
+    fn write(&mut self, piece: Piece, bytes: u32, env: &mut Env<'_, '_>) {
+        let file = wal_file(env.shared);
+        env.core.wal.append(self.queue, piece, bytes, file, env.ctx);
+    }
+
+    /// How many bytes these entries have in a log.
+    fn size(&self, from: u64, to: u64) -> u32 {
+        let entries = (from..=to).filter_map(|index| self.raft.entry(index));
+        entries.map(|entry| entry.command.as_ref().map_or(60, Command::bytes)).sum()
+    }
+
+    /// The node's log is durable so far.
+    pub(in super::super) fn written(&mut self, piece: Piece, env: &mut Env<'_, '_>) {
+        match piece {
+            _ if self.is_stopped => {}
+            Piece::Entries(mark) => self.drive(env, |raft, io| raft.written(mark, io)),
+            Piece::Snapshot => self.drive(env, Raft::snapshot_written),
+        }
+    }
+
+    pub(in super::super) fn on(&mut self, from: Pid, msg: Msg, env: &mut Env<'_, '_>) {
+        match msg {
+            _ if self.is_stopped => {}
+            Msg::Quorum(msg) => match *msg {
+                QuorumMsg::Raft(message) => self.raft_says(from, message, env),
+                QuorumMsg::Command { seq, request } => self.asked(from, seq, request, env),
+                QuorumMsg::Flush => {
+                    self.is_flush_due = false;
+                    self.drive(env, Raft::replicate);
+                }
+                QuorumMsg::Missing { tag, from: first, to } => self.missed(from, tag, first, to, env),
+                answer => self.target_says(from, answer, env),
+            },
+            Msg::ChannelDown if self.leads() && self.fifo.knows(from) => {
+                self.propose(What::Gone(from), None, env);
+            }
+            Msg::Confirm { seqs } => self.target_confirms(from, &seqs, env),
+            Msg::Delete => self.delete(Some(from), env),
+            _ => {}
+        }
+    }
+
+    fn raft_says(&mut self, from: Pid, message: Message<Command, Arc<Fifo>>, env: &mut Env<'_, '_>) {
+        let Some(place) = self.members.iter().position(|&node| node == from.node) else { return };
+        self.drive(env, |raft, io| raft.receive(Member(place as u8), message, io));
+    }
+
+    /// A channel asks for something: its command goes into the log, if this member leads.
+    fn asked(&mut self, from: Pid, seq: Option<u64>, request: Request, env: &mut Env<'_, '_>) {
+        if !self.leads() {
+            let leader = self.raft.leader().map(|leader| self.members[usize::from(leader.0)]);
+            match (seq, leader) {
+                (Some(seq), leader) => {
+                    env.send(from, Msg::Quorum(Box::new(QuorumMsg::NotLeader { seq, leader })));
+                }
+                // Nobody waits for it: it is passed on.
+                (None, Some(node)) if node != env.core.id => {
+                    let to = Pid { node, proc: Proc::Queue(self.queue) };
+                    env.send(to, Msg::Quorum(Box::new(QuorumMsg::Command { seq, request })));
+                }
+                (None, _) => {}
+            }
+            return;
+        }
+        if matches!(request, Request::Subscribe(_) | Request::Get { .. }) {
+            self.used_at = env.ctx.now();
+        }
+        let what = request.into_what(self.queue, env);
+        self.propose(what, seq.map(|seq| (from, seq)), env);
+    }
+
+    /// Appends a command; it goes out behind everything that is in the mailbox now.
+    pub(super) fn propose(&mut self, what: What, from: Option<(Pid, u64)>, env: &mut Env<'_, '_>) {
+        let command = Command { at: env.ctx.now(), from, what };
+        self.drive(env, |raft, io| raft.propose(command, io));
+        if !self.is_flush_due {
+            self.is_flush_due = true;
+            env.send(env.me, Msg::Quorum(Box::new(QuorumMsg::Flush)));
+        }
+    }
+
+    /// Applies what is committed.
+    fn apply_to(&mut self, commit: u64, env: &mut Env<'_, '_>) {
+        let setup = Setup::of(&env.shared.topology, self.queue);
+        let is_leader = self.leads();
+        let mut effects = std::mem::take(&mut self.effects);
+        let mut applied: BTreeMap<Pid, SmallVec<[u64; 4]>> = BTreeMap::new();
+        let mut is_new_term = false;
+        while self.applied < commit {
+            self.applied += 1;
+            let Some(entry) = self.raft.entry(self.applied) else { break };
+            match &entry.command {
+                Some(command) => {
+                    self.fifo.apply(self.applied, command, &setup, &mut effects);
+                    if let Some((pid, seq)) = command.from {
+                        applied.entry(pid).or_default().push(seq);
+                    }
+                }
+                None => is_new_term = entry.term == self.raft.term(),
+            }
+        }
+        if is_leader {
+            for (pid, seqs) in applied {
+                env.send(pid, Msg::Quorum(Box::new(QuorumMsg::Applied { seqs })));
+            }
+        }
+        self.carry_out(&effects, is_leader, env);
+        effects.clear();
+        self.effects = effects;
+        if is_leader && is_new_term {
+            self.take_over(env);
+        }
+        if is_leader {
+            self.look_at_due(env);
+            self.look_after_unused(env);
+            self.send_dead_letters(env);
+        }
+        self.keep_snapshot(env);
+    }
+
+    fn carry_out(&mut self, effects: &[Effect], is_leader: bool, env: &mut Env<'_, '_>) {
+        let mut rest = effects;
+        while let [first, others @ ..] = rest {
+            rest = others;
+            match *first {
+                Effect::Stored(item) if item.index <= self.stored => {}
+                Effect::Stored(item) => {
+                    self.stored = item.index;
+                    observe_stored(self.queue, item.envelope, item.index, env);
+                }
+                _ if !is_leader => {}
+                Effect::Deliver(who, handed) => {
+                    let mut all: SmallVec<[Handed; 1]> = SmallVec::from_elem(handed, 1);
+                    while let [Effect::Deliver(other, handed), others @ ..] = rest
+                        && *other == who
+                    {
+                        all.push(*handed);
+                        rest = others;
+                    }
+                    let (to, tag) = who;
+                    env.send(to, Msg::Quorum(Box::new(QuorumMsg::Deliver { tag, handed: all })));
+                }
+                Effect::Got(to, handed) => {
+                    env.send(to, Msg::Quorum(Box::new(QuorumMsg::Got { handed })));
+                }
+                Effect::Died(item, reason) => {
+                    if !Setup::of(&env.shared.topology, self.queue).keeps_dead {
+                        dead_letter::at_most_once(self.queue, item.envelope, reason, env);
+                    }
+                }
+                Effect::Buried(item) => dead_letter::observe_dead_lettered(self.queue, item.envelope, env),
+                Effect::Full(only, is_full) => {
+                    let to: Vec<Pid> = only.map_or_else(|| self.fifo.senders().collect(), |pid| vec![pid]);
+                    for pid in to {
+                        env.send(pid, Msg::Quorum(Box::new(QuorumMsg::Full { is_full })));
+                    }
+                }
+            }
+        }
+    }
+
+    /// A copy of the queue takes the place of the commands that led to it.
+    fn keep_snapshot(&mut self, env: &mut Env<'_, '_>) {
+        let last = self.raft.snapshot().map_or(0, |snapshot| snapshot.index);
+        let index = self.applied.min(self.raft.durable());
+        if index == self.applied && index - last >= SNAPSHOT_EVERY {
+            let bytes = self.size(last + 1, index);
+            if self.raft.compact(index, Arc::new(self.fifo.clone())) {
+                env.core.wal.free(u64::from(bytes));
+            }
+        }
+    }
+
+    /// It was elected.
+    fn leads_now(&mut self, term: u32, env: &mut Env<'_, '_>) {
+        let (id, place) = (env.core.id, u32::from(self.queue.0));
+        env.ctx.observe(story::fact(Kind::Elected, place, [u64::from(id), u64::from(term)]));
+        let (place, leader) = (PlaceId(place), Some(NodeId(id)));
+        env.ctx.observe(Fact::LeaderElected { place, leader, epoch: term, is_clean: true });
+        node::announce_leader(self.queue, env);
+    }
+
+    /// The leader has the queue as the one before it had it: those who use it hear who leads, and whoever died
+    /// meanwhile is noticed.
+    fn take_over(&mut self, env: &mut Env<'_, '_>) {
+        for pid in self.fifo.pids() {
+            env.send(pid, Msg::Quorum(Box::new(QuorumMsg::Leads)));
+        }
+        for node in self.nodes_of_consumers() {
+            let is_open = node == env.core.id || env.core.dist.is_open(node);
+            let is_lost = self.fifo.consumers.iter().any(|one| one.who.0.node == node && one.is_lost);
+            match (is_open, is_lost) {
+                (true, true) => self.propose(What::Back(node), None, env),
+                (false, _) => self.lose(node, env),
+                _ => {}
+            }
+        }
+    }
+
+    fn nodes_of_consumers(&self) -> Vec<u16> {
+        let mut nodes: Vec<u16> = self.fifo.consumers.iter().map(|one| one.who.0.node).collect();
+        nodes.sort_unstable();
+        nodes.dedup();
+        nodes
+    }
+
+    fn lose(&mut self, node: u16, env: &mut Env<'_, '_>) {
+        self.propose(What::Lost(node), None, env);
+        let patience = env.shared.topology.rules.consumer_disconnected_timeout;
+        if patience > Span::ZERO {
+            let at = env.ctx.now() + patience;
+            env.remind(at, self.queue, QueueAlarm::Quorum(Alarm::GiveUp(node)));
+        }
+    }
+
+    /// The connection to a node came or went.
+    pub(in super::super) fn node_changed(&mut self, peer: u16, is_up: bool, env: &mut Env<'_, '_>) {
+        if self.is_stopped {
+            return;
+        }
+        if let Some(place) = self.members.iter().position(|&node| node == peer) {
+            let member = Member(place as u8);
+            self.drive(
+                env,
+                |raft, io| if is_up { raft.peer_up(member, io) } else { raft.peer_down(member, io) },
+            );
+        }
+        if self.leads() && self.nodes_of_consumers().contains(&peer) {
+            if is_up {
+                self.propose(What::Back(peer), None, env);
+                for pid in self.fifo.pids().into_iter().filter(|pid| pid.node == peer) {
+                    env.send(pid, Msg::Quorum(Box::new(QuorumMsg::Leads)));
+                }
+            } else {
+                self.lose(peer, env);
+            }
+        }
+    }
+
+    /// A node has been silent for so long that it may be dead; or it speaks again.
+    pub(in super::super) fn silence(&mut self, peer: u16, is_over: bool, env: &mut Env<'_, '_>) {
+        let Some(place) = self.members.iter().position(|&node| node == peer) else { return };
+        let member = Member(place as u8);
+        if self.is_stopped {
+            return;
+        }
+        if !is_over {
+            self.drive(env, |raft, io| raft.silence(member, io));
+        } else if !self.leads() {
+            self.drive(env, |raft, io| raft.peer_up(member, io));
+        }
+    }
+
+    pub(in super::super) fn alarm(&mut self, alarm: QueueAlarm, env: &mut Env<'_, '_>) {
+        let QueueAlarm::Quorum(alarm) = alarm else { return };
+        match alarm {
+            _ if self.is_stopped => {}
+            Alarm::Election(number) => self.drive(env, |raft, io| raft.timeout(number, io)),
+            Alarm::Tick => {
+                self.is_ticking = false;
+                self.drive(env, Raft::tick);
+            }
+            Alarm::Due => {
+                self.due_at = Time::NEVER;
+                if self.leads() && self.fifo.next_due().is_some_and(|due| due <= env.ctx.now()) {
+                    self.propose(What::Due, None, env);
+                } else {
+                    self.look_at_due(env);
+                }
+            }
+            Alarm::GiveUp(node) => {
+                let is_gone = !env.core.dist.is_open(node);
+                if self.leads() && is_gone {
+                    self.propose(What::GivenUp(node), None, env);
+                }
+            }
+            Alarm::Retry => self.retry_dead_letters(env),
+            Alarm::Expires => self.expires_due(env),
+        }
+    }
+
+    fn look_after_followers(&mut self, env: &mut Env<'_, '_>) {
+        if !self.is_ticking && self.leads() && !self.raft.is_settled() {
+            self.is_ticking = true;
+            env.remind(env.ctx.now() + TICK, self.queue, QueueAlarm::Quorum(Alarm::Tick));
+        }
+    }
+
+    fn look_at_due(&mut self, env: &mut Env<'_, '_>) {
+        if let Some(due) = self.fifo.next_due().filter(|due| *due < self.due_at) {
+            self.due_at = due;
+            env.remind(due, self.queue, QueueAlarm::Quorum(Alarm::Due));
+        }
+    }
+
+    /// `x-expires`.
+    fn look_after_unused(&mut self, env: &mut Env<'_, '_>) {
+        let Some(expires) = env.shared.topology.queue(self.queue).args.expires else { return };
+        if self.fifo.consumers.subscribed() > 0 {
+            self.used_at = env.ctx.now();
+        } else if self.expires_at == Time::NEVER && self.leads() {
+            self.expires_at = self.used_at + expires;
+            env.remind(self.expires_at, self.queue, QueueAlarm::Quorum(Alarm::Expires));
+        }
+    }
+
+    fn expires_due(&mut self, env: &mut Env<'_, '_>) {
+        self.expires_at = Time::NEVER;
+        let Some(expires) = env.shared.topology.queue(self.queue).args.expires else { return };
+        let is_unused = self.fifo.consumers.subscribed() == 0 && self.used_at + expires <= env.ctx.now();
+        if self.leads() && is_unused {
+            return self.delete(None, env);
+        }
+        self.look_after_unused(env);
+    }
+
+    /// A channel missed deliveries: those that it still holds go out again.
+    fn missed(&mut self, from: Pid, tag: ConsumerTag, first: u64, to: u64, env: &mut Env<'_, '_>) {
+        if self.leads() {
+            let handed = self.fifo.held((from, tag), first, to).collect();
+            env.send(from, Msg::Quorum(Box::new(QuorumMsg::Found { tag, handed })));
+        }
+    }
+
+    /// The queue is deleted: its members go with its record.
+    fn delete(&mut self, by: Option<Pid>, env: &mut Env<'_, '_>) {
+        if !self.leads() {
+            return;
+        }
+        let consumers: Vec<_> = self.fifo.consumers.iter().map(|one| one.who).collect();
+        for (channel, tag) in consumers.into_iter().filter(|(_, tag)| *tag != super::GET) {
+            env.send(channel, Msg::ConsumerGone { tag });
+        }
+        for item in self.fifo.items() {
+            dead_letter::observe_with_queue(self.queue, item.envelope, item.index, env);
+        }
+        if let Some(channel) = by {
+            env.send(channel, Msg::Deleted);
+        }
+        node::queue_ended(self.queue, QueueEnd::Deleted, env);
+    }
+
+    /// The node stops in order: a leader hands over.
+    pub(in super::super) fn close(&mut self, env: &mut Env<'_, '_>) {
+        self.drive(env, Raft::transfer);
+        self.is_stopped = true;
+    }
+
+    /// The disk lost bytes. Without its disk the member begins anew, with nothing.
+    pub(in super::super) fn storage_lost(&mut self, loss: Loss, shared: &Shared, ctx: &mut RabbitCtx<'_>) {
+        if loss != Loss::Disk {
+            return;
+        }
+        let place = PlaceId(u32::from(self.queue.0));
+        if ctx.has_details() {
+            for item in self.fifo.items() {
+                let message = shared.content.message(item.envelope);
+                ctx.observe(Fact::Removed { message, place, offset: item.index, rule: Rule::DiskLost });
+            }
+        }
+        let me = self.raft.me();
+        self.raft = Raft::new(me, self.members.len() as u8, timing());
+        self.fifo = Fifo::default();
+        (self.applied, self.stored, self.handed) = (0, 0, (0, 0));
+    }
+
+    /// It serves the queue.
+    pub(in super::super::super) fn leads(&self) -> bool {
+        self.raft.role() == Role::Leader && !self.is_stopped
+    }
+}
+
+/// A copy is here now.
+fn observe_stored(queue: QueueId, envelope: EnvelopeId, offset: u64, env: &mut Env<'_, '_>) {
+    if env.ctx.has_details() {
+        let message = env.shared.content.message(envelope);
+        env.ctx.observe(Fact::Stored { message, place: PlaceId(u32::from(queue.0)), offset });
+    }
+}

@@ -1,0 +1,124 @@
+//! A node's log of all its quorum queues: one file, one flush at a time.
+//!
+//! What members hand over while a flush is under way waits in memory and goes out with the next one, up to 4096 entries
+//! at once: the busier the queues, the more entries share a flush. A kill loses what waits in memory; a power loss also
+//! what was written and not flushed.
+//!
+//! Source: `ra_log_wal`.
+//!
+//! Not modelled: segments, into which old entries move (they count as freed when a snapshot takes their place).
+
+use std::collections::VecDeque;
+
+use crate::broker::rabbitmq::model::{RabbitCtx, Shared};
+use crate::broker::rabbitmq::topology::QueueId;
+use crate::broker::raft::Mark;
+use crate::sim::FileId;
+
+/// Entries of one flush at most.
+const BATCH_MAX: usize = 4_096;
+
+/// The node-wide log of all quorum queues.
+#[derive(Clone, Debug, Default)]
+pub(in super::super::super) struct Wal {
+    /// In memory, with their bytes.
+    waiting: VecDeque<(QueueId, Piece, u32)>,
+    /// In the file and not flushed, with the file's length after them.
+    written: VecDeque<(u64, QueueId, Piece)>,
+    len: u64,
+    freed: u64,
+    is_flushing: bool,
+    /// After a start: what was written and is still there, though nobody was told that it is durable.
+    survived: Vec<(QueueId, Piece)>,
+}
+
+/// What a member hands over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in super::super) enum Piece {
+    /// Entries up to this one.
+    Entries(Mark),
+    Snapshot,
+}
+
+/// Its file.
+pub(in super::super) fn wal_file(shared: &Shared) -> FileId {
+    FileId(shared.topology.queues.len() as u32)
+}
+
+impl Wal {
+    /// A member has something to be made durable.
+    pub(super) fn append(
+        &mut self,
+        queue: QueueId,
+        piece: Piece,
+        bytes: u32,
+        file: FileId,
+        ctx: &mut RabbitCtx<'_>,
+    ) {
+        self.waiting.push_back((queue, piece, bytes));
+        if !self.is_flushing {
+            self.flush(file, ctx);
+        }
+    }
+
+    fn flush(&mut self, file: FileId, ctx: &mut RabbitCtx<'_>) {
+        let count = self.waiting.len().min(BATCH_MAX);
+        for (queue, piece, bytes) in self.waiting.drain(..count) {
+            self.len += u64::from(bytes);
+            self.written.push_back((self.len, queue, piece));
+        }
+        self.is_flushing = true;
+        ctx.write(file, self.len);
+        ctx.sync(file);
+    }
+
+    /// The file is durable up to here: which queues have what on the device.
+    pub(in super::super) fn synced(
+        &mut self,
+        mark: u64,
+        file: FileId,
+        ctx: &mut RabbitCtx<'_>,
+    ) -> Vec<(QueueId, Piece)> {
+        let count = self.written.partition_point(|(end, ..)| *end <= mark);
+        let durable = self.written.drain(..count).map(|(_, queue, piece)| (queue, piece)).collect();
+        self.is_flushing = false;
+        if !self.waiting.is_empty() {
+            self.flush(file, ctx);
+        }
+        durable
+    }
+
+    /// The process starts over a file of this length.
+    pub(in super::super) fn restart(&mut self, len: u64) {
+        self.is_flushing = false;
+        self.waiting.clear();
+        let written = std::mem::take(&mut self.written).into_iter();
+        self.survived =
+            written.take_while(|(end, ..)| *end <= len).map(|(_, queue, piece)| (queue, piece)).collect();
+        self.len = len;
+        self.freed = self.freed.min(len);
+    }
+
+    /// What a queue finds in the file that it did not know to be durable.
+    pub(super) fn survived(&mut self, queue: QueueId) -> Vec<Piece> {
+        let (own, others) = std::mem::take(&mut self.survived).into_iter().partition(|(of, _)| *of == queue);
+        self.survived = others;
+        let own: Vec<(QueueId, Piece)> = own;
+        own.into_iter().map(|(_, piece)| piece).collect()
+    }
+
+    /// Entries of so many bytes are not needed any more.
+    pub(super) fn free(&mut self, bytes: u64) {
+        self.freed += bytes;
+    }
+
+    /// Nothing waits to be written.
+    pub(in super::super) fn is_quiet(&self) -> bool {
+        self.waiting.is_empty() && self.written.is_empty()
+    }
+
+    /// How much of the disk it takes.
+    pub(in super::super) fn bytes(&self) -> u64 {
+        self.len - self.freed.min(self.len)
+    }
+}
