@@ -40,7 +40,8 @@ pub struct Ledger {
     instances: Vec<Availability>,
     /// What was given up for nobody in particular: as long as up to the last such message.
     nobody: Chunked<Reception>,
-    /// By subscription: every delivery, and whether there was one before or may have been, if anybody asks for the order.
+    /// By subscription: every delivery, and whether there was one before or may have been, if anybody asks for the
+    /// order.
     order: Option<Vec<Chunked<(MessageId, bool)>>>,
 }
 

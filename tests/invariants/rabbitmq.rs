@@ -47,7 +47,7 @@ fn faults(
     verbs: &'static [&'static str],
     count: std::ops::Range<usize>,
 ) -> impl Strategy<Value = Vec<Fault>> {
-    let one = (2_000u32..9_000, 100u32..6_000, select(verbs), select(TARGETS))
+    let one = (300u32..3_500, 100u32..6_000, select(verbs), select(TARGETS))
         .prop_map(|(at_ms, for_ms, verb, target)| Fault { at_ms, for_ms, verb, target });
     prop::collection::vec(one, count)
 }
@@ -59,7 +59,7 @@ fn cases(
     brokers: impl Strategy<Value = u8>,
     faults: impl Strategy<Value = Vec<Fault>>,
 ) -> impl Strategy<Value = Case> {
-    let shape = (brokers, select(vec![50u32, 200, 800]), 3_000u32..9_000, 1u8..=3);
+    let shape = (brokers, select(vec![50u32, 200, 800]), 3_500u32..6_000, 1u8..=3);
     let consumers = (0u8..=2, select(vec![1u8, 3, 20]));
     (0u64..1_000, shape, consumers, faults).prop_map(
         move |(seed, (brokers, rate, run_ms, publisher_at), (consumers, prefetch), mut faults)| {
@@ -173,14 +173,15 @@ fn nothing_is_missing(case: &Case) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-/// The search finds a case in which the promise is broken.
+/// The search finds a case in which the promise is broken, and says so with one of these words.
 fn is_broken(
+    word: &str,
     cases: impl Strategy<Value = Case>,
     tries: u32,
     test: impl Fn(&Case) -> Result<(), TestCaseError>,
 ) {
     match runner(tries).run(&cases, |case| test(&case)) {
-        Err(TestError::Fail(..)) => {}
+        Err(TestError::Fail(why, _)) if word.split('|').any(|word| why.message().contains(word)) => {}
         other => panic!("nobody found how it breaks: {other:?}"),
     }
 }
@@ -198,14 +199,19 @@ fn confirmed_and_persistent_in_a_durable_classic_queue_survives_whatever_leaves_
 
 #[test]
 fn transient_messages_do_not() {
-    is_broken(cases(CLASSIC, TRANSIENT, 1u8..=1, faults(&["kill", "stop"], 1..3)), 60, nothing_is_missing);
+    is_broken(
+        "missing",
+        cases(CLASSIC, TRANSIENT, 1u8..=1, faults(&["kill", "stop"], 1..3)),
+        60,
+        nothing_is_missing,
+    );
 }
 
 #[test]
 fn nor_do_confirmed_ones_where_nothing_is_flushed_before_the_confirm() {
     let cases = cases(CLASSIC, CONFIRMED, 1u8..=1, faults(&["power_off"], 1..3));
     let cases = cases.prop_map(|case| Case { version: "4.0", ..case });
-    is_broken(cases, 60, nothing_is_missing);
+    is_broken("missing", cases, 60, nothing_is_missing);
 }
 
 #[test]
@@ -217,12 +223,13 @@ fn a_quorum_queue_keeps_what_it_confirmed_while_a_majority_keeps_its_disks() {
 #[test]
 fn and_does_not_once_the_majority_lost_them() {
     let cases = cases(QUORUM, CONFIRMED, Just(3u8), Just(Vec::new())).prop_map(|mut case| {
-        let lose = |target, at_ms| Fault { at_ms, for_ms: 2_000, verb: "lose_disk", target };
+        let lose = |target, at_ms| Fault { at_ms, for_ms: 1_000, verb: "lose_disk", target };
         case.faults = vec![lose("broker-1", 2_000), lose("broker-2", 2_000)];
         case.consumers = 0;
         case
     });
-    is_broken(cases, 10, nothing_is_missing);
+    // Or nobody serves it ever again.
+    is_broken("missing|does not settle", cases, 10, nothing_is_missing);
 }
 
 /// Whoever is handed a message without the flag is the first to get it from this queue.
@@ -260,7 +267,7 @@ fn but_not_once_the_application_publishes_again() {
         case.publisher = "{ confirm = true, window = 200, delivery_mode = 2 }\nif_unknown = \"send again\"";
         case
     });
-    is_broken(cases, 60, the_flag_is_true);
+    is_broken("not flagged", cases, 60, the_flag_is_true);
 }
 
 #[test]
@@ -286,7 +293,7 @@ fn no_consumer_holds_more_than_its_prefetch() {
     };
     runner(60).run(&cases, |case| looks(&case)).unwrap_or_else(|why| panic!("{why}"));
     let unlimited = cases_without_prefetch();
-    is_broken(unlimited, 20, looks);
+    is_broken("unacked", unlimited, 20, looks);
 }
 
 fn cases_without_prefetch() -> impl Strategy<Value = Case> {

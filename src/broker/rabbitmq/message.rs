@@ -181,6 +181,11 @@ impl Msg {
         }
     }
 
+    /// Whether it says no more than that its sender lives.
+    pub(super) fn is_sign_of_life(&self) -> bool {
+        matches!(self, Self::Node(msg) if matches!(**msg, NodeMsg::Beat))
+    }
+
     /// Whether it carries a message of an application.
     pub(super) fn carries_message(&self) -> bool {
         match self {

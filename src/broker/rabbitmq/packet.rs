@@ -250,7 +250,6 @@ impl Frame {
                 Settle::Nack { .. } => "basic.nack",
                 Settle::Reject { .. } => "basic.reject",
             },
-            Self::Close => "connection.close",
             Self::Opened { .. } => "open-ok",
             Self::Ok => "ok",
             Self::GetOk { .. } => "get-ok",
@@ -262,7 +261,7 @@ impl Frame {
             Self::Blocked => "connection.blocked",
             Self::Unblocked => "connection.unblocked",
             Self::ChannelClosed { .. } => "channel.close",
-            Self::ConnectionClosed { .. } => "connection.close",
+            Self::Close | Self::ConnectionClosed { .. } => "connection.close",
             Self::Closed => "close-ok",
             Self::Heartbeat => "heartbeat",
         }

@@ -187,9 +187,8 @@ mod tests {
     fn naive(pattern: &[Word], words: &[&str]) -> bool {
         match (pattern.split_first(), words.split_first()) {
             (None, None) => true,
-            (None, Some(_)) => false,
             (Some((Word::Many, rest)), _) => (0..=words.len()).any(|skipped| naive(rest, &words[skipped..])),
-            (Some(_), None) => false,
+            (None, Some(_)) | (Some(_), None) => false,
             (Some((Word::One, rest)), Some((_, words))) => naive(rest, words),
             (Some((Word::Is(text), rest)), Some((word, words))) => **text == **word && naive(rest, words),
         }

@@ -104,8 +104,8 @@ mod tests {
             }
             let twin = all()[..i].iter().find(|other| {
                 let is_wider = |one: Scope, two: Scope| match (one, two) {
-                    (Scope::Producer(None), Scope::Producer(_)) => true,
-                    (Scope::Consumer(None), Scope::Consumer(_)) => true,
+                    (Scope::Producer(None), Scope::Producer(_))
+                    | (Scope::Consumer(None), Scope::Consumer(_)) => true,
                     (one, two) => one == two,
                 };
                 let meet = is_wider(other.scope, setting.scope) || is_wider(setting.scope, other.scope);

@@ -325,6 +325,7 @@ fn delayed(engine: &World, subscription: SubscriptionId) -> Vec<MessageId> {
 /// Whether nothing is under way but signs of life.
 fn is_quiet(engine: &World) -> bool {
     engine.under_way().iter().all(|one| match one.what {
+        OnWire::Packet(Packet::Dist(letter)) => letter.msg.is_sign_of_life(),
         OnWire::Packet(packet) => matches!(packet, Packet::Tick | Packet::Amqp(Frame::Heartbeat)),
         _ => true,
     })

@@ -63,7 +63,6 @@ impl<C: Clone, S: Clone> Raft<C, S> {
     }
 
     fn cut_after(&mut self, index: u64) {
-        debug_assert!(index >= self.commit || !self.is_sound(), "what is committed is never cut");
         self.log.truncate(index.max(self.log.start().index));
         self.cut += 1;
         self.written = self.written.min(index);
@@ -161,13 +160,5 @@ impl<C: Clone, S: Clone> Raft<C, S> {
             return true;
         }
         false
-    }
-
-    #[cfg_attr(not(test), expect(clippy::unused_self, reason = "a test can switch it off"))]
-    pub(super) fn is_sound(&self) -> bool {
-        #[cfg(test)]
-        return self.flaw.is_none();
-        #[cfg(not(test))]
-        true
     }
 }

@@ -100,8 +100,8 @@ impl<C: Clone, S: Clone> Raft<C, S> {
         if term != self.term || self.role != Role::Leader {
             return;
         }
-        let has_more = matched > self.log.last().index;
-        debug_assert!(!has_more || !self.is_sound(), "nobody has more than the leader of the term sent");
+        // Whoever has more than the leader of its term lost a disk under its feet, or the leader did.
+        let matched = matched.min(self.log.last().index);
         let Some(peer) = self.peer(from) else { return };
         (peer.is_silent, peer.is_down) = (false, false);
         peer.matched = peer.matched.max(matched);

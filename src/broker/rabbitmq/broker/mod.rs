@@ -177,9 +177,8 @@ impl Broker {
             Input::Packet(conn, Packet::Tick) => {
                 self.core.dist.heard(conn);
             }
-            Input::Packet(_, Packet::Service(_)) => {}
             Input::Timer(Timer::Broker(timer)) => self.timer(timer, shared, ctx),
-            Input::Timer(_) | Input::Writable(_) => {}
+            Input::Packet(_, Packet::Service(_)) | Input::Timer(_) | Input::Writable(_) => {}
             Input::Accepted(conn) => self.accepted(conn, shared, ctx),
             Input::Connected(conn) => self.linked(conn, shared, ctx),
             Input::Closed(conn) => self.closed(conn, shared, ctx),

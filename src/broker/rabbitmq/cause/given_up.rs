@@ -51,10 +51,10 @@ impl Reading<'_> {
                 "a quorum queue gives a message up that came back more often than its delivery limit",
             ),
             Then::Skip => {
-                self.setting("skips", "`if_fails` says `skip`: it is acknowledged without an effect")
+                self.setting("skips", "`if_fails` says `skip`: it is acknowledged without an effect");
             }
             Then::SendTo(_) => {
-                self.setting("sends on", "`if_fails` sends it somewhere else and acknowledges it")
+                self.setting("sends on", "`if_fails` sends it somewhere else and acknowledges it");
             }
             Then::Stop => {}
         }

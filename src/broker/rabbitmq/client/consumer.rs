@@ -8,7 +8,8 @@
 //! - Tags belong to a channel. After it is lost the application goes on with what it has in its hands, and what it says
 //!   about it is dropped by the library. What waits in the library is worked off by the Java client and thrown away by
 //!   Spring and pika.
-//! - A consumer that is cancelled by the broker stops to consume. The Java client leaves it at that; Spring begins anew.
+//! - A consumer that is cancelled by the broker stops to consume. The Java client leaves it at that; Spring begins
+//!   anew.
 //! - A message that cannot be processed is given back, given up, or published to somewhere else on the same channel and
 //!   then acknowledged: at once, as Spring's `RepublishMessageRecoverer` does, or when that is confirmed.
 //!

@@ -2,7 +2,8 @@
 //!
 //! - **Fire and forget**: the call returns when the message is in the socket, and that is all the application hears.
 //! - **Confirms**: a window of messages may be unanswered; with a window of one each is waited for. The broker's
-//!   `basic.nack` is a failure. What is unanswered when the connection dies stays so: the application may send it again.
+//!   `basic.nack` is a failure. What is unanswered when the connection dies stays so: the application may send it
+//!   again.
 //! - **Transactions**: a batch, then `tx.commit`; nothing else is published before the answer, which is the answer for
 //!   the whole batch.
 //! - `mandatory`: what no queue takes comes back before it is confirmed. An application that sends again what failed

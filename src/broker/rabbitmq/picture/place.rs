@@ -108,10 +108,9 @@ fn bindings(topology: &Topology, queue: QueueId) -> Vec<String> {
 fn lane(engine: &World, node: NodeId, queue: QueueId, process: &QueueProc) -> LanePicture {
     let is_serving = serving(engine, queue).any(|(leader, _)| leader == node.0);
     let role = match process {
-        QueueProc::Classic(_) if is_serving => "leader",
+        QueueProc::Classic(_) | QueueProc::Quorum(_) if is_serving => "leader",
         QueueProc::Classic(_) => "on disk",
         QueueProc::Mirror(_) => "mirror",
-        QueueProc::Quorum(_) if is_serving => "leader",
         QueueProc::Quorum(_) => "follower",
     };
     let (start, end) = process.span();

@@ -125,7 +125,8 @@ impl Channel {
     /// Answers go out behind everything that is in the mailbox now.
     pub(super) fn answer_if_decided(&mut self, env: &mut Env<'_, '_>) {
         let confirms = &mut self.confirms;
-        if !confirms.is_answer_due && !(confirms.acks.is_empty() && confirms.nacks.is_empty()) {
+        let is_decided = !confirms.acks.is_empty() || !confirms.nacks.is_empty();
+        if is_decided && !confirms.is_answer_due {
             confirms.is_answer_due = true;
             env.send(env.me, Msg::Answer);
         }

@@ -108,15 +108,11 @@ impl Channel {
         let subscribe = Subscribe { tag, no_ack, is_exclusive, priority, prefetch, is_global };
         self.consumers.push(Consumer { tag, queue, no_ack, prefetch, subscribe });
         self.awaited = Some(Awaited::Subscribed(tag));
-        if self.is_quorum(queue, env) {
+        if is_quorum(queue, env) {
             return self.quorum_subscribe(queue, subscribe, env);
         }
         self.is_known_to(process);
         env.send(process, Msg::Subscribe(subscribe));
-    }
-
-    pub(super) fn is_quorum(&self, queue: QueueId, env: &Env<'_, '_>) -> bool {
-        !matches!(env.shared.topology.queue(queue).kind, QueueKind::Classic { .. })
     }
 
     /// A queue answers `basic.consume`.
@@ -138,7 +134,7 @@ impl Channel {
     pub(super) fn cancel(&mut self, tag: ConsumerTag, env: &mut Env<'_, '_>) {
         if let Some(at) = self.consumers.iter().position(|one| one.tag == tag) {
             let queue = self.consumers.remove(at).queue;
-            if self.is_quorum(queue, env) {
+            if is_quorum(queue, env) {
                 self.quorum_cancel(queue, tag, env);
             } else {
                 let node = env.core.meta.queue(queue).leader;
@@ -151,7 +147,7 @@ impl Channel {
     pub(super) fn get(&mut self, queue: QueueId, no_ack: bool, env: &mut Env<'_, '_>) {
         let Some(process) = self.usable(queue, env) else { return };
         self.awaited = Some(Awaited::Got(queue));
-        if self.is_quorum(queue, env) {
+        if is_quorum(queue, env) {
             return self.quorum_get(queue, no_ack, env);
         }
         self.is_known_to(process);
@@ -203,7 +199,7 @@ impl Channel {
                 rest.iter().take_while(|one| (one.queue, one.node) == (first.queue, first.node)).count();
             let (group, after) = rest.split_at(same);
             rest = after;
-            if self.is_quorum(first.queue, env) {
+            if is_quorum(first.queue, env) {
                 self.quorum_settle(first.queue, group, how, env);
                 continue;
             }
@@ -258,4 +254,9 @@ impl Channel {
             self.remind(CONSUMER_TIMEOUT_CHECK, Alarm::ConsumerTimeout, env);
         }
     }
+}
+
+/// Whether a queue answers by the protocol of quorum queues.
+fn is_quorum(queue: QueueId, env: &Env<'_, '_>) -> bool {
+    !matches!(env.shared.topology.queue(queue).kind, QueueKind::Classic { .. })
 }

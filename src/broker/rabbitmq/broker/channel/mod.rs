@@ -267,13 +267,11 @@ impl Channel {
                     self.write(Frame::Ok, env);
                 }
             },
-            Frame::TxSelect => match self.mode {
-                Mode::Confirm => self.fail(Error::PreconditionFailed, env),
-                _ => {
-                    self.mode = Mode::Tx;
-                    self.write(Frame::Ok, env);
-                }
-            },
+            Frame::TxSelect if self.mode == Mode::Confirm => self.fail(Error::PreconditionFailed, env),
+            Frame::TxSelect => {
+                self.mode = Mode::Tx;
+                self.write(Frame::Ok, env);
+            }
             Frame::TxCommit => self.commit(env),
             Frame::TxRollback => self.rollback(env),
             Frame::Qos { count, is_global } => {

@@ -102,7 +102,7 @@ impl Classic {
             Msg::Get { no_ack } => self.get(from, no_ack, env),
             Msg::ChannelDown => self.channel_down(from, env),
             Msg::Delete => self.delete(Some(from), env),
-            Msg::Mirror(msg) => self.mirror_says(from, *msg, env),
+            Msg::Mirror(msg) => self.mirror_says(from, &msg, env),
             _ => {}
         }
         self.look_after_unused(env);
@@ -112,7 +112,7 @@ impl Classic {
         match alarm {
             QueueAlarm::Flush => {
                 let confirms = self.backing.store.flush_due(env);
-                self.confirmed(confirms, env);
+                store::tell(confirms, env);
             }
             QueueAlarm::Idle => self.backing.store.idle_due(env),
             QueueAlarm::Ttl => {
@@ -126,11 +126,6 @@ impl Classic {
 
     pub(super) fn synced(&mut self, mark: u64, env: &mut Env<'_, '_>) {
         let confirms = self.backing.store.synced(mark, env);
-        self.confirmed(confirms, env);
-    }
-
-    /// Publishes are on disk here: their channels hear of it.
-    pub(super) fn confirmed(&mut self, confirms: store::Confirms, env: &mut Env<'_, '_>) {
         store::tell(confirms, env);
     }
 

@@ -12,7 +12,6 @@ impl Classic {
     /// Limits are looked at first; then a consumer that is free gets the message without its being queued.
     pub(super) fn publish(&mut self, channel: Pid, publish: Publish, env: &mut Env<'_, '_>) {
         let Publish { envelope, seq, is_confirmed } = publish;
-        self.ring_expects(channel, publish, env);
         if self.refuses(env.shared) {
             return self.refuse(channel, publish, env);
         }
@@ -37,7 +36,7 @@ impl Classic {
             if no_ack {
                 // Handed over and forgotten: it never was in the queue.
                 self.hand_over(at, entry, env);
-                self.confirm_now(waits, env);
+                confirm_now(waits, env);
                 return;
             }
             self.keep(entry, waits, env);
@@ -48,7 +47,7 @@ impl Classic {
         self.ring_published(channel, publish, entry, false, env);
         if expires <= env.ctx.now() {
             // A time to live of zero, and nobody to take it.
-            self.confirm_now(waits, env);
+            confirm_now(waits, env);
             self.ring_dropped(&[entry.id], env);
             return self.die_unstored(entry, Reason::Expired, env);
         }
@@ -76,13 +75,7 @@ impl Classic {
         if entry.is_persistent {
             self.backing.store.publish(entry.id, (entry.envelope, entry.expires), waits, env);
         } else {
-            self.confirm_now(waits, env);
-        }
-    }
-
-    fn confirm_now(&mut self, waits: Option<(Pid, u64)>, env: &mut Env<'_, '_>) {
-        if let Some((channel, seq)) = waits {
-            env.send(channel, Msg::Confirm { seqs: SmallVec::from_elem(seq, 1) });
+            confirm_now(waits, env);
         }
     }
 
@@ -94,5 +87,12 @@ impl Classic {
         }
         let overflow = env.shared.topology.queue(self.id).args.overflow;
         self.refused(publish.envelope, overflow == Overflow::RejectPublishDlx, env);
+    }
+}
+
+/// Nobody has to wait for a disk.
+fn confirm_now(waits: Option<(Pid, u64)>, env: &mut Env<'_, '_>) {
+    if let Some((channel, seq)) = waits {
+        env.send(channel, Msg::Confirm { seqs: SmallVec::from_elem(seq, 1) });
     }
 }

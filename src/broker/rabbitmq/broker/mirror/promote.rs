@@ -276,7 +276,7 @@ impl Mirror {
         ids.sort_unstable();
         let id_next = self.backing.id_next;
         let mut process = Classic::over(self.backing, ring);
-        process.tell_ring_adopt(ids, id_next, env);
+        process.tell_ring_adopt(&ids, id_next, env);
         for ((channel, _), half) in self.pending {
             if let Half::FromChannel(publish) = half {
                 process.on(channel, Msg::Publish(publish), env);
@@ -288,12 +288,12 @@ impl Mirror {
 }
 
 impl Classic {
-    fn tell_ring_adopt(&mut self, ids: Vec<u64>, id_next: u64, env: &mut Env<'_, '_>) {
+    fn tell_ring_adopt(&mut self, ids: &[u64], id_next: u64, env: &mut Env<'_, '_>) {
         let record = env.core.meta.queue(self.id);
         let others: SmallVec<[u16; 4]> = record.others.clone();
         for node in others {
             let to = Pid { node, proc: Proc::Queue(self.id) };
-            env.send(to, Msg::Mirror(Box::new(MirrorMsg::Adopt { ids: ids.clone(), id_next })));
+            env.send(to, Msg::Mirror(Box::new(MirrorMsg::Adopt { ids: ids.to_vec(), id_next })));
         }
     }
 }

@@ -68,15 +68,6 @@ impl Classic {
         }
     }
 
-    /// A message comes in that its mirrors were sent, too.
-    pub(in super::super) fn ring_expects(
-        &mut self,
-        _channel: Pid,
-        _publish: Publish,
-        _env: &mut Env<'_, '_>,
-    ) {
-    }
-
     pub(in super::super) fn ring_published(
         &mut self,
         channel: Pid,
@@ -164,7 +155,7 @@ impl Classic {
     }
 
     /// A mirror answers.
-    pub(in super::super) fn mirror_says(&mut self, from: Pid, msg: MirrorMsg, env: &mut Env<'_, '_>) {
+    pub(in super::super) fn mirror_says(&mut self, from: Pid, msg: &MirrorMsg, env: &mut Env<'_, '_>) {
         if !matches!(msg, MirrorMsg::Next) {
             return;
         }

@@ -33,12 +33,6 @@ pub(super) struct Autoheal {
 }
 
 impl Broker {
-    /// How nodes of this cluster handle partitions; none: its metadata is not in Mnesia.
-    fn handling<'s>(&self, shared: &'s Shared) -> Option<&'s PartitionHandling> {
-        let is_mnesia = shared.topology.rules.metadata == MetadataStore::Mnesia;
-        is_mnesia.then_some(&shared.topology.config.partition_handling)
-    }
-
     /// Pauses a node that sees too few others, and starts it again when it sees enough.
     pub(super) fn look_at_majority(&mut self, shared: &mut Shared, ctx: &mut RabbitCtx<'_>) {
         let standing = self.node.standing;
@@ -54,7 +48,7 @@ impl Broker {
                     self.core.dist.is_open(node)
                 }
         };
-        let sees_enough = match self.handling(shared) {
+        let sees_enough = match handling(shared) {
             Some(PartitionHandling::PauseMinority) => {
                 let brokers = shared.topology.brokers;
                 (0..brokers).filter(|&node| is_seen(node)).count() * 2 > brokers as usize
@@ -80,7 +74,7 @@ impl Broker {
 
     /// A peer ran on while this node took it for down, or the other way round.
     pub(super) fn partitioned_from(&mut self, peer: u16, shared: &mut Shared, ctx: &mut RabbitCtx<'_>) {
-        if self.handling(shared).is_none() {
+        if handling(shared).is_none() {
             // Metadata by majority: nothing to decide, the peer is simply there again.
             let incarnation = self.node.known[peer as usize].unwrap_or_default();
             return self.peer_up(peer, incarnation, shared, ctx);
@@ -94,7 +88,7 @@ impl Broker {
             let id = u32::from(self.core.id);
             ctx.observe(story::fact(Kind::Partitioned, id, [u64::from(peer), 0]));
         }
-        let heals = match self.handling(shared) {
+        let heals = match handling(shared) {
             Some(PartitionHandling::Autoheal) => true,
             Some(PartitionHandling::PauseIfAllDown { autoheals, .. }) => *autoheals,
             _ => false,
@@ -182,4 +176,10 @@ impl Broker {
         self.node.joins_only = winners;
         ctx.timer(RESTART, Timer::Broker(BrokerTimer::Node(Alarm::Restart)));
     }
+}
+
+/// How nodes of this cluster handle partitions; none: its metadata is not in Mnesia.
+fn handling(shared: &Shared) -> Option<&PartitionHandling> {
+    let is_mnesia = shared.topology.rules.metadata == MetadataStore::Mnesia;
+    is_mnesia.then_some(&shared.topology.config.partition_handling)
 }

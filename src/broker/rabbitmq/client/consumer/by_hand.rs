@@ -1,5 +1,5 @@
-//! A consumer that does only what steps say: it takes messages, processes them, and holds them until a step says what is
-//! to become of them.
+//! A consumer that does only what steps say: it takes messages, processes them, and holds them until a step says what
+//! is to become of them.
 //!
 //! `ack = "all"` is one `basic.ack` with `multiple`, `nack = "all"` one `basic.nack`; everything else is one method for
 //! each message, in the order given. A message that was settled before can be named again: its tag is unknown by then,

@@ -5,8 +5,8 @@
 //! nobody waits for any more is dropped. A caller whose connection is lost, or whose request comes back (`mandatory`),
 //! is told at once; otherwise it waits as long as it says. Whether the request was executed it does not know.
 //!
-//! Replies come to a queue that the caller consumes without acknowledgements, and declares if it is its own, or straight
-//! to its channel (`amq.rabbitmq.reply-to`).
+//! Replies come to a queue that the caller consumes without acknowledgements, and declares if it is its own, or
+//! straight to its channel (`amq.rabbitmq.reply-to`).
 //!
 //! Source: <https://www.rabbitmq.com/docs/direct-reply-to>, <https://www.rabbitmq.com/tutorials/tutorial-six-java>.
 //!
