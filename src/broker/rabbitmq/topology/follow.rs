@@ -115,8 +115,8 @@ impl Topology {
         all
     }
 
-    /// Visits every queue that messages with this stamp come to, with those that its dead letters go to; the visitor says
-    /// whether they go on.
+    /// Visits every queue that messages with this stamp come to, with those that its dead letters go to; the visitor
+    /// says whether they go on.
     fn walk(&self, stamp: &Stamp, mut visit: impl FnMut(QueueId, &[QueueId]) -> bool) {
         let keys = keys_of(stamp);
         let first = self.route_stamp(stamp, &|_| true).queues;
