@@ -66,6 +66,8 @@ pub(crate) struct Row {
     pub(crate) variant: String,
     /// The measure.
     pub(crate) measure: String,
+    /// The value is the measure's share of the same measure under this variant.
+    pub(crate) over: Option<String>,
     /// What was published, or, in a sentence, measured.
     pub(crate) published: Option<String>,
     /// The least, the median and the greatest value that was measured.
@@ -188,7 +190,10 @@ impl Evidence {
         let all = facts.iter().flat_map(|family| &family.all);
         for (id, row) in all.flat_map(|(id, fact)| fact.rows.iter().map(move |row| (id, row))) {
             let of = lessons.iter().find(|lesson| lesson.scenario.name == row.scenario);
-            if !of.is_some_and(|lesson| lesson.plans.iter().any(|(name, _)| *name == row.variant)) {
+            let has = |variant: &String| {
+                of.is_some_and(|lesson| lesson.plans.iter().any(|(name, _)| name == variant))
+            };
+            if !has(&row.variant) || !row.over.as_ref().is_none_or(has) {
                 return Err(format!("{id}: there is no {} {}", row.scenario, row.variant));
             }
         }
@@ -225,8 +230,8 @@ impl Evidence {
     /// The measures of the rows of a variant.
     fn rows<'a>(&'a self, scenario: &'a str, variant: &'a str) -> impl Iterator<Item = &'a str> {
         let rows = self.facts.iter().flat_map(|family| family.all.values()).flat_map(|fact| &fact.rows);
-        rows.filter(move |row| row.scenario == scenario && row.variant == variant)
-            .map(|row| row.measure.as_str())
+        let is_of = move |row: &&Row| row.variant == variant || row.over.as_deref() == Some(variant);
+        rows.filter(move |row| row.scenario == scenario && is_of(row)).map(|row| row.measure.as_str())
     }
 }
 

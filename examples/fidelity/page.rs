@@ -89,19 +89,15 @@ impl Row {
     }
 
     /// What the row says of one run, in the row's unit.
-    fn shown(&self, values: &Values) -> (Option<f64>, String) {
+    fn shown(&self, values: &Values, base: Option<&Values>) -> (Option<f64>, String) {
+        if let Some(base) = base {
+            let share = self.number(values).zip(self.number(base)).map(|(own, base)| own / base);
+            return (share, share.map_or_else(|| "never".to_owned(), |share| format!("{share:.3}")));
+        }
         if self.same.is_some() {
             return (None, values.get(&self.measure).map_or_else(|| "never".to_owned(), ToString::to_string));
         }
-        let number = match (values.get(&self.measure), self.unit()) {
-            (Some(Measured::Count { n, of }), Unit::Percent) => Some(*n as f64 * 100.0 / (*of).max(1) as f64),
-            (Some(Measured::Count { n, .. }), _) => Some(*n as f64),
-            (Some(Measured::Time(Some(time))), Unit::Millis) => Some(time.as_millis()),
-            (Some(Measured::Time(Some(time))), _) => Some(time.as_millis() / 1000.0),
-            (Some(Measured::Rate(rate)), _) => *rate,
-            (Some(Measured::State(state)), _) => Measured::State(state.clone()).to_string().parse().ok(),
-            (Some(Measured::Time(None) | Measured::Share { .. }) | None, _) => None,
-        };
+        let number = self.number(values);
         let text = number.map_or_else(
             || "never".to_owned(),
             |number| match self.unit() {
@@ -112,6 +108,19 @@ impl Row {
             },
         );
         (number, text)
+    }
+
+    /// Its measure in one run, in its unit.
+    fn number(&self, values: &Values) -> Option<f64> {
+        match (values.get(&self.measure), self.unit()) {
+            (Some(Measured::Count { n, of }), Unit::Percent) => Some(*n as f64 * 100.0 / (*of).max(1) as f64),
+            (Some(Measured::Count { n, .. }), _) => Some(*n as f64),
+            (Some(Measured::Time(Some(time))), Unit::Millis) => Some(time.as_millis()),
+            (Some(Measured::Time(Some(time))), _) => Some(time.as_millis() / 1000.0),
+            (Some(Measured::Rate(rate)), _) => *rate,
+            (Some(Measured::State(state)), _) => Measured::State(state.clone()).to_string().parse().ok(),
+            (Some(Measured::Time(None) | Measured::Share { .. }) | None, _) => None,
+        }
     }
 
     /// The verdict on the least, the median and the greatest value, as they are shown.
@@ -141,14 +150,18 @@ impl Row {
     }
 }
 
-fn of_row<'a>(row: &Row, runs: &'a Runs) -> impl Iterator<Item = &'a Values> {
-    let key = |n| (row.scenario.clone(), row.variant.clone(), n);
-    runs.range(key(0)..=key(u64::MAX)).map(|(_, values)| values)
+/// What a row says of each run.
+fn of_row<'a>(row: &'a Row, runs: &'a Runs) -> impl Iterator<Item = (Option<f64>, String)> + 'a {
+    let key = |variant: &str, n| (row.scenario.clone(), variant.to_owned(), n);
+    let own = runs.range(key(&row.variant, 0)..=key(&row.variant, u64::MAX));
+    own.map(move |((_, _, n), values)| {
+        row.shown(values, row.over.as_ref().and_then(|over| runs.get(&key(over, *n))))
+    })
 }
 
 /// The least, the median and the greatest value of a row.
 pub(crate) fn spread(row: &Row, runs: &Runs) -> String {
-    let mut all: Vec<_> = of_row(row, runs).map(|values| row.shown(values)).collect();
+    let mut all: Vec<_> = of_row(row, runs).collect();
     all.sort_by(|(left, left_text), (right, right_text)| {
         let number = |one: &Option<f64>| one.unwrap_or(f64::INFINITY);
         number(left).total_cmp(&number(right)).then_with(|| left_text.cmp(right_text))
@@ -188,7 +201,7 @@ pub(crate) fn fidelity(
         for (number, row) in fact.rows.iter().enumerate() {
             let id = format!("{id}.{}", number + 1);
             let spread = spread(row, &id).ok_or_else(|| format!("{id} is not on the page"))?;
-            let first: Vec<_> = of_row(row, runs).take(2).map(|values| row.shown(values).1).collect();
+            let first: Vec<_> = of_row(row, runs).take(2).map(|(_, text)| text).collect();
             let verdict = row.verdict(&id, &spread).unwrap_or_else(|why| {
                 mistakes.push(why);
                 String::new()
@@ -196,7 +209,10 @@ pub(crate) fn fidelity(
             let cells = [
                 id,
                 format!("{}, {}", link("../..", &row.scenario), row.variant),
-                format!("`{}`", row.measure),
+                match &row.over {
+                    None => format!("`{}`", row.measure),
+                    Some(over) => format!("`{}` over that of {over}", row.measure),
+                },
                 row.known(),
                 row.scale.clone().unwrap_or_else(|| format!("as {known}")),
                 spread,

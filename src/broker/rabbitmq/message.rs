@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 use super::broker::mirror::MirrorMsg;
 use super::broker::node::NodeMsg;
 use super::broker::quorum::QuorumMsg;
-use super::content::EnvelopeId;
+use super::content::{Content, EnvelopeId};
 use super::error::Error;
 use super::packet::ConsumerTag;
 use super::topology::QueueId;
@@ -218,7 +218,19 @@ impl Msg {
         }
     }
 
-    /// Its size on the wire, about: what carries messages is as long as they are.
+    /// The size of the messages that it carries.
+    pub(super) fn body_bytes(&self, content: &Content) -> u32 {
+        let size = |envelope: EnvelopeId| content.get(envelope).size;
+        match self {
+            Self::Publish(publish) => size(publish.envelope),
+            Self::Deliver(delivery) | Self::Got(Some(delivery)) => size(delivery.envelope),
+            Self::Reply(envelope) => size(*envelope),
+            Self::Mirror(msg) => msg.envelopes().map(size).fold(0, u32::saturating_add),
+            _ => 0,
+        }
+    }
+
+    /// Its size on the wire besides them, about.
     pub(super) fn bytes(&self) -> u32 {
         match self {
             Self::Quorum(msg) => msg.bytes(),

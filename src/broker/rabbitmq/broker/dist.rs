@@ -37,7 +37,7 @@ struct Peer {
     /// This node opened it.
     is_own: bool,
     /// Written while it was being opened.
-    waiting: VecDeque<Letter>,
+    waiting: VecDeque<(Letter, u32)>,
     was_heard: bool,
     silent_looks: u8,
 }
@@ -53,16 +53,15 @@ impl Dist {
         self.of_conn.clear();
     }
 
-    /// Sends to a process of another node. Without a connection, and with none on its way, it vanishes.
-    pub(super) fn send(&mut self, from: Pid, to: Pid, msg: Msg, ctx: &mut RabbitCtx<'_>) {
+    /// Sends so many bytes to a process of another node. Without a connection, and with none on its way, it vanishes.
+    pub(super) fn send(&mut self, from: Pid, to: Pid, msg: Msg, bytes: u32, ctx: &mut RabbitCtx<'_>) {
         let peer = &mut self.peers[to.node as usize];
         let letter = Letter { from, to: to.proc, msg };
         match peer.conn {
             Some(conn) if peer.is_open => {
-                let bytes = letter.msg.bytes();
                 ctx.send(conn, Packet::Dist(Box::new(letter)), bytes);
             }
-            Some(_) => peer.waiting.push_back(letter),
+            Some(_) => peer.waiting.push_back((letter, bytes)),
             None => {}
         }
     }
@@ -103,8 +102,7 @@ impl Dist {
         peer.is_open = true;
         peer.was_heard = true;
         let Some(conn) = peer.conn else { return };
-        for letter in std::mem::take(&mut peer.waiting) {
-            let bytes = letter.msg.bytes();
+        for (letter, bytes) in std::mem::take(&mut peer.waiting) {
             ctx.send(conn, Packet::Dist(Box::new(letter)), bytes);
         }
     }

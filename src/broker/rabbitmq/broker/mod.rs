@@ -111,7 +111,8 @@ impl Env<'_, '_> {
         if to.node == self.core.id {
             self.core.mailbox.push_back((self.me, to.proc, msg));
         } else {
-            self.core.dist.send(self.me, to, msg, self.ctx);
+            let bytes = msg.bytes() + msg.body_bytes(&self.shared.content);
+            self.core.dist.send(self.me, to, msg, bytes, self.ctx);
         }
     }
 

@@ -24,7 +24,7 @@
 //! <https://www.rabbitmq.com/client-libraries/java-api-guide>, <https://docs.spring.io/spring-amqp/reference/>.
 //!
 //! Not modelled: several channels; concurrent consumers within one container; `basic.recover`; transactions of
-//! consumers; Spring's batch listeners.
+//! consumers; Spring's batch listeners, and its patience with them when a container stops.
 
 mod by_hand;
 mod calls;
@@ -73,6 +73,8 @@ pub(in super::super) struct Consumer {
     sent_on: VecDeque<Option<MessageId>>,
     sent_on_first: u64,
     sends_on_every: Span,
+    /// It was asked to stop and finishes what the application has in its hands.
+    is_leaving: bool,
 }
 
 /// A queue that it reads.
@@ -142,6 +144,7 @@ impl Consumer {
             sent_on: VecDeque::new(),
             sent_on_first: 1,
             sends_on_every: wanted.if_fails.every.max(Span::from_millis(1)),
+            is_leaving: false,
             config,
         }
     }
@@ -161,10 +164,7 @@ impl Consumer {
             }
             Input::Timer(Timer::SendOnAgain(message)) => self.send_on(message, shared, ctx),
             Input::Start => self.start(ctx),
-            Input::Stop => {
-                self.link.write(Frame::Close, METHOD_BYTES, ctx);
-                return ctx.exit();
-            }
+            Input::Stop => self.leave(ctx),
             input => {
                 if self.service.is_some() && self.service_said(&input, shared, ctx) {
                     return ctx.exit();
@@ -178,6 +178,22 @@ impl Consumer {
             }
         }
         self.go_on(shared, ctx);
+        if self.is_leaving && self.worker.is_idle() {
+            self.link.write(Frame::Close, METHOD_BYTES, ctx);
+            ctx.exit();
+        }
+    }
+
+    /// It takes no more. A container of Spring cancels its consumers first and lets the application finish.
+    fn leave(&mut self, ctx: &mut RabbitCtx<'_>) {
+        self.is_leaving = true;
+        if self.link.client() != Client::Spring || !self.link.is_open() {
+            self.worker.restart();
+            return;
+        }
+        for tag in 0..self.queues.len() {
+            self.ask(Frame::Cancel { tag: tag as ConsumerTag }, ctx);
+        }
     }
 
     fn start(&mut self, ctx: &mut RabbitCtx<'_>) {
@@ -187,6 +203,7 @@ impl Consumer {
         if let Some(by_hand) = &mut self.by_hand {
             by_hand.restart();
         }
+        self.is_leaving = false;
         self.worker.restart();
         self.buffer.clear();
         self.handed.clear();
@@ -306,7 +323,7 @@ impl Consumer {
     fn go_on(&mut self, shared: &mut Shared, ctx: &mut RabbitCtx<'_>) {
         self.get_more(ctx);
         let mut room = self.worker.room(if self.worker.is_pool() { usize::MAX } else { 1 });
-        while room > 0 && self.may_take() {
+        while room > 0 && !self.is_leaving && self.may_take() {
             let Some(delivered) = self.buffer.pop_front() else { break };
             room -= 1;
             self.handed.push_back(delivered);

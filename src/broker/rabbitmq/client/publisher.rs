@@ -279,7 +279,8 @@ impl Publisher {
 
     /// The application calls publish for the first time.
     fn call(&mut self, message: MessageId, ctx: &mut RabbitCtx<'_>) {
-        if self.is_ready() || !self.link.was_open() || self.holds_back() {
+        // A channel that is being made ready is no reason to fail: the application waits for its own calls.
+        if self.link.is_open() || !self.link.was_open() || self.holds_back() {
             self.blocked.push_back(message);
         } else {
             self.thrown(message, ctx);

@@ -18,7 +18,10 @@ pub(in crate::broker::rabbitmq) fn check(plan: &Plan) -> Vec<Finding> {
         place(plan, entity, &mut findings);
         match entity.kind {
             "exchange" => exchange(plan, entity, &mut findings),
-            "queue" => queue(plan, entity, &mut findings),
+            "queue" => {
+                streams(entity, &mut findings);
+                queue(plan, entity, &mut findings);
+            }
             "policy" => apply(plan, entity, &mut findings),
             _ => {}
         }
@@ -26,6 +29,18 @@ pub(in crate::broker::rabbitmq) fn check(plan: &Plan) -> Vec<Finding> {
     clients::check(plan, &mut findings);
     altered(plan, &mut findings);
     findings
+}
+
+/// Streams are known by name, and nothing runs them.
+fn streams(queue: &EntityPlan, findings: &mut Vec<Finding>) {
+    if text(&queue.config, "x-queue-type") == "stream" {
+        let message = format!("the stream `{}` is not modelled", queue.name);
+        findings.push(finding(
+            &["queue", &queue.name, "arguments", "x-queue-type"],
+            message,
+            "classic and quorum queues are",
+        ));
+    }
 }
 
 pub(super) fn finding(path: &[&str], message: impl Into<String>, help: &str) -> Finding {

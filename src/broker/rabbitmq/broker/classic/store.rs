@@ -3,7 +3,8 @@
 //! Nothing is written at once. While confirms are outstanding the buffer is written as soon as the queue finds its
 //! mailbox empty, and at the latest 200 ms after the first of them; without, when nothing happened for a while (v1:
 //! 200 ms, v2: when the queue hibernates, about a second) or when the buffer is full (v1: journal of 32768 entries, v2:
-//! a segment). A message that is acknowledged while its publish is still buffered is never written.
+//! publishes of a segment, or acknowledgements of half of one). A message that is acknowledged while its publish is
+//! still buffered is never written.
 //!
 //! v1 flushes its index to the device before it confirms, and when it is idle; v2 leaves that to the operating system.
 //!
@@ -31,8 +32,8 @@ const SYNC_INTERVAL: Span = Span::from_millis(200);
 const IDLE_V1: Span = Span::from_millis(200);
 /// And v2, when the queue hibernates.
 const IDLE_V2: Span = Span::from_secs(1);
-/// The buffer of v2 holds a segment.
-const BUFFER_V2: usize = 4096;
+/// The entries of a segment of v2.
+const SEGMENT_V2: usize = 4096;
 /// A queue's process spends about so long on a message: while more are in its mailbox, it does not flush.
 const TURN: Span = Span::from_micros(20);
 /// An index entry on disk, and an acknowledgement.
@@ -164,11 +165,11 @@ impl Store {
             self.is_idle_armed = true;
             env.remind(now + self.patience(), self.queue, QueueAlarm::Idle);
         }
-        let full = match self.storage {
-            Storage::V1 => env.shared.topology.config.journal_entries_max as usize,
-            Storage::V2 => BUFFER_V2,
+        let is_full = match self.storage {
+            Storage::V1 => self.entries >= env.shared.topology.config.journal_entries_max as usize,
+            Storage::V2 => self.publishes.len() >= SEGMENT_V2 || self.acks.len() >= SEGMENT_V2 / 2,
         };
-        if self.entries >= full && self.is_dirty() {
+        if is_full && self.is_dirty() {
             self.write(env);
         }
     }

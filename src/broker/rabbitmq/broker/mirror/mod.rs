@@ -25,6 +25,7 @@ use smallvec::SmallVec;
 
 use super::classic::{Backing, Entry, Held, store};
 use super::{Env, QueueAlarm};
+use crate::broker::rabbitmq::content::EnvelopeId;
 use crate::broker::rabbitmq::message::{Msg, Pid, Proc, Publish};
 use crate::broker::rabbitmq::topology::QueueId;
 use crate::fact::{Fact, PlaceId};
@@ -82,6 +83,16 @@ enum Half {
 impl MirrorMsg {
     pub(in super::super) fn carries_message(&self) -> bool {
         matches!(self, Self::Published { .. } | Self::Batch { .. })
+    }
+
+    /// The messages that it carries.
+    pub(in super::super) fn envelopes(&self) -> impl Iterator<Item = EnvelopeId> + '_ {
+        let (one, many) = match self {
+            Self::Published { publish, .. } => (Some(publish.envelope), &[][..]),
+            Self::Batch { entries, .. } => (None, &entries[..]),
+            _ => (None, &[][..]),
+        };
+        one.into_iter().chain(many.iter().map(|entry| entry.envelope))
     }
 
     pub(in super::super) fn fingerprint(&self) -> u64 {

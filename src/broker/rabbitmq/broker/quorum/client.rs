@@ -258,6 +258,10 @@ impl Client {
         let mut confirmed: SmallVec<[u64; 4]> = SmallVec::new();
         for seq in seqs {
             let Ok(at) = self.pending.binary_search_by_key(seq, |one| one.seq) else { continue };
+            // What a `basic.get` took comes by itself, and ends it.
+            if matches!(self.pending[at].request, Request::Get { .. }) {
+                continue;
+            }
             let Some(one) = self.pending.remove(at) else { continue };
             confirmed.extend(one.publish);
             match one.request {
