@@ -8,6 +8,7 @@ use super::exit::{Exit, Failure};
 use super::{Format, open};
 use crate::broker::{self, FAMILIES, Family};
 use crate::lab::list::entry;
+use crate::lab::shown::Shown;
 use crate::report::{json, list};
 
 /// `mqlab list`.
@@ -25,12 +26,12 @@ pub(super) struct List {
 enum What {
     /// Every setting that a family knows, with its defaults.
     Settings {
-        /// The family: kafka.
+        /// The family: kafka, rabbitmq.
         family: String,
     },
     /// The moments that faults can wait for.
     Moments {
-        /// The family: kafka.
+        /// The family: kafka, rabbitmq.
         family: String,
     },
 }
@@ -38,7 +39,12 @@ enum What {
 impl List {
     pub(super) fn execute(&self, out: &mut dyn Write) -> Result<Exit, Failure> {
         let text = match &self.what {
-            Some(What::Settings { family }) => list::settings(find(family)?),
+            Some(What::Settings { family }) => {
+                let family = find(family)?;
+                let all = open::all()?;
+                let own = all.iter().filter(|source| source.family().name() == family.name());
+                list::settings(family, &Shown::of(own.map(|source| source.as_ref())))
+            }
             Some(What::Moments { family }) => {
                 find(family)?;
                 list::moments()

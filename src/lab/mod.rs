@@ -22,6 +22,7 @@ pub mod replay;
 pub mod run;
 pub mod series;
 pub mod session;
+pub mod shown;
 pub mod source;
 pub mod study;
 

@@ -3,8 +3,12 @@
 use super::paint::{HEAD, paint, put, wrap};
 use crate::broker::{Family, Kind, Scope, Setting, Status};
 use crate::lab::list::Entry;
+use crate::lab::shown::Shown;
 use crate::scenario::keys::MOMENTS;
 use crate::scenario::plan::Version;
+
+/// Scenarios that are named of a setting at most.
+const SHOWN_MAX: usize = 3;
 
 /// Every scenario with its title and variants.
 pub fn scenarios(entries: &[Entry]) -> String {
@@ -21,8 +25,8 @@ pub fn scenarios(entries: &[Entry]) -> String {
     out
 }
 
-/// Every setting of a family, by whose setting it is.
-pub fn settings(family: &dyn Family) -> String {
+/// Every setting of a family, by whose setting it is, with scenarios that show what it does.
+pub fn settings(family: &dyn Family, shown: &Shown) -> String {
     let scope = |scope| scope_of(family, scope);
     let mut out = String::new();
     let mut last = None;
@@ -34,6 +38,11 @@ pub fn settings(family: &dyn Family) -> String {
         }
         put!(out, "  {}{}\n", setting.name, traits(setting));
         wrap(&mut out, "      ", setting.meaning);
+        let by = shown.by(setting);
+        if !by.is_empty() {
+            let more = if by.len() > SHOWN_MAX { ", …" } else { "" };
+            wrap(&mut out, "      ", &format!("see {}{more}", by[..by.len().min(SHOWN_MAX)].join(", ")));
+        }
     }
     out
 }

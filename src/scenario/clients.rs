@@ -199,7 +199,7 @@ fn address(reader: &mut Reader, name: &str, owner: &Entry, table: &Table, key: &
     }
     if let (Err(why), Some(entry)) = (reader.family.check_address(plan, &address), table.get(key)) {
         let message = format!("`{}` leads nowhere", shown(&address));
-        let known = plan.entities.iter().map(|entity| entity.name.as_str());
+        let known = plan.entities.iter().map(|entity| entity.name.as_str()).filter(|name| *name != address);
         let diagnostic = suggest(Diagnostic::at(entry.at, message, why), &address, known);
         reader.report_relation(copies::meant(plan, &address, diagnostic));
     }

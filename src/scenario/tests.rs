@@ -477,11 +477,11 @@ fn what_is_not_modelled_yet_is_refused() {
     let table = [
         (
             "[producer.p]\nsend_to = 'orders'\nmessage = [{ properties = { a = 1 } }]",
-            "`properties` is not modelled yet",
+            "a message has no property `a`",
         ),
         (
             "[producer.p]\nsend_to = 'orders'\nrate = 'max'\nrouting_key = 'a'",
-            "`routing_key` is not modelled yet",
+            "a producer has no key `routing_key`",
         ),
         (
             "[consumer.c]\nread_from = 'orders'\nconnect_to = 'broker-9'",
@@ -497,7 +497,7 @@ fn what_is_not_modelled_yet_is_refused() {
         assert_eq!(messages(text), [message]);
     }
     assert!(messages("[[step]]\nkill = 'broker-1'").is_empty());
-    assert!(read("family = 'rabbitmq'").expect_err("a mistake").contains("is not modelled yet"));
+    assert!(read("family = 'rocketmq'").expect_err("a mistake").contains("is not modelled yet"));
 }
 
 #[test]

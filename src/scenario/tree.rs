@@ -100,10 +100,22 @@ impl Table {
         let entry = self.get(first)?;
         let deeper = match &entry.node {
             Node::Table(table) => table.locate(rest),
+            Node::List(list) => located(list, rest),
             _ => None,
         };
         deeper.or(Some(if matches!(entry.node, Node::Table(_)) { entry.key } else { entry.at }))
     }
+}
+
+/// The place of an element of a list, by its number from 0, or of what lies deeper in it.
+fn located(list: &[(Spot, Node)], path: &[String]) -> Option<Spot> {
+    let (first, rest) = path.split_first()?;
+    let (spot, node) = list.get(first.parse::<usize>().ok()?)?;
+    let deeper = match node {
+        Node::Table(table) => table.locate(rest),
+        _ => None,
+    };
+    deeper.or(Some(*spot))
 }
 
 /// Reads a source. Syntax errors are reported, and what could be read is returned.

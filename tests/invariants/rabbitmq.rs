@@ -326,7 +326,8 @@ fn with_times_to_live(times: &[u32], arguments: &str) -> String {
     };
     let messages: Vec<_> = times.iter().enumerate().map(one).collect();
     format!(
-        "family = \"rabbitmq\"\nversion = \"3.10.8\"\nrun_for = \"2s\"\ndrain_for = \"20s\"\n[cluster]\nbrokers = 1\n\
+        "family = \"rabbitmq\"\nversion = \"3.10.8\"\nrun_for = \"2s\"\n\
+         drain_for = \"20s\"\n[cluster]\nbrokers = 1\n\
          [queue.work]\ndurable = true\n{arguments}\n[producer.shop]\nsend_to = \"work\"\nrate = \"100/s\"\n\
          message = [{}]\n",
         messages.join(", ")

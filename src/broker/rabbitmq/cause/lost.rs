@@ -47,7 +47,7 @@ impl Reading<'_> {
                 if self.queue_is("durable") {
                     self.setting(
                         "transient message",
-                        "delivery_mode 1: a transient message is in its queue's memory, and no restart keeps it",
+                        "delivery_mode 1: a transient message is in memory, and no restart keeps it",
                     );
                     self.remedy_producer("config.delivery_mode", "2");
                 } else {

@@ -18,7 +18,10 @@ pub(in crate::broker::rabbitmq) fn check(plan: &Plan) -> Vec<Finding> {
         place(plan, entity, &mut findings);
         match entity.kind {
             "exchange" => exchange(plan, entity, &mut findings),
-            "queue" => queue(plan, entity, &mut findings),
+            "queue" => {
+                streams(entity, &mut findings);
+                queue(plan, entity, &mut findings);
+            }
             "policy" => apply(plan, entity, &mut findings),
             _ => {}
         }
@@ -26,6 +29,18 @@ pub(in crate::broker::rabbitmq) fn check(plan: &Plan) -> Vec<Finding> {
     clients::check(plan, &mut findings);
     altered(plan, &mut findings);
     findings
+}
+
+/// Streams are known by name, and nothing runs them.
+fn streams(queue: &EntityPlan, findings: &mut Vec<Finding>) {
+    if text(&queue.config, "x-queue-type") == "stream" {
+        let message = format!("the stream `{}` is not modelled", queue.name);
+        findings.push(finding(
+            &["queue", &queue.name, "arguments", "x-queue-type"],
+            message,
+            "classic and quorum queues are",
+        ));
+    }
 }
 
 pub(super) fn finding(path: &[&str], message: impl Into<String>, help: &str) -> Finding {
@@ -218,8 +233,9 @@ fn exchange(plan: &Plan, exchange: &EntityPlan, findings: &mut Vec<Finding>) {
 fn bindings(plan: &Plan, entity: &EntityPlan, findings: &mut Vec<Finding>) {
     let Some(Value::Tables(all)) = entity.fields.get("bind") else { return };
     let vhost = vhost_of(&entity.fields);
-    for binding in all {
-        let path = [entity.kind, entity.name.as_str(), "bind"];
+    for (number, binding) in all.iter().enumerate() {
+        let number = number.to_string();
+        let path = |part| [entity.kind, entity.name.as_str(), "bind", number.as_str(), part];
         let name = text(binding, "exchange");
         if name.is_empty() || name == "amq.default" {
             let (message, help) = if binding.contains_key("exchange") {
@@ -228,12 +244,12 @@ fn bindings(plan: &Plan, entity: &EntityPlan, findings: &mut Vec<Finding>) {
             } else {
                 ("a binding needs an `exchange`", "`bind = [{ exchange = \"E\", routing_key = \"k\" }]`")
             };
-            findings.push(finding(&path, message, help));
+            findings.push(finding(&path("exchange"), message, help));
             continue;
         }
         if !has_exchange(plan, &vhost, &name) {
             let message = format!("NOT_FOUND - no exchange '{name}' in vhost '{vhost}'");
-            findings.push(finding(&path, message, "declare it as `[exchange.NAME]`"));
+            findings.push(finding(&path("exchange"), message, "declare it as `[exchange.NAME]`"));
             continue;
         }
         let of = plan.entities.iter().find(|one| one.kind == "exchange" && one.name == name);
@@ -245,16 +261,20 @@ fn bindings(plan: &Plan, entity: &EntityPlan, findings: &mut Vec<Finding>) {
         let Some(Value::Table(arguments)) = binding.get("arguments") else { continue };
         if !is_by_headers {
             let message = format!("`arguments` of a binding mean nothing to `{name}`");
-            findings.push(finding(&path, message, "headers exchanges compare them"));
+            findings.push(finding(&path("arguments"), message, "headers exchanges compare them"));
         } else if let Some(value) = arguments.get("x-match") {
             let value = value.shown();
             let with_x = ["all-with-x", "any-with-x"].contains(&value.as_str());
             if !with_x && !["all", "any"].contains(&value.as_str()) {
                 let message = format!("PRECONDITION_FAILED - Invalid x-match field value '{value}'");
-                findings.push(finding(&path, message, "`all`, `any`, `all-with-x` or `any-with-x`"));
+                findings.push(finding(
+                    &path("arguments"),
+                    message,
+                    "`all`, `any`, `all-with-x` or `any-with-x`",
+                ));
             } else if with_x && plan.version < Version(3, 10, 0) {
                 let message = format!("`x-match = \"{value}\"` exists since 3.10");
-                findings.push(finding(&path, message, ""));
+                findings.push(finding(&path("arguments"), message, ""));
             }
         }
     }

@@ -102,7 +102,7 @@ fn reader(plan: &Plan, number: usize, consumer: &ConsumerPlan, findings: &mut Ve
         findings.push(finding(&["consumer", &consumer.name, "queues"], message, "`read_from = \"work-*\"`"));
     }
     if text(&consumer.fields, "queues") == "one each" && usize::from(consumer.instances) < own.len() {
-        let message = format!("{} instances leave queues of {} unread", consumer.instances, own.len());
+        let message = format!("fewer instances ({}) than queues ({})", consumer.instances, own.len());
         findings.push(finding(
             &["consumer", &consumer.name, "queues"],
             message,

@@ -137,7 +137,8 @@ pub(super) const SETTINGS: &[Setting] = &[
         "How many commands a channel has under way to a quorum queue before it reads no further.",
     )
     .defaults(&[(ALWAYS, "32")])
-    .since(Version(3, 8, 0)),
+    .since(Version(3, 8, 0))
+    .not_modelled(),
     // Queues.
     Setting::new(
         CLUSTER,
@@ -171,7 +172,8 @@ pub(super) const SETTINGS: &[Setting] = &[
         "Messages smaller than so many bytes lie in the index of a classic queue, larger ones in the \
          shared store.",
     )
-    .defaults(&[(ALWAYS, "4096")]),
+    .defaults(&[(ALWAYS, "4096")])
+    .not_modelled(),
     Setting::new(
         CLUSTER,
         "queue_index_max_journal_entries",
@@ -228,7 +230,8 @@ pub(super) const SETTINGS: &[Setting] = &[
         "How many commands one write to the log of the quorum queues takes at most.",
     )
     .defaults(&[(ALWAYS, "4096")])
-    .since(Version(3, 8, 0)),
+    .since(Version(3, 8, 0))
+    .not_modelled(),
     Setting::new(
         CLUSTER,
         "dead_letter_worker_consumer_prefetch",
@@ -236,7 +239,8 @@ pub(super) const SETTINGS: &[Setting] = &[
         "How many dead letters a quorum queue sends on at a time, with `at-least-once`.",
     )
     .defaults(&[(ALWAYS, "32")])
-    .since(Version(3, 10, 0)),
+    .since(Version(3, 10, 0))
+    .not_modelled(),
     Setting::new(
         CLUSTER,
         "dead_letter_worker_publisher_confirm_timeout",
@@ -244,7 +248,8 @@ pub(super) const SETTINGS: &[Setting] = &[
         "After how many milliseconds without a confirm such a dead letter is sent again.",
     )
     .defaults(&[(ALWAYS, "180000")])
-    .since(Version(3, 10, 0)),
+    .since(Version(3, 10, 0))
+    .not_modelled(),
 ];
 
 /// Known, and refused.

@@ -21,10 +21,7 @@ impl Topology {
         for (queue, subscription) in self.queues.iter_mut().zip(readers) {
             queue.subscription = subscription;
         }
-        let arriving = self.arriving();
-        let direct: Vec<Vec<QueueId>> = (self.queues.iter().zip(&arriving).enumerate())
-            .map(|(at, (_, stamps))| self.dead_letters_of(QueueId(at as u16), stamps))
-            .collect();
+        let direct = self.dead_letters();
         for at in 0..self.queues.len() {
             let id = QueueId(at as u16);
             let is_read = self.consumers.iter().any(|one| one.queues.contains(&id));
@@ -34,15 +31,34 @@ impl Topology {
         }
     }
 
-    /// By queue: the stamps with which messages are published to it.
-    fn arriving(&self) -> Vec<Vec<&Stamp>> {
-        let mut arriving: Vec<Vec<&Stamp>> = vec![Vec::new(); self.queues.len()];
+    /// By queue: the queues that its dead letters reach.
+    fn dead_letters(&self) -> Vec<Vec<QueueId>> {
+        let mut direct: Vec<Vec<QueueId>> = vec![Vec::new(); self.queues.len()];
+        let mut is_used = vec![false; self.queues.len()];
         for stamp in &self.stamps {
-            for queue in self.route_stamp(stamp, &|_| true).queues {
-                arriving[usize::from(queue.0)].push(stamp);
-            }
+            self.walk(stamp, |queue, next| {
+                is_used[usize::from(queue.0)] = true;
+                direct[usize::from(queue.0)].extend(next);
+                true
+            });
         }
-        arriving
+        for (at, targets) in direct.iter_mut().enumerate() {
+            if !is_used[at] {
+                self.guess(QueueId(at as u16), targets);
+            }
+            targets.sort_unstable();
+            targets.dedup();
+        }
+        direct
+    }
+
+    /// Where dead letters of a queue would go that nothing is sent to: by the keys that lead to it.
+    fn guess(&self, id: QueueId, targets: &mut Vec<QueueId>) {
+        let bound = self.exchanges.iter().flat_map(|one| &one.bindings);
+        let bound = bound.filter(|binding| binding.to == Destination::Queue(id)).map(|one| one.key);
+        for key in bound.chain([self.queue(id).key]) {
+            targets.extend(self.next(id, &[key], &Headers::new()).0);
+        }
     }
 
     /// The subscriptions that get what is in a queue.
@@ -56,26 +72,6 @@ impl Topology {
             match self.queue(next).subscription {
                 Some(subscription) => all.push(subscription),
                 None => open.extend(&direct[usize::from(next.0)]),
-            }
-        }
-        all.sort_unstable();
-        all.dedup();
-        all
-    }
-
-    /// The queues that dead letters of a queue reach, of those messages that come to it with these stamps.
-    fn dead_letters_of(&self, id: QueueId, stamps: &[&Stamp]) -> Vec<QueueId> {
-        let queue = self.queue(id);
-        let mut all = Vec::new();
-        for stamp in stamps {
-            all.extend(self.next(id, &keys_of(stamp), &stamp.headers).0);
-        }
-        if stamps.is_empty() {
-            // What comes here died elsewhere, and was sent on by one of these keys.
-            let bound = self.exchanges.iter().flat_map(|one| &one.bindings);
-            let bound = bound.filter(|binding| binding.to == Destination::Queue(id)).map(|one| one.key);
-            for key in bound.chain([queue.key]) {
-                all.extend(self.next(id, &[key], &Headers::new()).0);
             }
         }
         all.sort_unstable();
@@ -111,6 +107,17 @@ impl Topology {
 
     /// The queues that messages with this stamp come to; from where they stay, they do not go on.
     fn trace(&self, stamp: &Stamp, stays: impl Fn(QueueId) -> bool) -> Vec<QueueId> {
+        let mut all = Vec::new();
+        self.walk(stamp, |queue, _| {
+            all.push(queue);
+            !stays(queue)
+        });
+        all
+    }
+
+    /// Visits every queue that messages with this stamp come to, with those that its dead letters go to; the visitor
+    /// says whether they go on.
+    fn walk(&self, stamp: &Stamp, mut visit: impl FnMut(QueueId, &[QueueId]) -> bool) {
         let keys = keys_of(stamp);
         let first = self.route_stamp(stamp, &|_| true).queues;
         let mut open: Vec<_> = first.into_iter().map(|queue| (queue, keys.clone())).collect();
@@ -120,12 +127,11 @@ impl Topology {
                 continue;
             }
             seen.push(queue);
-            if !stays(queue) {
-                let (queues, keys) = self.next(queue, &keys, &stamp.headers);
+            let (queues, keys) = self.next(queue, &keys, &stamp.headers);
+            if visit(queue, &queues) {
                 open.extend(queues.into_iter().map(|queue| (queue, keys.clone())));
             }
         }
-        seen
     }
 
     /// Forgets what is stamped, and learns what this producer stamps.

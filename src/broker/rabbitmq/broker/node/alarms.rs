@@ -3,8 +3,8 @@
 //! No publisher is told more than `connection.blocked`; what it sent waits in the sockets. Consumers go on.
 //!
 //! What a node's queues hold is measured every 2.5 s. A message costs its index entry, and its body where that is in
-//! memory: v1 keeps bodies until the node pages (from `vm_memory_high_watermark_paging_ratio` of the watermark on), lazy
-//! queues none, releases from 3.12 on at most 2048 of each queue.
+//! memory: v1 keeps bodies until the node pages (from `vm_memory_high_watermark_paging_ratio` of the watermark on),
+//! lazy queues none, releases from 3.12 on at most 2048 of each queue.
 //!
 //! Source: `vm_memory_monitor`, `rabbit_disk_monitor`, `rabbit_alarm`; <https://www.rabbitmq.com/docs/alarms>.
 //!

@@ -35,6 +35,11 @@ impl Broker {
         self.core.mailbox.clear();
         self.core.dist.restart();
         self.core.wal.restart(ctx.file_len(quorum::wal_file(shared)));
+        for process in self.queues.iter_mut().flatten() {
+            if let QueueProc::Quorum(member) = process {
+                member.halt();
+            }
+        }
         self.channels.iter_mut().for_each(|channel| *channel = None);
         if is_first {
             self.node.incarnation = 1;

@@ -72,6 +72,8 @@ impl Broker {
         }
         match (self.node.standing, standing) {
             (Standing::Running, Standing::Booting) => {
+                // Whatever members that process had are gone, whether or not anybody had noticed.
+                self.tell_members(peer, false, shared, ctx);
                 if self.core.meta.runs(peer) {
                     // The process that ran there is gone, and nobody had noticed.
                     self.node_down(peer, false, shared, ctx);

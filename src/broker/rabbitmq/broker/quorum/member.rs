@@ -106,6 +106,11 @@ impl Quorum {
         Some(Box::new(member))
     }
 
+    /// Its node's process is a new one: this one does nothing until it starts again.
+    pub(in super::super) fn halt(&mut self) {
+        self.is_stopped = true;
+    }
+
     /// The process starts again over what the disk has.
     fn recover(&mut self, env: &mut Env<'_, '_>) {
         let mut unheard = Vec::new();
