@@ -6,7 +6,8 @@
 //!   they were mirrors.
 //! - `pause_minority`: a node that sees no more than half of all nodes stops serving, looks every second, and starts
 //!   again when it sees a majority.
-//! - `pause_if_all_down`: the same of a node that sees none of some; when the sides meet again, as in one of the others.
+//! - `pause_if_all_down`: the same of a node that sees none of some; when the sides meet again, as in one of the
+//!   others.
 //!
 //! Source: `rabbit_node_monitor`, `rabbit_autoheal`; <https://www.rabbitmq.com/docs/partitions>.
 //!
