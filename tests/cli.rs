@@ -295,7 +295,8 @@ fn the_list_as_json_has_one_object_a_scenario() {
             entry["name"].as_str().expect("it has a name").to_owned()
         })
         .collect();
-    assert!(names.len() >= 10 && names.is_sorted(), "{names:?}");
+    let families: Vec<_> = names.iter().map(|name| name.split('/').next()).collect();
+    assert!(names.len() >= 10 && families.is_sorted(), "{names:?}");
     assert!(names.iter().any(|name| name == "kafka/acks-one"));
 }
 

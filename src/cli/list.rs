@@ -43,7 +43,7 @@ impl List {
                 let family = find(family)?;
                 let all = open::all()?;
                 let own = all.iter().filter(|source| source.family().name() == family.name());
-                list::settings(family, &Shown::of(own.map(|source| source.as_ref())))
+                list::settings(family, &Shown::of(own.map(AsRef::as_ref)))
             }
             Some(What::Moments { family }) => {
                 find(family)?;

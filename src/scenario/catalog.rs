@@ -47,7 +47,11 @@ mod tests {
                 panic!("{}", mistakes.render(crate::scenario::diagnostic::Style::Plain));
             }
         }
-        assert!(all().is_sorted_by_key(|one| one.name));
+        let families = all().iter().map(|one| one.name.split('/').next());
+        assert!(families.is_sorted(), "family by family");
+        let mut names: Vec<_> = all().iter().map(|one| one.name).collect();
+        names.sort_unstable();
+        assert!(names.windows(2).all(|two| two[0] != two[1]), "each once");
     }
 
     #[test]

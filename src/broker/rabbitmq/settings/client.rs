@@ -155,7 +155,6 @@ pub(super) const SETTINGS: &[Setting] = &[
         "Where a consumer of a stream begins: `first`, `last`, `next` or a number.",
     )
     .defaults(&[(ALWAYS, "next")])
-    .since(Version(3, 9, 0))
     .not_modelled(),
     Setting::new(
         Scope::Message,

@@ -137,7 +137,6 @@ pub(super) const SETTINGS: &[Setting] = &[
         "How many commands a channel has under way to a quorum queue before it reads no further.",
     )
     .defaults(&[(ALWAYS, "32")])
-    .since(Version(3, 8, 0))
     .not_modelled(),
     // Queues.
     Setting::new(
@@ -230,7 +229,6 @@ pub(super) const SETTINGS: &[Setting] = &[
         "How many commands one write to the log of the quorum queues takes at most.",
     )
     .defaults(&[(ALWAYS, "4096")])
-    .since(Version(3, 8, 0))
     .not_modelled(),
     Setting::new(
         CLUSTER,
@@ -239,7 +237,6 @@ pub(super) const SETTINGS: &[Setting] = &[
         "How many dead letters a quorum queue sends on at a time, with `at-least-once`.",
     )
     .defaults(&[(ALWAYS, "32")])
-    .since(Version(3, 10, 0))
     .not_modelled(),
     Setting::new(
         CLUSTER,
@@ -248,7 +245,6 @@ pub(super) const SETTINGS: &[Setting] = &[
         "After how many milliseconds without a confirm such a dead letter is sent again.",
     )
     .defaults(&[(ALWAYS, "180000")])
-    .since(Version(3, 10, 0))
     .not_modelled(),
 ];
 
