@@ -339,10 +339,10 @@ impl Connection {
         is_managed
     }
 
-    /// Writes a frame. Without a connection it vanishes.
+    /// Writes a frame. Without a connection that is there it vanishes.
     #[inline]
     pub(super) fn write(&self, frame: Frame, bytes: u32, ctx: &mut RabbitCtx<'_>) {
-        if let Some(conn) = self.conn {
+        if let Some(conn) = self.conn.filter(|_| self.state != State::Connecting) {
             ctx.send(conn, Packet::Amqp(frame), bytes);
         }
     }
