@@ -9,7 +9,7 @@ use crate::sim::Time;
 mod host;
 pub mod kafka;
 pub mod picture;
-#[expect(dead_code, reason = "quorum queues and streams are still to come")]
+#[expect(dead_code, reason = "some settings and rules are known, and nothing reads them yet")]
 pub mod rabbitmq;
 pub mod raft;
 
