@@ -85,6 +85,9 @@ impl Reading<'_> {
                     self.remedy_queue("auto_delete", "false");
                 }
             }
+            Rule::Retention => {
+                self.link(Some(at), "retention", format!("{node} removed the segment that it was in"));
+            }
             Rule::Truncated | Rule::Torn => {
                 self.link(Some(at), "cut off", format!("{node} cut it off its log"));
             }

@@ -94,7 +94,11 @@ impl Channel {
                         waits.push((queue, node));
                     }
                 }
-                QueueKind::Quorum | QueueKind::Stream => {
+                QueueKind::Stream => {
+                    self.stream_publish(queue, publish, env);
+                    waits.push((queue, ALL_NODES));
+                }
+                QueueKind::Quorum => {
                     if self.quorum_publish(queue, publish, env) {
                         waits.push((queue, ALL_NODES));
                     } else {
@@ -131,7 +135,7 @@ impl Channel {
 
     /// Whether somebody that it publishes to has had enough for now.
     pub(super) fn look_at_flow(&mut self, env: &mut Env<'_, '_>) {
-        let is_out = self.credit.iter().any(|(_, left)| *left == 0) || self.quorum.is_full();
+        let is_out = self.credit.iter().any(|(_, left)| *left == 0) || self.quorum.is_full() || self.streams.is_full();
         if is_out != self.hold.by_flow {
             self.hold.by_flow = is_out;
             self.hold_or_read(env);
