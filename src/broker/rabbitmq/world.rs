@@ -71,9 +71,9 @@ impl Hosted for RabbitModel {
             }
             let died_there = |envelope: &EnvelopeId| {
                 let deaths = shared.content.deaths(*envelope).iter();
-                deaths.map(|death| shared.topology.queue(death.queue)).any(|queue| {
-                    queue.is_read_by(subscription) || queue.leads_to.contains(&subscription)
-                })
+                deaths
+                    .map(|death| shared.topology.queue(death.queue))
+                    .any(|queue| queue.is_read_by(subscription) || queue.leads_to.contains(&subscription))
             };
             let is_sent_there = is_sent_on(engine, subscription, QueueId(number));
             let before = aside.messages.len();
@@ -215,8 +215,7 @@ impl Hosted for RabbitModel {
             Node::Publisher(publisher) => publisher.is_done(),
             Node::Direct(direct) => direct.is_done(),
             Node::Consumer(consumer) => {
-                consumer.has_done(|queue| is_drained(engine, node, queue))
-                    && says_nothing(engine, node)
+                consumer.has_done(|queue| is_drained(engine, node, queue)) && says_nothing(engine, node)
             }
             Node::Broker(_) | Node::Service(_) => true,
         }
@@ -343,9 +342,8 @@ fn is_for(spec: &QueueSpec, subscription: SubscriptionId) -> bool {
 /// Whether consumers of this subscription send what they cannot process to this queue.
 fn is_sent_on(engine: &World, subscription: SubscriptionId, queue: QueueId) -> bool {
     let topology = &engine.model.shared.topology;
-    let is_own = |queues: &[QueueId]| {
-        queues.iter().any(|&queue| topology.queue(queue).is_read_by(subscription))
-    };
+    let is_own =
+        |queues: &[QueueId]| queues.iter().any(|&queue| topology.queue(queue).is_read_by(subscription));
     let stamps = topology.consumers.iter().filter(|one| is_own(&one.queues)).filter_map(|one| one.sends_on);
     let mut routed = stamps.map(|stamp| topology.route_stamp(topology.stamp(stamp), &|_| true));
     routed.any(|routed| routed.queues.contains(&queue))

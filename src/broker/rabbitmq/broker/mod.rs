@@ -334,7 +334,7 @@ impl Broker {
             QueueProc::Classic(queue) => queue.backing.head().is_some_and(|head| head.expires != Time::NEVER),
             QueueProc::Mirror(_) => false,
             QueueProc::Quorum(member) => member.expects(),
-            QueueProc::Stream(_) => false,
+            QueueProc::Stream(stream) => stream.expects(),
         };
         !self.channels().any(|channel| channel.unconfirmed() > 0)
             && !self.queues.iter().flatten().any(expects)

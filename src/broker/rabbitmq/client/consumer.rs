@@ -133,8 +133,10 @@ impl Consumer {
         let queues: Vec<_> = queues.collect();
         // Consumers of one queue are one subscription, that of the first of them; of a stream, each is its own.
         let own = SubscriptionId(consumer);
-        let subscription =
-            queues.first().filter(|queue| !queue.is_stream).and_then(|queue| topology.queue(queue.id).subscription);
+        let subscription = queues
+            .first()
+            .filter(|queue| !queue.is_stream)
+            .and_then(|queue| topology.queue(queue.id).subscription);
         let subscription = subscription.unwrap_or(own);
         let list = brokers_named(&wanted.connect_to);
         let service = wanted.calls.as_deref().and_then(|name| shared.service(name));

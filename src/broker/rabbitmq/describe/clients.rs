@@ -86,7 +86,11 @@ fn named_producer(plan: &Plan, producer: &ProducerPlan, findings: &mut Vec<Findi
     let numbers = producer.exact.iter().any(|run| run.properties.contains_key("publishing_id"));
     if numbers && !producer.config.contains_key("name") {
         let message = "`publishing_id` means nothing without a `name`";
-        findings.push(finding(&["producer", &producer.name, "message"], message, "`config = { name = \"N\" }`"));
+        findings.push(finding(
+            &["producer", &producer.name, "message"],
+            message,
+            "`config = { name = \"N\" }`",
+        ));
     }
 }
 
@@ -110,7 +114,10 @@ fn reader(plan: &Plan, number: usize, consumer: &ConsumerPlan, findings: &mut Ve
     let own = reads(consumer);
     for other in &plan.consumers[..number] {
         let theirs = reads(other);
-        if own != theirs && !reads_stream(plan, &consumer.read_from) && own.iter().any(|queue| theirs.contains(queue)) {
+        if own != theirs
+            && !reads_stream(plan, &consumer.read_from)
+            && own.iter().any(|queue| theirs.contains(queue))
+        {
             let message =
                 format!("`{}` reads only some of the queues that `{}` reads", consumer.name, other.name);
             findings.push(finding(&path, message, "this is not modelled: read the same ones, or others"));

@@ -135,7 +135,8 @@ impl Channel {
 
     /// Whether somebody that it publishes to has had enough for now.
     pub(super) fn look_at_flow(&mut self, env: &mut Env<'_, '_>) {
-        let is_out = self.credit.iter().any(|(_, left)| *left == 0) || self.quorum.is_full() || self.streams.is_full();
+        let is_out =
+            self.credit.iter().any(|(_, left)| *left == 0) || self.quorum.is_full() || self.streams.is_full();
         if is_out != self.hold.by_flow {
             self.hold.by_flow = is_out;
             self.hold_or_read(env);

@@ -1,5 +1,5 @@
-//! What a channel does with streams: it speaks to their leaders through [`stream::Clients`], and its consumers read from
-//! the replica of their own node.
+//! What a channel does with streams: it speaks to their leaders through [`stream::Clients`], and its consumers read
+//! from the replica of their own node.
 
 use super::confirms::ALL_NODES;
 use super::{Alarm, Channel};
@@ -51,7 +51,12 @@ impl Channel {
     }
 
     /// That node leads a stream now.
-    pub(in super::super) fn stream_led(&mut self, queue: QueueId, leader: Option<u16>, env: &mut Env<'_, '_>) {
+    pub(in super::super) fn stream_led(
+        &mut self,
+        queue: QueueId,
+        leader: Option<u16>,
+        env: &mut Env<'_, '_>,
+    ) {
         self.streams.follow(queue, leader, env);
     }
 

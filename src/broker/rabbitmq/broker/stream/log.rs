@@ -118,9 +118,8 @@ impl Log {
 
     /// The entries from this offset on.
     pub(super) fn iter_from(&self, offset: u64) -> impl Iterator<Item = (u64, &Entry)> {
-        let from = offset.max(self.base);
-        let at = (from - self.base) as usize;
-        (from..).zip(self.entries.iter_from(at.min(self.entries.len())))
+        let from = offset.clamp(self.base, self.end());
+        (from..).zip(self.entries.iter_from((from - self.base) as usize))
     }
 
     pub(super) fn history(&self) -> &History {

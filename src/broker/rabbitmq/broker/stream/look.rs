@@ -7,6 +7,11 @@ use crate::broker::picture::Field;
 use crate::broker::rabbitmq::content::EnvelopeId;
 
 impl Stream {
+    /// Whether time alone will change something: it looks for a leader.
+    pub(in super::super) fn expects(&self) -> bool {
+        self.replica.leader().is_none()
+    }
+
     /// How many messages can be read.
     pub(in super::super) fn messages(&self) -> usize {
         self.replica.committed.saturating_sub(self.replica.log.first()) as usize

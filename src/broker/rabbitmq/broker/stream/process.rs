@@ -284,7 +284,8 @@ impl Stream {
                     env.ctx.observe(Fact::Removed { message, place, offset, rule });
                 }
                 let late = |one: &&SubscriptionId| env.shared.read_to(self.queue, **one) <= offset;
-                let late: SmallVec<[SubscriptionId; 2]> = subscriptions.iter().filter(late).copied().collect();
+                let late: SmallVec<[SubscriptionId; 2]> =
+                    subscriptions.iter().filter(late).copied().collect();
                 for subscription in late.into_iter().filter(|_| leads) {
                     env.ctx.observe(Fact::GivenUp { message, subscription, how });
                 }
@@ -351,7 +352,11 @@ impl Stream {
             return;
         }
         self.silent.retain(|node| *node != peer);
-        if is_up { self.replica.found(peer) } else { self.replica.lost(peer) }
+        if is_up {
+            self.replica.found(peer)
+        } else {
+            self.replica.lost(peer)
+        }
         self.obey(env);
     }
 
@@ -421,7 +426,8 @@ impl Stream {
         if !self.leads() {
             return;
         }
-        let readers: Vec<(Pid, ConsumerTag)> = self.readers.iter().map(|one| (one.channel, one.tag)).collect();
+        let readers: Vec<(Pid, ConsumerTag)> =
+            self.readers.iter().map(|one| (one.channel, one.tag)).collect();
         for (channel, tag) in readers {
             env.send(channel, Msg::ConsumerGone { tag });
         }

@@ -32,22 +32,53 @@ const WINDOW: u64 = 16_384;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in super::super::super) enum Between {
     /// From a coordinator: nothing of an earlier epoch counts any more.
-    Stop { epoch: Epoch },
+    Stop {
+        epoch: Epoch,
+    },
     /// The answer: what there is.
-    Stopped { epoch: Epoch, tail: Tail },
+    Stopped {
+        epoch: Epoch,
+        tail: Tail,
+    },
     /// From the coordinator, to the best.
-    Lead { epoch: Epoch },
+    Lead {
+        epoch: Epoch,
+    },
     /// From the leader.
-    Follow { epoch: Epoch },
+    Follow {
+        epoch: Epoch,
+    },
     /// The answer: what the follower has.
-    Attach { epoch: Epoch, history: History, end: u64 },
+    Attach {
+        epoch: Epoch,
+        history: History,
+        end: u64,
+    },
     /// What it is to do: begin here; cut everything from there on; it is attached once it has that much.
-    From { epoch: Epoch, first: u64, at: u64, needs: u64 },
-    Append { epoch: Epoch, chunk: Chunk, entries: Vec<Entry>, committed: u64 },
-    Appended { epoch: Epoch, end: u64 },
-    Committed { epoch: Epoch, committed: u64 },
+    From {
+        epoch: Epoch,
+        first: u64,
+        at: u64,
+        needs: u64,
+    },
+    Append {
+        epoch: Epoch,
+        chunk: Chunk,
+        entries: Vec<Entry>,
+        committed: u64,
+    },
+    Appended {
+        epoch: Epoch,
+        end: u64,
+    },
+    Committed {
+        epoch: Epoch,
+        committed: u64,
+    },
     /// Who leads? From one that heard of this epoch last.
-    Seek { promised: Epoch },
+    Seek {
+        promised: Epoch,
+    },
 }
 
 /// What a coordinator compares: the epoch that a replica was attached in last, and where its log ends.
@@ -58,7 +89,10 @@ pub(in super::super::super) type Tail = (Epoch, u64);
 pub(in super::super) enum Out {
     Send(u16, Between),
     /// The log has more, from this offset on; whether a new segment began.
-    Appended { from: u64, is_new_segment: bool },
+    Appended {
+        from: u64,
+        is_new_segment: bool,
+    },
     /// The log lost its end.
     Cut(Vec<(u64, EnvelopeId)>),
     /// It begins anew, further on.
