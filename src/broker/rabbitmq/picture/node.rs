@@ -87,6 +87,10 @@ fn overview(engine: &World, node: NodeId, broker: &Broker) -> Section {
         Standing::Paused => "paused",
         Standing::Stopping => "stopping",
     };
+    if !is_up(engine, node) {
+        // What its process believed is gone with it.
+        return Section { title: "node".to_owned(), fields: vec![Field::new("state", standing)] };
+    }
     let config = &engine.model.shared.topology.config;
     let alarmed = (0..all).filter(|&peer| broker.node.alarms[peer as usize]).collect();
     let fields = vec![
@@ -156,6 +160,7 @@ fn queue(engine: &World, broker: &Broker, id: QueueId, process: &QueueProc) -> S
             if member.leads() { "quorum, leader" } else { "quorum, follower" }
         }
     };
+    let kind = if is_up(engine, NodeId(broker.core.id)) { kind } else { "on disk" };
     Section { title: format!("{} ({kind})", spec.name), fields }
 }
 

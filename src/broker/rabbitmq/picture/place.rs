@@ -109,6 +109,7 @@ fn lane(engine: &World, node: NodeId, queue: QueueId, process: &QueueProc) -> La
     let is_serving = serving(engine, queue).any(|(leader, _)| leader == node.0);
     let role = match process {
         QueueProc::Classic(_) | QueueProc::Quorum(_) if is_serving => "leader",
+        _ if !is_up(engine, node) => "on disk",
         QueueProc::Classic(_) => "on disk",
         QueueProc::Mirror(_) => "mirror",
         QueueProc::Quorum(_) => "follower",
