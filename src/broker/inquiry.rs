@@ -52,6 +52,11 @@ impl<'a> Inquiry<'a> {
         }
     }
 
+    /// Links and remedies of the faults that were in force at any time from when the message was due.
+    pub(super) fn faults_until(&mut self, to: Time) {
+        self.faults_between(self.due, to);
+    }
+
     /// Links and remedies of the faults that were in force at any time between the two.
     pub(super) fn faults_between(&mut self, from: Time, to: Time) {
         for (index, fault) in self.case.plan.faults.iter().enumerate() {

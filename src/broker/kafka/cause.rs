@@ -11,8 +11,8 @@ use super::packet::Error;
 use super::story;
 use crate::broker::inquiry::{Inquiry, key};
 use crate::broker::{Case, Chain, Remedy};
-use crate::fact::{Fact, NodeId, Observation, PlaceId, Rule};
-use crate::scenario::plan::{ConsumerPlan, EntityPlan, ProducerPlan, Verb};
+use crate::fact::{Fact, NodeId, Observation, Rule};
+use crate::scenario::plan::EntityPlan;
 use crate::sim::Time;
 
 mod application;
@@ -61,7 +61,7 @@ impl<'a> Reading<'a> {
         let at = confirmed.map_or(self.due, |seen| seen.at);
         self.confirmed_how(acks, at);
         let decided = self.decided_at(at);
-        self.faults_between(self.due, decided);
+        self.faults_until(decided);
         self.elections_without_it(at, decided);
         self.removals();
         if acks != Acks::All {
@@ -173,7 +173,9 @@ impl<'a> Reading<'a> {
                 }
                 Rule::Torn => ("torn", format!("offset {offset} of {place} torn off the log of {nodes}")),
                 // Nothing of Kafka's disappears like that.
-                Rule::Unwritten | Rule::Transient | Rule::Replaced | Rule::Deleted => continue,
+                Rule::Unwritten | Rule::Transient | Rule::Replaced | Rule::Deleted | Rule::Retention => {
+                    continue;
+                }
             };
             self.link(Some(at), kind, text);
             if rule == Rule::PowerLost {
@@ -215,7 +217,7 @@ impl<'a> Reading<'a> {
 
     fn sent_again(&mut self, kind: &str, text: &str) {
         let last = self.copies.iter().map(|copy| copy.stored).max().unwrap_or(self.due);
-        self.faults_between(self.due, last);
+        self.faults_until(last);
         self.refusals(last);
         let answer = self.last(|fact| matches!(fact, Fact::Failed { .. }));
         if let Some(Observation { at, fact: Fact::Failed { error, .. }, .. }) = answer {
@@ -256,7 +258,7 @@ impl<'a> Reading<'a> {
         let until = answer.map_or(Time::NEVER, |seen| seen.at);
         self.user_was_told();
         self.overrun(until);
-        self.faults_between(self.due, until);
+        self.faults_until(until);
         self.refusals(until);
         if let Some(copy) = self.copies.iter().min_by_key(|copy| copy.stored).copied() {
             let (node, place) = (self.case.names.node(copy.node), self.case.names.place(copy.place));
@@ -285,7 +287,7 @@ impl<'a> Reading<'a> {
     /// It still waits.
     fn waiting(&mut self) {
         self.stopped();
-        self.faults_between(self.due, Time::NEVER);
+        self.faults_until(Time::NEVER);
         let was_delivered = self.first(|fact| matches!(fact, Fact::Delivered { .. })).is_some();
         self.handed_in_vain();
         let text = if was_delivered {

@@ -74,11 +74,7 @@ impl Broker {
             }
             Some(_) => {
                 self.tell_node(by, NodeMsg::Partial(PartialMsg::Apart), shared, ctx);
-                ctx.observe(story::fact(
-                    Kind::CutOff,
-                    u32::from(id),
-                    [u64::from(by), u64::from(peer)],
-                ));
+                ctx.observe(story::fact(Kind::CutOff, u32::from(id), [u64::from(by), u64::from(peer)]));
                 self.cut_off(by, shared, ctx);
             }
             None => {}
