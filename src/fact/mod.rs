@@ -239,6 +239,8 @@ pub enum Rule {
     Replaced,
     /// The place that it was in was deleted.
     Deleted,
+    /// The place that it was in is there, and of no use any more.
+    Unusable,
 }
 
 /// Why a message is given up, and what becomes of it.

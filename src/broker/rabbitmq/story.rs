@@ -28,6 +28,8 @@ pub(super) enum Kind {
     Wiped,
     /// Place: the queue; numbers: the node of its leader, the term.
     Elected,
+    /// Place: the queue; numbers: the node of a member that does not come back.
+    Ruined,
 }
 
 impl Kind {
@@ -43,6 +45,7 @@ impl Kind {
             Self::QueueCrashed,
             Self::Wiped,
             Self::Elected,
+            Self::Ruined,
         ]
         .into_iter()
         .find(|&kind| kind as u16 == number)
@@ -82,6 +85,9 @@ pub(super) fn tell(told: &FamilyFact, names: &dyn Names) -> Option<String> {
         }
         Kind::QueueCrashed => format!("the process of {} crashed and was restarted", place()),
         Kind::Wiped => format!("a copy of {} with {a} messages was thrown away", place()),
+        Kind::Ruined => {
+            format!("the member of {} on {} was killed too young: it is of no use", place(), names.node(NodeId(a as u16)))
+        }
         Kind::Elected => format!("{} leads {} in term {b}", names.node(NodeId(a as u16)), place()),
     })
 }

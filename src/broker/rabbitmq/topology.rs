@@ -191,6 +191,8 @@ pub(super) struct QueueSpec {
     pub(super) auto_delete: bool,
     /// Somebody declares it when the run begins; else it exists when a client has declared it.
     pub(super) is_declared: bool,
+    /// When of the run an administrator declares it, if it is then.
+    pub(super) declared_at: Option<Span>,
     /// The node on which it lives when the run begins: its leader.
     pub(super) home: u16,
     /// The nodes that hold it when the run begins, its leader first: mirrors, quorum members, stream replicas.
@@ -219,6 +221,13 @@ pub(super) enum Storage {
     V1,
     /// A store and an index of the queue's own, without journal.
     V2,
+}
+
+impl QueueSpec {
+    /// Whoever uses it declares it: nobody else does.
+    pub(super) fn is_declared_by_users(&self) -> bool {
+        self.exclusive || self.auto_delete || !self.is_declared && self.declared_at.is_none()
+    }
 }
 
 impl Storage {

@@ -108,7 +108,12 @@ impl Hosted for RabbitModel {
         let all_run = brokers(engine).all(|(_, broker)| broker.node.standing == Standing::Running);
         let groups = (0..).zip(&engine.model.shared.topology.queues);
         let mut groups = groups.filter(|(_, spec)| spec.kind == QueueKind::Quorum);
-        all_run && groups.all(|(number, _)| leader(engine, QueueId(number)).is_some()) && is_quiet(engine)
+        all_run
+            && groups.all(|(number, _)| {
+                let is_there = running(engine).any(|(_, one)| one.core.meta.exists(QueueId(number)));
+                !is_there || is_ruined(engine, QueueId(number)) || leader(engine, QueueId(number)).is_some()
+            })
+            && is_quiet(engine)
     }
 
     fn state(engine: &World, path: &str) -> Option<Value> {
@@ -260,6 +265,14 @@ pub(super) fn serving(engine: &World, queue: QueueId) -> impl Iterator<Item = (u
             QueueProc::Quorum(member) => member.leads(),
         };
         leads.then_some((node.0, process))
+    })
+}
+
+/// Whether some member of a quorum queue never comes back.
+fn is_ruined(engine: &World, queue: QueueId) -> bool {
+    running(engine).any(|(_, broker)| match &broker.queues[queue.0 as usize] {
+        Some(QueueProc::Quorum(member)) => member.is_ruined,
+        _ => false,
     })
 }
 

@@ -85,6 +85,14 @@ impl Reading<'_> {
                     self.remedy_queue("auto_delete", "false");
                 }
             }
+            Rule::Unusable => {
+                self.setting(
+                    "young quorum queue",
+                    "a quorum queue that was declared less than half a second ago does not survive a kill",
+                );
+                self.link(Some(at), "of no use", format!("{place} on {node} does not come back"));
+                self.remedy_queue("declared_at", "\"0s\"");
+            }
             Rule::Truncated | Rule::Torn => {
                 self.link(Some(at), "cut off", format!("{node} cut it off its log"));
             }

@@ -119,7 +119,7 @@ impl Consumer {
         let spec = &topology.consumers[usize::from(consumer)];
         let queues = spec.queues_of(instance).iter().map(|&id| {
             let queue = topology.queue(id);
-            let is_own = queue.exclusive || queue.auto_delete || !queue.is_declared;
+            let is_own = queue.is_declared_by_users();
             Queue { id, is_own, is_cancelled: false }
         });
         let queues: Vec<_> = queues.collect();

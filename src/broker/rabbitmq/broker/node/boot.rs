@@ -19,7 +19,7 @@ use crate::broker::rabbitmq::message::{Pid, Proc};
 use crate::broker::rabbitmq::model::{RabbitCtx, Shared, Timer};
 use crate::broker::rabbitmq::topology::{QueueId, QueueKind};
 use crate::fact::Rule;
-use crate::sim::{ConnId, Span};
+use crate::sim::{ConnId, Span, Time};
 
 /// How often a node looks for peers that it lost.
 const LOOK_EVERY: Span = Span::from_secs(1);
@@ -69,6 +69,12 @@ impl Broker {
         }
         self.start_beating(shared, ctx);
         remind(MEASURE_EVERY, Alarm::Measure, ctx);
+        for (number, spec) in (0..).zip(&shared.topology.queues) {
+            if let Some(at) = spec.declared_at.filter(|_| spec.home == self.core.id) {
+                let at = (Time::ZERO + at).max(ctx.now());
+                ctx.timer_at(at, Timer::Broker(BrokerTimer::Node(Alarm::Declare(QueueId(number)))));
+            }
+        }
     }
 
     /// The application starts: it needs a peer that runs, or to know that nobody knows more.

@@ -146,6 +146,8 @@ pub(in super::super) enum Alarm {
     Delayed,
     /// It shows that it lives, and looks who does.
     Beat,
+    /// An administrator declares a queue.
+    Declare(QueueId),
 }
 
 impl Node {
@@ -227,6 +229,7 @@ impl Broker {
             Alarm::Restart => self.boot(shared, ctx),
             Alarm::Delayed => self.release_delayed(shared, ctx),
             Alarm::Beat => self.beat(shared, ctx),
+            Alarm::Declare(queue) => self.declare_now(queue, shared, ctx),
         }
     }
 
@@ -321,6 +324,16 @@ impl NodeMsg {
 
 impl Alarm {
     pub(in super::super) fn fingerprint(self) -> u64 {
-        self as u64
+        match self {
+            Self::Tick => 0,
+            Self::Look => 1,
+            Self::Measure => 2,
+            Self::Reach => 3,
+            Self::Boot => 4,
+            Self::Restart => 5,
+            Self::Delayed => 6,
+            Self::Beat => 7,
+            Self::Declare(queue) => u64::from(queue.0) << 4 | 8,
+        }
     }
 }

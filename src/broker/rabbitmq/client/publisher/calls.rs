@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 use super::super::super::error::Error;
 use super::super::super::model::{RabbitCtx, Shared};
 use super::super::super::packet::Frame;
-use super::super::super::topology::{Replies, Topology};
+use super::super::super::topology::{QueueSpec, Replies, Topology};
 use super::Publisher;
 use crate::app::Doubt;
 use crate::fact::MessageId;
@@ -42,7 +42,7 @@ impl Calls {
         let is_own = replies
             .queue
             .map(|queue| topology.queue(queue))
-            .is_some_and(|queue| queue.exclusive || queue.auto_delete || !queue.is_declared);
+            .is_some_and(QueueSpec::is_declared_by_users);
         Some(Self { replies, timeout: rpc.timeout, is_own, open: BTreeMap::new() })
     }
 
