@@ -239,8 +239,8 @@ pub enum Rule {
     Replaced,
     /// The place that it was in was deleted.
     Deleted,
-    /// The place that it was in is there, and of no use any more.
-    Unusable,
+    /// The place that it was in did not start again with what it had.
+    Crashed,
 }
 
 /// Why a message is given up, and what becomes of it.

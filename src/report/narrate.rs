@@ -397,7 +397,7 @@ fn removed(rule: Rule, node: &str, of: &str, which: &str) -> String {
         Rule::Transient => format!("{node} does not keep over a restart, of {of}: {which}"),
         Rule::Replaced => format!("{node} throws away, of {of}, to join the others: {which}"),
         Rule::Deleted => format!("deleted with {of}: {which}"),
-        Rule::Unusable => format!("{of} on {node} is of no use any more: {which}"),
+        Rule::Crashed => format!("{of} on {node} does not start again with {which}"),
     }
 }
 

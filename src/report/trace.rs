@@ -148,7 +148,7 @@ fn rule_name(rule: Rule) -> &'static str {
         Rule::Transient => "transient",
         Rule::Replaced => "replaced",
         Rule::Deleted => "deleted",
-        Rule::Unusable => "unusable",
+        Rule::Crashed => "crashed",
     }
 }
 

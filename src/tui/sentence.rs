@@ -133,7 +133,7 @@ fn removed(rule: Rule) -> &'static str {
         Rule::Transient => "sentence.transient",
         Rule::Replaced => "sentence.replaced",
         Rule::Deleted => "sentence.deleted",
-        Rule::Unusable => "sentence.unusable",
+        Rule::Crashed => "sentence.crashed",
     }
 }
 

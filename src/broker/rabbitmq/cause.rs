@@ -5,9 +5,10 @@
 
 use super::config::{ConsumerConfig, PublisherConfig};
 use super::error::Error;
+use super::rules::Rules;
 use crate::broker::{Case, Chain, Link, Remedy};
 use crate::fact::{Fact, GivenUp, NodeId, Observation, PlaceId, Rule};
-use crate::scenario::plan::{ConsumerPlan, EntityPlan, ProducerPlan, Value, Verb};
+use crate::scenario::plan::{ConsumerPlan, EntityPlan, ProducerPlan, Value, Verb, Version};
 use crate::sim::Time;
 
 mod given_up;
@@ -113,6 +114,14 @@ impl<'a> Reading<'a> {
                 "its connection was gone before a confirm came: it may be in a queue, or nowhere",
             ),
             None => self.link(None, "never answered", "the application was never told what became of it"),
+        }
+        let is_mirrored = self.case.plan.entities.iter().any(|one| one.config.contains_key("ha-mode"));
+        if answer.is_none() && is_mirrored && self.rules().mirrors_send_unsafely {
+            self.setting(
+                "mirrors send unsafely",
+                "in this release what a busy connection between mirrors has no room for is dropped",
+            );
+            self.repaired_in(if self.rules().version < Version(3, 11, 0) { "3.10.10" } else { "3.11.2" });
         }
         if self.case.fate == "phantom" {
             let text = "what was not confirmed may still be in a queue: it was processed";
@@ -227,6 +236,15 @@ impl<'a> Reading<'a> {
         if !self.chain.remedies.contains(&remedy) {
             self.chain.remedies.push(remedy);
         }
+    }
+
+    /// A bug that the release has, and that one has not.
+    fn repaired_in(&mut self, release: &str) {
+        self.remedy(Remedy::Set(format!("version = \"{release}\"")));
+    }
+
+    fn rules(&self) -> Rules {
+        Rules::of(self.case.plan.version)
     }
 
     fn remedy_producer(&mut self, path: &str, value: &str) {

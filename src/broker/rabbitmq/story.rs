@@ -30,6 +30,8 @@ pub(super) enum Kind {
     Elected,
     /// Place: the queue; numbers: the node of a member that does not come back.
     Ruined,
+    /// Place: the node, which should pause and does not.
+    Overlooked,
 }
 
 impl Kind {
@@ -46,6 +48,7 @@ impl Kind {
             Self::Wiped,
             Self::Elected,
             Self::Ruined,
+            Self::Overlooked,
         ]
         .into_iter()
         .find(|&kind| kind as u16 == number)
@@ -60,6 +63,11 @@ pub(super) fn fact(kind: Kind, place: u32, numbers: [u64; 2]) -> Fact {
 /// Whether it says that two nodes found themselves partitioned.
 pub(super) fn is_partitioned(told: &FamilyFact) -> bool {
     Kind::of(told.kind) == Some(Kind::Partitioned)
+}
+
+/// Whether it says that a node ran on that should have paused.
+pub(super) fn is_overlooked(told: &FamilyFact) -> bool {
+    Kind::of(told.kind) == Some(Kind::Overlooked)
 }
 
 /// One sentence for a fact of this family.
@@ -85,8 +93,13 @@ pub(super) fn tell(told: &FamilyFact, names: &dyn Names) -> Option<String> {
         }
         Kind::QueueCrashed => format!("the process of {} crashed and was restarted", place()),
         Kind::Wiped => format!("a copy of {} with {a} messages was thrown away", place()),
+        Kind::Overlooked => format!("{} sees no majority while it comes back, and runs on alone", node()),
         Kind::Ruined => {
-            format!("the member of {} on {} was killed too young: it is of no use", place(), names.node(NodeId(a as u16)))
+            format!(
+                "the member of {} on {} was killed too young: it is of no use",
+                place(),
+                names.node(NodeId(a as u16))
+            )
         }
         Kind::Elected => format!("{} leads {} in term {b}", names.node(NodeId(a as u16)), place()),
     })

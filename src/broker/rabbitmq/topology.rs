@@ -14,6 +14,7 @@ use crate::scenario::plan::{EntityPlan, Spread};
 use crate::sim::Span;
 
 use super::config::ClusterConfig;
+use super::content::Death;
 use super::policy::Policy;
 use super::rules::Rules;
 
@@ -330,6 +331,8 @@ pub(super) struct Stamp {
     pub(super) expiration: Option<Span>,
     /// `x-delay`: how long a delayed-message exchange keeps it.
     pub(super) delay: Option<Span>,
+    /// What its header `x-death` says, as far as the release believes it.
+    pub(super) deaths: Vec<Death>,
 }
 
 /// Where a producer's messages go.

@@ -101,6 +101,7 @@ impl Hosted for RabbitModel {
                 !is_up(engine, node) || broker.node.standing != Standing::Booting && broker.is_calm()
             })
             && (0..count).all(|subscription| Self::waiting(engine, SubscriptionId(subscription)).is_empty())
+            && !is_electing(engine)
             && is_quiet(engine)
     }
 
@@ -265,6 +266,20 @@ pub(super) fn serving(engine: &World, queue: QueueId) -> impl Iterator<Item = (u
             QueueProc::Quorum(member) => member.leads(),
         };
         leads.then_some((node.0, process))
+    })
+}
+
+/// Whether the majority of a quorum queue's members runs and has not found a leader yet.
+fn is_electing(engine: &World) -> bool {
+    let groups = (0..).zip(&engine.model.shared.topology.queues);
+    let mut groups = groups.filter(|(_, spec)| spec.kind == QueueKind::Quorum);
+    groups.any(|(number, spec)| {
+        let queue = QueueId(number);
+        let is_member = |(node, broker): &(NodeId, &Broker)| {
+            spec.members.contains(&node.0) && broker.core.meta.exists(queue)
+        };
+        let members = running(engine).filter(is_member).count();
+        members * 2 > spec.members.len() && leader(engine, queue).is_none() && !is_ruined(engine, queue)
     })
 }
 

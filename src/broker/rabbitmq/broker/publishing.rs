@@ -10,15 +10,20 @@ use crate::broker::rabbitmq::topology::{QueueId, QueueKind};
 pub(super) type Nodes = SmallVec<[u16; 2]>;
 
 /// Sends it to the leader of a classic queue and to all its mirrors; which nodes that were. None: the queue's process
-/// is gone and so is the message.
+/// is gone and so is the message. With no leader the mirrors keep what channels send until one of them leads.
 pub(super) fn to_classic(queue: QueueId, publish: Publish, env: &mut Env<'_, '_>) -> Nodes {
-    let record = env.core.meta.queue(queue);
-    if !record.exists || !record.is_live {
-        return Nodes::new();
-    }
+    let meta = &env.core.meta;
+    let record = meta.queue(queue);
     let mut nodes = Nodes::new();
-    nodes.push(record.leader);
-    nodes.extend(record.others.iter().copied());
+    if !record.exists {
+        return nodes;
+    }
+    if record.is_live {
+        nodes.push(record.leader);
+        nodes.extend(record.others.iter().copied());
+    } else {
+        nodes.extend(record.others.iter().copied().filter(|&node| meta.runs(node)));
+    }
     for &node in &nodes {
         env.send(Pid { node, proc: Proc::Queue(queue) }, Msg::Publish(publish));
     }

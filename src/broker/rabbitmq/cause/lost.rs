@@ -3,6 +3,7 @@
 use super::{Reading, key};
 use crate::broker::Remedy;
 use crate::broker::rabbitmq::story;
+use crate::broker::rabbitmq::topology::Storage;
 use crate::fact::{Fact, Rule};
 use crate::scenario::plan::Idempotency;
 use crate::sim::Time;
@@ -16,7 +17,9 @@ impl Reading<'_> {
         if self.recorded_before() {
             return;
         }
-        let gone = self.copies.iter().rev().find_map(|copy| Some((*copy, copy.removed?)));
+        let mut gone = self.copies.iter().rev().filter_map(|copy| Some((*copy, copy.removed?)));
+        let crashed = gone.clone().find(|(_, (_, rule))| *rule == Rule::Crashed);
+        let gone = crashed.or_else(|| gone.next());
         let was_delivered = self.last(|fact| matches!(fact, Fact::Delivered { .. }));
         match gone {
             Some((copy, (at, rule))) => self.copy_gone(copy, at, rule),
@@ -67,10 +70,19 @@ impl Reading<'_> {
                 );
             }
             Rule::PowerLost => {
-                self.setting(
-                    "not flushed",
-                    "classic queue, storage v2: a message is confirmed when the operating system has it",
-                );
+                if self.rules().shared_store_syncs || self.rules().default_storage == Storage::V2 {
+                    self.setting(
+                        "not flushed",
+                        "classic queue, storage v2: a message is confirmed when the operating system has it",
+                    );
+                } else {
+                    self.setting(
+                        "shared store not flushed",
+                        "queue_index_embed_msgs_below: from 3.13 on what lies outside the index is not flushed",
+                    );
+                    let line = "cluster.config.queue_index_embed_msgs_below = 1000000000";
+                    self.remedy(Remedy::Set(line.to_owned()));
+                }
                 self.link(Some(at), "not on the device", format!("{node} lost it with its page cache"));
             }
             Rule::DiskLost => self.link(Some(at), "disk lost", format!("gone with the disk of {node}")),
@@ -79,13 +91,27 @@ impl Reading<'_> {
                 let text =
                     "the queue was deleted, and everything in it: temporary queues go with their users";
                 self.link(Some(at), "queue deleted", text);
+                if self.queue_table().is_some_and(|queue| queue.config.contains_key("x-expires")) {
+                    self.remedy_queue("arguments.x-expires", "86400000");
+                }
                 if self.queue_is("exclusive") {
                     self.remedy_queue("exclusive", "false");
                 } else if self.queue_is("auto_delete") {
                     self.remedy_queue("auto_delete", "false");
                 }
             }
-            Rule::Unusable => {
+            Rule::Crashed
+                if self.queue_table().is_some_and(|queue| !queue.config.contains_key("x-queue-type")) =>
+            {
+                self.setting(
+                    "mirrors race at start",
+                    "mirrored queues of nodes that start at the same time can come up empty: a bug until 3.8.2",
+                );
+                let text = format!("{place} crashed when {node} started, and is empty");
+                self.link(Some(at), "started empty", text);
+                self.repaired_in("3.8.3");
+            }
+            Rule::Crashed => {
                 self.setting(
                     "young quorum queue",
                     "a quorum queue that was declared less than half a second ago does not survive a kill",
@@ -110,8 +136,22 @@ impl Reading<'_> {
                 "both sides went on",
                 "cluster_partition_handling: both sides of a partition confirm, and only one is kept",
             );
-            let line = "cluster.config.cluster_partition_handling = \"pause_minority\"";
-            self.remedy(Remedy::Set(line.to_owned()));
+            let handling = "cluster_partition_handling";
+            let config = &self.case.plan.cluster.config;
+            if config.get(handling).is_none_or(|value| value.shown() != "pause_minority") {
+                self.remedy(Remedy::Set(format!("cluster.config.{handling} = \"pause_minority\"")));
+            }
+            let is_overlooked = |seen: &&crate::fact::Observation| match seen.fact {
+                Fact::Family(told) => story::is_overlooked(&told),
+                _ => false,
+            };
+            if let Some(seen) = self.case.events.iter().find(is_overlooked).copied() {
+                let text = "until 3.8 a node that comes back from a pause does not pause again";
+                self.setting("pauses only once", text);
+                let node = self.case.names.node(seen.node);
+                self.link(Some(seen.at), "ran on alone", format!("{node} sees nobody, and does not pause"));
+                self.repaired_in("3.9.0");
+            }
         } else {
             self.setting(
                 "unsynchronised mirror promoted",

@@ -101,6 +101,9 @@ impl Broker {
     fn look_for_mirrors(&mut self, queue: QueueId, shared: &mut Shared, ctx: &mut RabbitCtx<'_>) {
         let topology = std::sync::Arc::clone(&shared.topology);
         let Some(ha) = &topology.queue(queue).args.ha else { return };
+        if self.node.lacks_mirrors(queue) {
+            return;
+        }
         let record = self.core.meta.queue(queue).clone();
         let leads = matches!(self.queues[queue.0 as usize], Some(QueueProc::Classic(_)));
         if !leads || record.leader != self.core.id || !record.is_live {
@@ -157,12 +160,13 @@ impl Broker {
     ) {
         let id = self.core.id;
         self.tell_channels(queue, peer, QueueEnd::NodeDown, shared, ctx);
-        if record.leader != peer {
-            if record.leader == id {
-                self.lose_mirror(queue, peer, shared, ctx);
-            }
+        if record.leader == id {
+            return self.lose_mirror(queue, peer, shared, ctx);
+        }
+        if record.leader != peer && (record.is_live || self.core.meta.runs(record.leader)) {
             return;
         }
+        // The leader is gone; or the one that was to take over is.
         self.core.meta.queues[queue.0 as usize].is_live = false;
         let topology = std::sync::Arc::clone(&shared.topology);
         let Some(ha) = &topology.queue(queue).args.ha else { return };

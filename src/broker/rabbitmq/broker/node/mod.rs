@@ -57,6 +57,16 @@ pub(in super::super) struct Node {
     /// Peers that ran on while it took them for down, and the other way round.
     pub(in super::super) partitions: Vec<u16>,
     autoheal: Autoheal,
+    /// Peers whose connection was closed under it, and which it tries to reach before it believes that they are gone.
+    pings: Vec<u16>,
+    /// It paused, and until then it is on its way back.
+    returns_until: Time,
+    /// It sees too few others, and nobody stopped it.
+    is_overlooked: bool,
+    /// Other nodes started when it did.
+    starts_together: bool,
+    /// Mirrored queues that lost their mirrors when they started.
+    bare: Vec<QueueId>,
     /// Whose losers may join: the winners of an autoheal.
     joins_only: Vec<u16>,
     /// By node: it has an alarm, as far as this one knows.
@@ -163,6 +173,11 @@ impl Node {
             boot_ends: Time::NEVER,
             partitions: Vec::new(),
             autoheal: Autoheal::default(),
+            pings: Vec::new(),
+            returns_until: Time::ZERO,
+            is_overlooked: false,
+            starts_together: false,
+            bare: Vec::new(),
             joins_only: Vec::new(),
             alarms: vec![false; brokers],
             delayed: Delayed::default(),
@@ -174,6 +189,11 @@ impl Node {
     /// Whether clients get in.
     pub(super) fn takes_clients(&self) -> bool {
         self.standing == Standing::Running
+    }
+
+    /// Whether a queue lost its mirrors when it started, and takes on none.
+    pub(super) fn lacks_mirrors(&self, queue: QueueId) -> bool {
+        self.bare.contains(&queue)
     }
 
     /// Whether some node of the cluster has an alarm.

@@ -55,6 +55,8 @@ pub(in super::super::super) struct Quorum {
     due_at: Time,
     expires_at: Time,
     used_at: Time,
+    /// It had consumers when it was looked at last.
+    is_in_use: bool,
     pub(super) dead: DeadLetters,
     /// Reused between inputs.
     out: Vec<Output<Command, Arc<Fifo>>>,
@@ -108,6 +110,7 @@ impl Quorum {
             due_at: Time::NEVER,
             expires_at: Time::NEVER,
             used_at: now,
+            is_in_use: false,
             dead: DeadLetters::default(),
             out: Vec::new(),
             effects: Vec::new(),
@@ -153,7 +156,7 @@ impl Quorum {
     /// It does not come back: whatever it had is gone, and nobody is served.
     fn ruin(&mut self, env: &mut Env<'_, '_>) {
         (self.is_ruined, self.is_stopped) = (true, true);
-        self.observe_gone(Rule::Unusable, env.shared, env.ctx);
+        self.observe_gone(Rule::Crashed, env.shared, env.ctx);
         env.ctx.observe(story::fact(Kind::Ruined, u32::from(self.queue.0), [u64::from(env.core.id), 0]));
         self.fifo = Fifo::default();
         env.core.meta.note_leader(self.queue, None);
@@ -508,9 +511,15 @@ impl Quorum {
     /// `x-expires`.
     fn look_after_unused(&mut self, env: &mut Env<'_, '_>) {
         let Some(expires) = env.shared.topology.queue(self.queue).args.expires else { return };
-        if self.fifo.consumers.subscribed() > 0 {
+        let is_in_use = self.fifo.consumers.subscribed() > 0;
+        if is_in_use || std::mem::replace(&mut self.is_in_use, is_in_use) {
             self.used_at = env.ctx.now();
-        } else if self.expires_at == Time::NEVER && self.leads() {
+        }
+        self.is_in_use = is_in_use;
+        if is_in_use {
+            return;
+        }
+        if self.expires_at == Time::NEVER && self.leads() {
             self.expires_at = self.used_at + expires;
             env.remind(self.expires_at, self.queue, QueueAlarm::Quorum(Alarm::Expires));
         }
@@ -568,17 +577,6 @@ impl Quorum {
         self.raft = Raft::new(me, self.members.len() as u8, timing());
         self.fifo = Fifo::default();
         (self.applied, self.stored, self.handed) = (0, 0, (0, 0));
-    }
-
-    /// All that it has is gone, by this rule.
-    fn observe_gone(&self, rule: Rule, shared: &Shared, ctx: &mut RabbitCtx<'_>) {
-        let place = PlaceId(u32::from(self.queue.0));
-        if ctx.has_details() {
-            for item in self.fifo.items() {
-                let message = shared.content.message(item.envelope);
-                ctx.observe(Fact::Removed { message, place, offset: item.index, rule });
-            }
-        }
     }
 
     /// It serves the queue.

@@ -39,10 +39,8 @@ impl Calls {
     /// None: the producer waits for no replies.
     pub(super) fn of(rpc: Option<&Rpc>, replies: Option<Replies>, topology: &Topology) -> Option<Self> {
         let (rpc, replies) = (rpc?, replies?);
-        let is_own = replies
-            .queue
-            .map(|queue| topology.queue(queue))
-            .is_some_and(QueueSpec::is_declared_by_users);
+        let is_own =
+            replies.queue.map(|queue| topology.queue(queue)).is_some_and(QueueSpec::is_declared_by_users);
         Some(Self { replies, timeout: rpc.timeout, is_own, open: BTreeMap::new() })
     }
 
