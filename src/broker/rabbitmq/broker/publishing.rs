@@ -9,21 +9,19 @@ use crate::broker::rabbitmq::topology::{QueueId, QueueKind};
 /// The nodes whose processes of a queue have to answer.
 pub(super) type Nodes = SmallVec<[u16; 2]>;
 
-/// Sends it to the leader of a classic queue and to all its mirrors; which nodes that were. None: the queue's process
-/// is gone and so is the message. With no leader the mirrors keep what channels send until one of them leads.
+/// Sends it to the leader of a classic queue and to all its mirrors; which nodes that were. While nobody leads, mirrors
+/// keep what they get until one of them does. None: all its processes are gone and so is the message.
 pub(super) fn to_classic(queue: QueueId, publish: Publish, env: &mut Env<'_, '_>) -> Nodes {
     let meta = &env.core.meta;
     let record = meta.queue(queue);
-    let mut nodes = Nodes::new();
     if !record.exists {
-        return nodes;
+        return Nodes::new();
     }
-    if record.is_live {
-        nodes.push(record.leader);
-        nodes.extend(record.others.iter().copied());
+    let nodes: Nodes = if record.is_live {
+        std::iter::once(record.leader).chain(record.others.iter().copied()).collect()
     } else {
-        nodes.extend(record.others.iter().copied().filter(|&node| meta.runs(node)));
-    }
+        record.others.iter().copied().filter(|&node| meta.runs(node)).collect()
+    };
     for &node in &nodes {
         env.send(Pid { node, proc: Proc::Queue(queue) }, Msg::Publish(publish));
     }

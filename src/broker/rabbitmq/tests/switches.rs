@@ -105,6 +105,7 @@ fn a_young_quorum_queue_dies_with_its_node_in_3_10_and_lives_in_other_releases()
 fn a_queue_is_there_from_when_it_is_declared() {
     for kind in ["classic", "quorum"] {
         let mut plan = plan(3);
+        plan.consumers[0].client = Some("spring".to_owned());
         plan.entities = vec![queue("work", &[("declared_at", text("3s"))], &[("x-queue-type", text(kind))])];
         plan.producers[0].messages = Some(100);
         plan.producers[0].phases = vec![Phase { lasts: None, rate: Rate::Every(Span::from_millis(60)) }];
@@ -160,6 +161,7 @@ fn a_consumer_of_a_queue_whose_home_node_is_down_gets_404() {
     plan.run_for = Span::from_secs(20);
     plan.producers[0].connect_to = vec!["broker-2".to_owned()];
     plan.consumers[0].connect_to = vec!["broker-3".to_owned()];
+    plan.consumers[0].client = Some("spring".to_owned());
     plan.consumers[0].starts = Starting::all(Starts::At(Span::from_secs(2)));
     fault(&mut plan, 500, Verb::Kill(name("broker-1")), Some(Span::from_secs(8)));
     let end = run(&plan);

@@ -21,7 +21,7 @@ use crate::broker::rabbitmq::packet::ConsumerTag;
 use crate::broker::rabbitmq::topology::QueueId;
 use crate::sim::{Span, Time};
 
-/// With so many commands under way a channel reads no further (`quorum_commands_soft_limit`).
+/// With so many commands under way a channel grants its reader no more (`quorum_commands_soft_limit`).
 const SOFT_LIMIT: usize = 32;
 /// How long the answer to a call is waited for.
 const CALL_TIMEOUT: Span = Span::from_secs(30);
@@ -97,7 +97,7 @@ pub(in super::super) fn enqueue_untracked(queue: QueueId, envelope: EnvelopeId, 
 }
 
 impl Clients {
-    /// So many commands are under way that the channel reads no further.
+    /// So many commands are under way that the channel grants its reader no more.
     pub(in super::super) fn is_full(&self) -> bool {
         self.all.iter().any(|client| client.pending.len() >= SOFT_LIMIT)
     }
@@ -116,6 +116,11 @@ impl Clients {
             self.all.len() - 1
         });
         &mut self.all[at]
+    }
+
+    /// The queue was deleted, and with it whatever was under way to it.
+    pub(in super::super) fn forget(&mut self, queue: QueueId) {
+        self.all.retain(|client| client.queue != queue);
     }
 
     /// Whether the queue said that it takes nothing more.
