@@ -20,7 +20,7 @@ use crate::sim::{ByConn, ConnId, Span, Time};
 const SILENT_LOOKS_MAX: u8 = 4;
 /// A connection is busy when more than so much was written to it in such a time: a socket's buffer. An estimate.
 const BURST: Span = Span::from_millis(1);
-const BURST_BYTES: u64 = 64 << 10;
+const BURST_BYTES: u64 = 1 << 20;
 /// A tick on the wire.
 const TICK_BYTES: u32 = 4;
 
