@@ -239,6 +239,8 @@ pub enum Rule {
     Replaced,
     /// The place that it was in was deleted.
     Deleted,
+    /// It was among the oldest of a log that keeps only so much.
+    Retention,
     /// The place that it was in did not start again with what it had.
     Crashed,
 }

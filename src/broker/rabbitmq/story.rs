@@ -32,6 +32,8 @@ pub(super) enum Kind {
     PausedForAll,
     /// Place: the node; numbers: whom it cuts, and who that sees.
     CutOff,
+    /// Place: the stream; numbers: the message, its publishing id.
+    Repeated,
     /// Place: the queue; numbers: the node of a member that does not come back.
     Ruined,
     /// Place: the node, which should pause and does not.
@@ -53,6 +55,7 @@ impl Kind {
             Self::Elected,
             Self::PausedForAll,
             Self::CutOff,
+            Self::Repeated,
             Self::Ruined,
             Self::Overlooked,
         ]
@@ -64,6 +67,11 @@ impl Kind {
 /// A fact of this family.
 pub(super) fn fact(kind: Kind, place: u32, numbers: [u64; 2]) -> Fact {
     Fact::Family(FamilyFact { kind: kind as u16, place, numbers })
+}
+
+/// The message that a stream took for one that it had, with its publishing id, if that is what it says.
+pub(super) fn repeated(told: &FamilyFact) -> Option<(u64, u64)> {
+    (Kind::of(told.kind) == Some(Kind::Repeated)).then_some((told.numbers[0], told.numbers[1]))
 }
 
 /// Whether it says that two nodes found themselves partitioned.
@@ -114,6 +122,9 @@ pub(super) fn tell(told: &FamilyFact, names: &dyn Names) -> Option<String> {
                 place(),
                 names.node(NodeId(a as u16))
             )
+        }
+        Kind::Repeated => {
+            format!("{} takes publishing id {b} for one that it has, and does not store it", place())
         }
         Kind::Elected => format!("{} leads {} in term {b}", names.node(NodeId(a as u16)), place()),
     })

@@ -26,6 +26,7 @@ pub(super) mod node;
 mod publishing;
 pub(super) mod quorum;
 pub(super) mod rates;
+pub(super) mod stream;
 
 use channel::Channel;
 use classic::Classic;
@@ -35,6 +36,7 @@ use mirror::Mirror;
 use node::Node;
 use quorum::Quorum;
 use rates::{Rate, Rates};
+use stream::Stream;
 
 /// A broker node.
 #[derive(Clone, Debug)]
@@ -54,6 +56,7 @@ pub(super) enum QueueProc {
     Classic(Box<Classic>),
     Mirror(Box<Mirror>),
     Quorum(Box<Quorum>),
+    Stream(Box<Stream>),
 }
 
 /// What every process of a node uses.
@@ -100,6 +103,8 @@ pub(super) enum QueueAlarm {
     Expires,
     /// Of a quorum queue's member.
     Quorum(quorum::Alarm),
+    /// Of a stream's replica.
+    Stream(stream::Alarm),
     /// Of a mirrored queue's process.
     Mirror(mirror::Alarm),
 }
@@ -332,6 +337,7 @@ impl Broker {
             QueueProc::Classic(queue) => queue.backing.head().is_some_and(|head| head.expires != Time::NEVER),
             QueueProc::Mirror(mirror) => mirror.will_lead(),
             QueueProc::Quorum(member) => member.expects(),
+            QueueProc::Stream(stream) => stream.expects(),
         };
         !self.channels().any(|channel| channel.unconfirmed() > 0)
             && !self.queues.iter().flatten().any(expects)
@@ -368,6 +374,7 @@ impl QueueAlarm {
             Self::Ttl => 2,
             Self::Expires => 3,
             Self::Quorum(alarm) => alarm.fingerprint() << 3 | 4,
+            Self::Stream(alarm) => alarm.fingerprint() << 3 | 6,
             Self::Mirror(mirror::Alarm::Copied(node)) => u64::from(node) << 3 | 5,
             Self::Mirror(mirror::Alarm::Promote) => 6,
         }
@@ -380,6 +387,7 @@ impl QueueProc {
             Self::Classic(queue) => queue.on(from, msg, env),
             Self::Mirror(mirror) => mirror.on(from, msg, env),
             Self::Quorum(member) => member.on(from, msg, env),
+            Self::Stream(stream) => stream.on(from, msg, env),
         }
     }
 
@@ -388,6 +396,7 @@ impl QueueProc {
             Self::Classic(queue) => queue.alarm(alarm, env),
             Self::Mirror(mirror) => mirror.alarm(alarm, env),
             Self::Quorum(member) => member.alarm(alarm, env),
+            Self::Stream(stream) => stream.alarm(alarm, env),
         }
     }
 
@@ -395,7 +404,7 @@ impl QueueProc {
         match self {
             Self::Classic(queue) => queue.synced(mark, env),
             Self::Mirror(mirror) => mirror.synced(mark, env),
-            Self::Quorum(_) => {}
+            Self::Quorum(_) | Self::Stream(_) => {}
         }
     }
 
@@ -405,12 +414,13 @@ impl QueueProc {
             Self::Classic(queue) => queue.backing.ready(),
             Self::Mirror(mirror) => mirror.backing.ready(),
             Self::Quorum(member) => member.ready(),
+            Self::Stream(stream) => stream.messages(),
         }
     }
 
     /// How many messages are delivered and not settled.
     pub(super) fn unacked(&self) -> usize {
-        self.messages() - self.ready()
+        if let Self::Stream(stream) = self { stream.unacked() } else { self.messages() - self.ready() }
     }
 
     /// How many consumers it has.
@@ -419,6 +429,7 @@ impl QueueProc {
             Self::Classic(queue) => queue.consumers.iter().count(),
             Self::Mirror(_) => 0,
             Self::Quorum(member) => member.consumers(),
+            Self::Stream(stream) => stream.readers.len(),
         }
     }
 
@@ -428,6 +439,7 @@ impl QueueProc {
             Self::Classic(queue) => &queue.backing,
             Self::Mirror(mirror) => &mirror.backing,
             Self::Quorum(member) => return member.each(&mut show),
+            Self::Stream(stream) => return stream.readable(0).for_each(|(_, envelope)| show(envelope)),
         };
         backing.iter().for_each(|entry| show(entry.envelope));
         backing.held.iter().for_each(|held| show(held.entry.envelope));
@@ -439,17 +451,22 @@ impl QueueProc {
             Self::Classic(queue) => queue.backing.head().map(|entry| entry.id),
             Self::Mirror(mirror) => mirror.backing.head().map(|entry| entry.id),
             Self::Quorum(member) => member.head(),
+            Self::Stream(_) => None,
         }
     }
 
     /// The smallest number of a message that it has, and the number that the next one gets.
     pub(super) fn span(&self) -> (u64, u64) {
+        if let Self::Stream(stream) = self {
+            return stream.bounds();
+        }
         let mut first = u64::MAX;
         self.each_numbered(&mut |number, _| first = first.min(number));
         let end = match self {
             Self::Classic(queue) => queue.backing.id_next,
             Self::Mirror(mirror) => mirror.backing.id_next,
             Self::Quorum(member) => member.number_next(),
+            Self::Stream(_) => first,
         };
         (first.min(end), end)
     }
@@ -460,6 +477,7 @@ impl QueueProc {
             Self::Classic(queue) => queue.backing.durable_to(),
             Self::Mirror(mirror) => mirror.backing.durable_to(),
             Self::Quorum(member) => member.number_next(),
+            Self::Stream(stream) => stream.bounds().1,
         }
     }
 
@@ -472,6 +490,7 @@ impl QueueProc {
             Self::Classic(queue) => &queue.backing,
             Self::Mirror(mirror) => &mirror.backing,
             Self::Quorum(member) => return member.each_numbered(show),
+            Self::Stream(stream) => return stream.each_numbered(show),
         };
         backing.iter().for_each(|entry| show(entry.id, entry.envelope));
         backing.held.iter().for_each(|held| show(held.entry.id, held.entry.envelope));
@@ -483,6 +502,7 @@ impl QueueProc {
             Self::Classic(queue) => queue.backing.count(),
             Self::Mirror(mirror) => mirror.backing.count(),
             Self::Quorum(member) => member.messages(),
+            Self::Stream(stream) => stream.messages(),
         }
     }
 
@@ -492,6 +512,7 @@ impl QueueProc {
             Self::Classic(queue) => queue.backing.wipe(rule, shared, ctx),
             Self::Mirror(mirror) => mirror.backing.wipe(rule, shared, ctx),
             Self::Quorum(member) => member.wipe(ctx),
+            Self::Stream(stream) => stream.wipe(ctx),
         }
     }
 
@@ -500,6 +521,7 @@ impl QueueProc {
             Self::Classic(queue) => queue.backing.store.storage_lost(loss, shared, ctx),
             Self::Mirror(mirror) => mirror.backing.store.storage_lost(loss, shared, ctx),
             Self::Quorum(member) => member.storage_lost(loss, shared, ctx),
+            Self::Stream(stream) => stream.storage_lost(loss, shared, ctx),
         }
     }
 }

@@ -2,10 +2,12 @@
 
 use super::{Reading, key};
 use crate::broker::Remedy;
+use crate::broker::inquiry::Copy;
+use crate::broker::rabbitmq::config::StreamOffset;
 use crate::broker::rabbitmq::story;
 use crate::broker::rabbitmq::topology::Storage;
 use crate::fact::{Fact, Rule};
-use crate::scenario::plan::Idempotency;
+use crate::scenario::plan::{Idempotency, Value};
 use crate::sim::Time;
 
 impl Reading<'_> {
@@ -17,6 +19,9 @@ impl Reading<'_> {
         if self.recorded_before() {
             return;
         }
+        if self.recognised_by_a_stream() || self.skipped_in_a_stream() {
+            return;
+        }
         let mut gone = self.copies.iter().rev().filter_map(|copy| Some((*copy, copy.removed?)));
         let crashed = gone.clone().find(|(_, (_, rule))| *rule == Rule::Crashed);
         let gone = crashed.or_else(|| gone.next());
@@ -25,14 +30,82 @@ impl Reading<'_> {
             Some((copy, (at, rule))) => self.copy_gone(copy, at, rule),
             None if was_delivered.is_some() || self.is_automatic() => self.lost_on_the_way_out(),
             None if self.copies.is_empty() => {
-                self.faults_between(self.due, Time::NEVER);
+                self.faults_until(Time::NEVER);
                 self.link(None, "never enqueued", "no queue ever had it");
             }
             None => {
-                self.faults_between(self.due, Time::NEVER);
+                self.faults_until(Time::NEVER);
                 self.link(None, "out of reach", "its queue is on a node that does not serve it");
             }
         }
+    }
+
+    fn is_stream(&self) -> bool {
+        let of =
+            |queue: &crate::scenario::plan::EntityPlan| queue.config.get("x-queue-type").map(Value::shown);
+        self.queue_table().and_then(of).as_deref() == Some("stream")
+    }
+
+    /// Whether something is written that only streams know.
+    fn has_stream_settings(&self) -> bool {
+        let plan = self.case.plan;
+        let mut queues = plan.entities.iter().flat_map(|one| one.config.keys());
+        let is_of_streams = |name: &String| name.contains("stream") || name.contains("max-age");
+        queues.any(|name| is_of_streams(name) || name == "x-initial-cluster-size")
+            || plan.consumers.iter().any(|one| one.config.keys().any(is_of_streams))
+            || plan.producers.iter().any(|one| one.config.contains_key("name"))
+    }
+
+    /// A stream took it for one that it had.
+    fn recognised_by_a_stream(&mut self) -> bool {
+        let own = u64::from(self.case.message.0);
+        let told = self.case.events.iter().find_map(|seen| match seen.fact {
+            Fact::Family(told) => {
+                story::repeated(&told).filter(|one| one.0 == own).map(|one| (seen.at, one.1))
+            }
+            _ => None,
+        });
+        let (true, Some((at, id))) = (self.copies.is_empty(), told) else { return false };
+        self.setting(
+            "named producer",
+            "of a named producer a stream knows the highest publishing id alone: what is not above it was \
+             there already",
+        );
+        let text = format!("its publishing id {id} was not above the highest: confirmed, and not stored");
+        self.link(Some(at), "taken for a repetition", text);
+        self.remedy_producer("config.name", "\"\"");
+        true
+    }
+
+    /// It is in the stream, and a consumer that came back began behind it.
+    fn skipped_in_a_stream(&mut self) -> bool {
+        let is_there = self.copies.iter().any(|copy| copy.removed.is_none());
+        let whose = self.case.subscription;
+        let is_delivered =
+            self.case.history.iter().any(
+                |seen| matches!(seen.fact, Fact::Delivered { subscription, .. } if subscription == whose),
+            );
+        let Some(config) = self.consumer_config().filter(|_| self.is_stream() && is_there) else {
+            return false;
+        };
+        let offset = match config.stream_offset {
+            StreamOffset::Next => "next",
+            StreamOffset::Last => "last",
+            StreamOffset::First | StreamOffset::At(_) if is_delivered => "not kept",
+            StreamOffset::First | StreamOffset::At(_) => return false,
+        };
+        let stored = self.copies.first().map(|copy| copy.stored);
+        self.setting(
+            "no position is kept",
+            &format!("x-stream-offset={offset}: whoever connects again begins with what comes from then on"),
+        );
+        self.link(stored, "in the stream", "it is in the stream, for everybody who begins before it");
+        self.faults_until(Time::NEVER);
+        let text = "its consumer was away, or had it in memory when it went, and began behind it";
+        self.link(None, "skipped", text);
+        self.remedy_consumer("config.\"x-stream-offset\"", "\"first\"");
+        self.remedy_consumer("config.keep_offset", "true");
+        true
     }
 
     fn is_automatic(&self) -> bool {
@@ -40,7 +113,7 @@ impl Reading<'_> {
     }
 
     /// A copy disappeared by a rule.
-    fn copy_gone(&mut self, copy: super::Copy, at: Time, rule: Rule) {
+    fn copy_gone(&mut self, copy: Copy, at: Time, rule: Rule) {
         let (node, place) = (self.case.names.node(copy.node), self.case.names.place(copy.place));
         self.link(Some(copy.stored), "enqueued", format!("{node} put it into {place}"));
         self.faults_between(copy.stored, at);
@@ -70,7 +143,15 @@ impl Reading<'_> {
                 );
             }
             Rule::PowerLost => {
-                if self.rules().shared_store_syncs || self.rules().default_storage == Storage::V2 {
+                if self.is_stream() {
+                    self.setting(
+                        "not flushed",
+                        "a stream confirms what a majority has handed to the system: nothing is flushed",
+                    );
+                    if !self.has_stream_settings() {
+                        self.remedy_queue("arguments.\"x-queue-type\"", "\"quorum\"");
+                    }
+                } else if self.rules().shared_store_syncs || self.rules().default_storage == Storage::V2 {
                     self.setting(
                         "not flushed",
                         "classic queue, storage v2: a message is confirmed when the operating system has it",
@@ -118,6 +199,9 @@ impl Reading<'_> {
                 );
                 self.link(Some(at), "of no use", format!("{place} on {node} does not come back"));
                 self.remedy_queue("declared_at", "\"0s\"");
+            }
+            Rule::Retention => {
+                self.link(Some(at), "retention", format!("{node} removed the segment that it was in"));
             }
             Rule::Truncated | Rule::Torn => {
                 self.link(Some(at), "cut off", format!("{node} cut it off its log"));
@@ -203,7 +287,7 @@ impl Reading<'_> {
             );
             self.remedy_consumer("config.no_ack", "false");
         }
-        self.faults_between(self.due, Time::NEVER);
+        self.faults_until(Time::NEVER);
         let text = "it was in a socket or in the client's memory when that was gone";
         self.link(None, "forgotten by its queue", text);
     }
@@ -250,7 +334,7 @@ impl Reading<'_> {
             "recorded before the effect",
             "the record comes before the effect: whoever ends in between leaves a record without an effect",
         );
-        self.faults_between(self.due, recognised.at);
+        self.faults_until(recognised.at);
         self.link(Some(recognised.at), "taken for done", "delivered again, found recorded, and left alone");
         self.remedy_consumer("idempotency", "\"processed_table\"");
         true

@@ -41,7 +41,12 @@ pub(super) fn shown(engine: &World, node: NodeId, broker: &Broker) -> Shown {
         role.push(format!("mirrors {copies}"));
     }
     let members = broker.queues.iter().flatten();
-    let members = members.filter(|one| matches!(one, QueueProc::Quorum(member) if !member.leads())).count();
+    let follows = |one: &&QueueProc| match one {
+        QueueProc::Quorum(member) => !member.leads(),
+        QueueProc::Stream(stream) => !stream.leads(),
+        QueueProc::Classic(_) | QueueProc::Mirror(_) => false,
+    };
+    let members = members.filter(follows).count();
     if members > 0 {
         role.push(format!("follows {members}"));
     }
@@ -87,6 +92,10 @@ fn overview(engine: &World, node: NodeId, broker: &Broker) -> Section {
         Standing::Paused => "paused",
         Standing::Stopping => "stopping",
     };
+    if !is_up(engine, node) {
+        // What its process believed is gone with it.
+        return Section { title: "node".to_owned(), fields: vec![Field::new("state", standing)] };
+    }
     let config = &engine.model.shared.topology.config;
     let alarmed = (0..all).filter(|&peer| broker.node.alarms[peer as usize]).collect();
     let fields = vec![
@@ -155,7 +164,12 @@ fn queue(engine: &World, broker: &Broker, id: QueueId, process: &QueueProc) -> S
             fields.extend(member.fields());
             if member.leads() { "quorum, leader" } else { "quorum, follower" }
         }
+        QueueProc::Stream(stream) => {
+            fields.extend(stream.fields(|client| engine.model.shared.client_name(client)));
+            if stream.leads() { "stream, leader" } else { "stream, replica" }
+        }
     };
+    let kind = if is_up(engine, NodeId(broker.core.id)) { kind } else { "on disk" };
     Section { title: format!("{} ({kind})", spec.name), fields }
 }
 

@@ -56,6 +56,8 @@ fn stamp(topology: &mut Topology, exchange: super::ExchangeId, key: KeyId, vhost
         expiration: None,
         deaths: Vec::new(),
         delay: None,
+        producer_name: None,
+        publishing_id: None,
     });
     StampId(topology.stamps.len() as u32 - 1)
 }

@@ -94,6 +94,7 @@ fn stamp(
         Header::Int(ms) if name == "x-delay" && *ms > 0 => Some(Span::from_millis(*ms as u64)),
         _ => None,
     });
+    let name = producer.config.get("name").map(Value::shown).filter(|name| !name.is_empty());
     let key = properties.get("routing_key").map_or_else(|| key.to_owned(), Value::shown);
     let key = keys.key(&key);
     let deaths = written.iter().find_map(|(name, value)| match value {
@@ -115,6 +116,8 @@ fn stamp(
         priority: number("priority").map(|priority| priority.min(255) as u8),
         expiration: number("expiration").map(Span::from_millis),
         delay,
+        producer_name: name.map(|name| keys.key(&name)),
+        publishing_id: properties.get("publishing_id").and_then(|value| value.shown().parse().ok()),
         deaths: deaths.filter(|_| topology.rules.trusts_sent_deaths).unwrap_or_default(),
     };
     let known = topology.stamps.iter().position(|known| *known == stamp);

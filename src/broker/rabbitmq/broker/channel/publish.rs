@@ -103,7 +103,11 @@ impl Channel {
                         waits.push((queue, node));
                     }
                 }
-                QueueKind::Quorum | QueueKind::Stream => {
+                QueueKind::Stream => {
+                    self.stream_publish(queue, publish, env);
+                    waits.push((queue, ALL_NODES));
+                }
+                QueueKind::Quorum => {
                     if self.quorum_publish(queue, publish, env) {
                         waits.push((queue, ALL_NODES));
                     } else {
@@ -140,7 +144,8 @@ impl Channel {
     /// While somebody that it publishes to has had enough, the channel grants its reader nothing; what the reader has
     /// credit for still comes.
     pub(super) fn look_at_flow(&mut self, env: &mut Env<'_, '_>) {
-        self.hold.by_flow = self.credit.iter().any(|(_, left)| *left <= 0) || self.quorum.is_full();
+        self.hold.by_flow =
+            self.credit.iter().any(|(_, left)| *left <= 0) || self.quorum.is_full() || self.streams.is_full();
         if !self.hold.by_flow && self.reader.taken >= env.shared.topology.config.credit.1 {
             self.reader.left += std::mem::take(&mut self.reader.taken);
         }
