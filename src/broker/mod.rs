@@ -9,7 +9,6 @@ use crate::sim::Time;
 mod host;
 pub mod kafka;
 pub mod picture;
-#[expect(dead_code, reason = "some settings and rules are known, and nothing reads them yet")]
 pub mod rabbitmq;
 pub mod raft;
 

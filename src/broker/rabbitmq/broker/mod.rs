@@ -14,12 +14,13 @@ use super::model::{RabbitCtx, Shared, Timer};
 use super::packet::{Frame, Packet};
 use super::topology::QueueId;
 use crate::fact::Rule;
-use crate::sim::{ByConn, ConnId, FileId, Input, Loss, NodeId, Time};
+use crate::sim::{ByConn, ConnId, FileId, Input, Loss, Time};
 
 pub(super) mod channel;
 pub(super) mod classic;
 pub(super) mod dead_letter;
 pub(super) mod dist;
+pub(super) mod limiter;
 pub(super) mod meta;
 pub(super) mod mirror;
 pub(super) mod node;
@@ -67,6 +68,8 @@ pub(super) struct Core {
     /// The log of its quorum queues.
     pub(super) wal: quorum::Wal,
     pub(super) rates: Rates,
+    /// What channels hold whose prefetch is their own.
+    pub(super) limiter: limiter::Limiter,
     mailbox: VecDeque<(Pid, Proc, Msg)>,
 }
 
@@ -133,13 +136,6 @@ impl Env<'_, '_> {
     }
 }
 
-impl Core {
-    /// From the process itself or from nobody: straight into a mailbox of this node.
-    pub(super) fn post(&mut self, from: Pid, to: Proc, msg: Msg) {
-        self.mailbox.push_back((from, to, msg));
-    }
-}
-
 /// The file of a queue's index on a node.
 pub(super) fn index_file(queue: QueueId) -> FileId {
     FileId(u32::from(queue.0))
@@ -154,8 +150,9 @@ impl Broker {
                 id,
                 meta: Meta::established(topology, id),
                 dist: Dist::new(topology.brokers, id),
-                wal: quorum::Wal::default(),
+                wal: quorum::Wal::new(topology.config.wal_batch_max),
                 rates: Rates::default(),
+                limiter: limiter::Limiter::default(),
                 mailbox: VecDeque::new(),
             },
             node: Node::new(topology, id),
@@ -342,7 +339,8 @@ impl Broker {
     }
 
     /// Whether this client is connected here.
-    pub(super) fn serves(&self, client: NodeId) -> bool {
+    #[cfg(test)]
+    pub(super) fn serves(&self, client: crate::sim::NodeId) -> bool {
         self.channels().any(|channel| channel.client == client)
     }
 }
@@ -406,7 +404,10 @@ impl QueueProc {
 
     /// How many messages are delivered and not settled.
     pub(super) fn unacked(&self) -> usize {
-        self.messages() - self.ready()
+        match self {
+            Self::Quorum(member) => member.unacked(),
+            _ => self.messages() - self.ready(),
+        }
     }
 
     /// How many consumers it has.

@@ -241,7 +241,10 @@ impl Consumer {
         for (tag, queue) in self.queues.clone().iter().enumerate() {
             let (tag, queue) = (tag as ConsumerTag, queue.id);
             let ConsumerConfig { no_ack, exclusive: is_exclusive, priority, .. } = self.config;
-            self.ask(Frame::Consume { queue, tag, no_ack, is_exclusive, priority }, ctx);
+            let is_cancelled_on_failover = self.config.cancels_on_failover;
+            let consume =
+                Frame::Consume { queue, tag, no_ack, is_exclusive, priority, is_cancelled_on_failover };
+            self.ask(consume, ctx);
         }
     }
 

@@ -33,7 +33,7 @@ impl Channel {
             return self.fail(Error::PreconditionFailed, env);
         }
         let exchange = topology.exchange(published.exchange);
-        if !exchange.is_declared {
+        if !exchange.is_declared || !env.core.meta.has(Destination::Exchange(published.exchange)) {
             return self.fail(Error::NotFound, env);
         }
         if exchange.internal {
@@ -131,7 +131,8 @@ impl Channel {
 
     /// Whether somebody that it publishes to has had enough for now.
     pub(super) fn look_at_flow(&mut self, env: &mut Env<'_, '_>) {
-        let is_out = self.credit.iter().any(|(_, left)| *left == 0) || self.quorum.is_full();
+        let limit = env.shared.topology.config.quorum_commands_max;
+        let is_out = self.credit.iter().any(|(_, left)| *left == 0) || self.quorum.is_full(limit);
         if is_out != self.hold.by_flow {
             self.hold.by_flow = is_out;
             self.hold_or_read(env);
@@ -164,7 +165,7 @@ fn destinations(envelope: EnvelopeId, env: &Env<'_, '_>) -> Destinations {
     };
     let is_there = |to: Destination| match to {
         Destination::Queue(queue) => meta.exists(queue) && !(forgets && is_dead(queue)),
-        Destination::Exchange(_) => true,
+        Destination::Exchange(_) => meta.has(to),
     };
     let routed = topology.route_stamp(stamp, &is_there);
     let (gone, queues) = routed.queues.iter().copied().partition(|queue| is_dead(*queue));

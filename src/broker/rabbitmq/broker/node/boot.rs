@@ -34,6 +34,7 @@ impl Broker {
         let is_first = self.node.incarnation == 0;
         self.core.mailbox.clear();
         self.core.dist.restart();
+        self.core.limiter = super::super::limiter::Limiter::default();
         self.core.wal.restart(ctx.file_len(quorum::wal_file(shared)));
         for process in self.queues.iter_mut().flatten() {
             if let QueueProc::Quorum(member) = process {
@@ -118,6 +119,10 @@ impl Broker {
         let has_looked = self.node.unresolved.is_empty();
         let is_ready = has_looked && self.node.waits_for.iter().all(is_here) && !knows_nothing;
         if self.node.standing == Standing::Booting && is_ready {
+            // Nobody ran who could tell of exchanges that are on no disk.
+            for (there, exchange) in self.core.meta.exchanges.iter_mut().zip(&shared.topology.exchanges) {
+                *there = *there && exchange.durable;
+            }
             self.come_up(shared, ctx);
         }
     }
@@ -126,7 +131,7 @@ impl Broker {
     pub(super) fn welcomed(
         &mut self,
         peer: u16,
-        records: Vec<QueueRecord>,
+        (records, exchanges): (Vec<QueueRecord>, Vec<bool>),
         running: &[bool],
         shared: &mut Shared,
         ctx: &mut RabbitCtx<'_>,
@@ -136,6 +141,7 @@ impl Broker {
             return;
         }
         self.core.meta.queues = records;
+        self.core.meta.exchanges = exchanges;
         self.core.meta.version += 1;
         for other in self.peers() {
             self.core.meta.running[other as usize] = running.get(other as usize).copied().unwrap_or(false);

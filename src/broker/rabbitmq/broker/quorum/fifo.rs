@@ -101,7 +101,7 @@ impl Setup {
             is_single: args.single_active_consumer,
             yields: rules.active_consumer_yields,
             retry: args.delayed_retry,
-            is_patient: rules.consumer_disconnected_timeout > Span::ZERO,
+            is_patient: args.consumer_disconnected_timeout > Span::ZERO,
         }
     }
 }

@@ -49,7 +49,14 @@ impl Calls {
     /// What makes the channel ready for replies.
     pub(super) fn set_up(&self) -> Vec<Frame> {
         let Some(queue) = self.replies.queue else { return vec![Frame::ConsumeReplies { tag: 0 }] };
-        let consume = Frame::Consume { queue, tag: 0, no_ack: true, is_exclusive: false, priority: 0 };
+        let consume = Frame::Consume {
+            queue,
+            tag: 0,
+            no_ack: true,
+            is_exclusive: false,
+            priority: 0,
+            is_cancelled_on_failover: false,
+        };
         let declare = self.is_own.then_some(Frame::Declare { queue, is_passive: false });
         declare.into_iter().chain([consume]).collect()
     }
