@@ -4,7 +4,7 @@
 //!
 //! Source: `rabbit_limiter`.
 //!
-//! Not modelled: queues on other nodes than the channel ask nobody; each of those counts what it has handed over itself.
+//! Not modelled: queues on other nodes than the channel ask nobody; each of those counts what it handed over itself.
 
 use crate::broker::rabbitmq::message::Pid;
 

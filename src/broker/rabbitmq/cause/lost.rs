@@ -4,7 +4,7 @@ use super::{Reading, key};
 use crate::broker::Remedy;
 use crate::broker::rabbitmq::story;
 use crate::fact::{Fact, Rule};
-use crate::scenario::plan::Idempotency;
+use crate::scenario::plan::{Idempotency, Value};
 use crate::sim::Time;
 
 impl Reading<'_> {
@@ -111,8 +111,18 @@ impl Reading<'_> {
                 "both sides went on",
                 "cluster_partition_handling: both sides of a partition confirm, and only one is kept",
             );
-            let line = "cluster.config.cluster_partition_handling = \"pause_minority\"";
-            self.remedy(Remedy::Set(line.to_owned()));
+            let config = &self.case.plan.cluster.config;
+            let nodes = "cluster_partition_handling.pause_if_all_down.nodes";
+            let lines: Vec<String> = match config.get(nodes) {
+                // Both sides saw one of them.
+                Some(Value::Texts(names)) => {
+                    names.iter().map(|name| format!("cluster.config.\"{nodes}\" = [\"{name}\"]")).collect()
+                }
+                _ => vec!["cluster.config.cluster_partition_handling = \"pause_minority\"".to_owned()],
+            };
+            for line in lines {
+                self.remedy(Remedy::Set(line));
+            }
         } else {
             self.setting(
                 "unsynchronised mirror promoted",

@@ -40,8 +40,8 @@ const LAZY: &str =
     "Whether a classic queue writes everything out at once and holds nothing in memory; until 3.11.";
 const VERSION: &str = "The storage of a classic queue: v1 with a journal, or v2.";
 const TIMEOUT: &str = "How many milliseconds a consumer of this queue may hold a message.";
-const DISCONNECTED: &str = "How many milliseconds a quorum queue keeps what a consumer holds whose node is out \
-                            of reach.";
+const DISCONNECTED: &str =
+    "How many milliseconds a quorum queue keeps what a consumer holds whose node is out of reach.";
 const MAX_AGE: &str = "How old the segments of a stream get: `7D`, `12h`, `30s`.";
 const SEGMENT: &str = "How many bytes a segment of a stream has; retention takes whole segments.";
 const RETRY_MIN: &str =

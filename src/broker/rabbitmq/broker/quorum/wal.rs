@@ -1,8 +1,8 @@
 //! A node's log of all its quorum queues: one file, one flush at a time.
 //!
 //! What members hand over while a flush is under way waits in memory and goes out with the next one, up to
-//! `raft.wal_max_batch_size` entries at once: the busier the queues, the more entries share a flush. A kill loses what waits in memory; a power loss also
-//! what was written and not flushed.
+//! `raft.wal_max_batch_size` entries at once: the busier the queues, the more entries share a flush. A kill loses what
+//! waits in memory; a power loss also what was written and not flushed.
 //!
 //! Source: `ra_log_wal`.
 //!
