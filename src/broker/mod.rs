@@ -33,6 +33,9 @@ pub trait Family: Sync {
     /// The oldest release that is modelled.
     fn oldest(&self) -> Version;
 
+    /// What its people call that which holds messages, as the name of the view that shows it: `Queues`.
+    fn places_word(&self) -> &'static str;
+
     /// Every setting that the real system has and this program knows of, modelled or not.
     fn settings(&self) -> &'static [Setting];
 

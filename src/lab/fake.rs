@@ -153,6 +153,9 @@ impl Family for Fake {
     fn name(&self) -> &'static str {
         "fake"
     }
+    fn places_word(&self) -> &'static str {
+        "Logs"
+    }
     fn newest(&self) -> Version {
         Version(1, 0, 0)
     }

@@ -35,6 +35,9 @@ impl Family for Kafka {
     fn name(&self) -> &'static str {
         "kafka"
     }
+    fn places_word(&self) -> &'static str {
+        "Logs"
+    }
     fn newest(&self) -> Version {
         Version(4, 1, 0)
     }

@@ -38,7 +38,7 @@ pub(super) struct ClusterConfig {
     pub(super) credit: (u32, u32),
     /// The largest message; none: no limit.
     pub(super) message_bytes_max: Option<u64>,
-    /// Commands that a channel has under way to a quorum queue before it reads no further.
+    /// Commands that a channel has under way to a quorum queue before it grants its reader no more.
     pub(super) quorum_commands_max: u32,
     /// How many messages one step of bringing a mirror up to date copies.
     pub(super) sync_batch: u32,

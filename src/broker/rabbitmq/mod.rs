@@ -39,6 +39,9 @@ impl Family for RabbitMq {
     fn name(&self) -> &'static str {
         "rabbitmq"
     }
+    fn places_word(&self) -> &'static str {
+        "Queues"
+    }
     fn newest(&self) -> Version {
         rules::NEWEST
     }

@@ -28,6 +28,10 @@ pub(super) enum Kind {
     Wiped,
     /// Place: the queue; numbers: the node of its leader, the term.
     Elected,
+    /// Place: the node; numbers: the peer that others see.
+    PausedForAll,
+    /// Place: the node; numbers: whom it cuts, and who that sees.
+    CutOff,
 }
 
 impl Kind {
@@ -43,6 +47,8 @@ impl Kind {
             Self::QueueCrashed,
             Self::Wiped,
             Self::Elected,
+            Self::PausedForAll,
+            Self::CutOff,
         ]
         .into_iter()
         .find(|&kind| kind as u16 == number)
@@ -70,6 +76,14 @@ pub(super) fn tell(told: &FamilyFact, names: &dyn Names) -> Option<String> {
         Kind::Alarm => format!("the resource alarm of {} is cleared", node()),
         Kind::Paused if a == 1 => format!("{} sees no majority and pauses", node()),
         Kind::Paused => format!("{} sees enough nodes again and starts", node()),
+        Kind::PausedForAll => {
+            let peer = names.node(NodeId(a as u16));
+            format!("{} does not see {peer}, which others see: it pauses until it sees all", node())
+        }
+        Kind::CutOff => {
+            let (third, peer) = (names.node(NodeId(a as u16)), names.node(NodeId(b as u16)));
+            format!("{} cuts itself off from {third}, which still sees {peer}", node())
+        }
         Kind::Partitioned => format!("{} is partitioned from {}", node(), names.node(NodeId(a as u16))),
         Kind::Healed if a == u64::MAX => format!("{} lost the autoheal and starts again", node()),
         Kind::Healed => format!("autoheal: the side of {} wins with {a} client connections", node()),

@@ -55,7 +55,7 @@ fn clock(app: &App, scene: &Scene<'_>) -> String {
 pub fn tabs(scene: &Scene<'_>, area: Rect, out: &mut Out) {
     let look = scene.look;
     out.claim(area);
-    let names: Vec<_> = View::ALL.iter().enumerate().map(|(at, view)| tab(at, *view, look)).collect();
+    let names: Vec<_> = View::ALL.iter().enumerate().map(|(at, view)| tab(at, *view, scene)).collect();
     let full: u16 = names.iter().map(|name| width(name) + 1).sum();
     let mut column = 0;
     for (at, view) in View::ALL.into_iter().enumerate() {
@@ -69,8 +69,12 @@ pub fn tabs(scene: &Scene<'_>, area: Rect, out: &mut Out) {
     }
 }
 
-fn tab(at: usize, view: View, look: &Look) -> String {
-    let name = look.words.get(&format!("view.{}", view.name())).to_owned();
+/// The view of what holds messages is called as the family calls it.
+fn tab(at: usize, view: View, scene: &Scene<'_>) -> String {
+    let name = match view {
+        View::Logs => scene.family.places_word().to_owned(),
+        _ => scene.look.words.get(&format!("view.{}", view.name())).to_owned(),
+    };
     format!(" {} {name} ", at + 1)
 }
 

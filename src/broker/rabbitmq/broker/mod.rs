@@ -243,6 +243,9 @@ impl Broker {
                     self.end_channel(number, shared, ctx);
                 }
             }
+            BrokerTimer::Queue(queue, QueueAlarm::Mirror(mirror::Alarm::Promote)) => {
+                self.promotion_due(queue, shared, ctx);
+            }
             BrokerTimer::Queue(queue, alarm) => {
                 let me = Pid { node: id, proc: Proc::Queue(queue) };
                 if let Some(process) = &mut self.queues[queue.0 as usize] {
@@ -324,7 +327,7 @@ impl Broker {
     pub(super) fn is_calm(&self) -> bool {
         let expects = |process: &QueueProc| match process {
             QueueProc::Classic(queue) => queue.backing.head().is_some_and(|head| head.expires != Time::NEVER),
-            QueueProc::Mirror(_) => false,
+            QueueProc::Mirror(mirror) => mirror.will_lead(),
             QueueProc::Quorum(member) => member.expects(),
         };
         !self.channels().any(|channel| channel.unconfirmed() > 0)
@@ -364,6 +367,7 @@ impl QueueAlarm {
             Self::Expires => 3,
             Self::Quorum(alarm) => alarm.fingerprint() << 3 | 4,
             Self::Mirror(mirror::Alarm::Copied(node)) => u64::from(node) << 3 | 5,
+            Self::Mirror(mirror::Alarm::Promote) => 6,
         }
     }
 }

@@ -9,16 +9,19 @@ use crate::broker::rabbitmq::topology::{QueueId, QueueKind};
 /// The nodes whose processes of a queue have to answer.
 pub(super) type Nodes = SmallVec<[u16; 2]>;
 
-/// Sends it to the leader of a classic queue and to all its mirrors; which nodes that were. None: the queue's process
-/// is gone and so is the message.
+/// Sends it to the leader of a classic queue and to all its mirrors; which nodes that were. While nobody leads, mirrors
+/// keep what they get until one of them does. None: all its processes are gone and so is the message.
 pub(super) fn to_classic(queue: QueueId, publish: Publish, env: &mut Env<'_, '_>) -> Nodes {
-    let record = env.core.meta.queue(queue);
-    if !record.exists || !record.is_live {
+    let meta = &env.core.meta;
+    let record = meta.queue(queue);
+    if !record.exists {
         return Nodes::new();
     }
-    let mut nodes = Nodes::new();
-    nodes.push(record.leader);
-    nodes.extend(record.others.iter().copied());
+    let nodes: Nodes = if record.is_live {
+        std::iter::once(record.leader).chain(record.others.iter().copied()).collect()
+    } else {
+        record.others.iter().copied().filter(|&node| meta.runs(node)).collect()
+    };
     for &node in &nodes {
         env.send(Pid { node, proc: Proc::Queue(queue) }, Msg::Publish(publish));
     }

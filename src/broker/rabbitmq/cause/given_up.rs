@@ -44,7 +44,9 @@ impl Reading<'_> {
         let Some(consumer) = self.consumer else {
             return self.link(Some(at), "given up", where_to.to_owned());
         };
+        let was_handed = self.first(|fact| matches!(fact, Fact::Delivered { .. })).is_some();
         match &consumer.if_fails.then {
+            _ if !was_handed => self.died_waiting(),
             Then::Reject => self.setting("rejects", "`if_fails` says `reject`: not to be delivered again"),
             Then::Requeue => self.setting(
                 "delivery limit",
@@ -67,6 +69,24 @@ impl Reading<'_> {
         }
         self.lift("x-max-length", "max-length", "1000000");
         self.lift("x-message-ttl", "message-ttl", "86400000");
+    }
+
+    /// Nobody was handed it: one of the queue's limits put it there.
+    fn died_waiting(&mut self) {
+        if self.is_limited("x-message-ttl", "message-ttl") {
+            self.setting("time to live", "a message that waits longer than its time to live is removed");
+        } else if self.is_limited("x-max-length", "max-length") {
+            self.setting("length limit", "a queue that is full removes its oldest messages");
+        }
+    }
+
+    /// Whether a queue or a policy sets it.
+    fn is_limited(&self, argument: &str, definition: &str) -> bool {
+        self.case.plan.entities.iter().any(|one| match one.kind {
+            "queue" => one.config.contains_key(argument),
+            "policy" => one.config.contains_key(definition),
+            _ => false,
+        })
     }
 
     /// A limit as wide as it can be, where it stands.

@@ -96,12 +96,22 @@ fn overview(engine: &World, node: NodeId, broker: &Broker) -> Section {
         Field::new("alarms", names(alarmed)),
         Field::new(
             "memory of messages",
-            format!("{} of {} B", broker.memory(&engine.model.shared), config.memory_watermark_bytes),
+            memory(broker.memory(&engine.model.shared), config.memory_watermark_bytes),
         ),
         Field::new("connections", broker.channels().count()),
         Field::new("delayed messages", broker.node.delayed.waiting().count()),
     ];
     Section { title: "node".to_owned(), fields }
+}
+
+/// What messages take, and from where on publishers are blocked.
+fn memory(used: u64, watermark: u64) -> String {
+    let used = match used {
+        0..10_000 => format!("{used} B"),
+        10_000..10_000_000 => format!("{} kB", used / 1_000),
+        _ => format!("{} MB", used / 1_000_000),
+    };
+    format!("{used}, alarm at {} MB", watermark / 1_000_000)
 }
 
 fn queue(engine: &World, broker: &Broker, id: QueueId, process: &QueueProc) -> Section {
@@ -129,7 +139,7 @@ fn queue(engine: &World, broker: &Broker, id: QueueId, process: &QueueProc) -> S
             }
             let store = &process.backing.store;
             fields.push(Field::new("persistent on disk", store.on_disk()));
-            fields.push(Field::new("waits to be written", store.is_dirty()));
+            fields.push(Field::new("all written", if store.is_dirty() { "no" } else { "yes" }));
             let record = broker.core.meta.queue(id);
             if process.ring.is_some() {
                 let mirrors = record.others.iter().map(|&node| {
@@ -166,13 +176,13 @@ fn channel(engine: &World, known: &Channel) -> Section {
         _ => "running",
     };
     let mode = match known.mode {
-        Mode::None => "",
-        Mode::Confirm => "C",
-        Mode::Tx => "T",
+        Mode::None => "none",
+        Mode::Confirm => "confirm",
+        Mode::Tx => "transactional",
     };
     let fields = vec![
         Field::new("state", state),
-        Field::new("mode", if mode.is_empty() { "none" } else { mode }),
+        Field::new("mode", mode),
         Field::new("published", known.publishes()),
         Field::new("unconfirmed", known.unconfirmed()),
         Field::new("unacked", known.unacked().len()),

@@ -54,12 +54,12 @@ fn fields(engine: &World, queue: QueueId, spec: &QueueSpec) -> Vec<Field> {
     };
     let process = serving(engine, queue).next().map(|(_, process)| process);
     let mut fields = vec![
-        Field::new("type", kind),
-        Field::new("features", features(spec)),
-        Field::new("leader", leader(engine, queue).map_or_else(|| "none".to_owned(), broker_name)),
         Field::new("ready", process.map_or(0, QueueProc::ready)),
         Field::new("unacked", process.map_or(0, QueueProc::unacked)),
         Field::new("total", process.map_or(0, QueueProc::messages)),
+        Field::new("type", kind),
+        Field::new("features", features(spec)),
+        Field::new("leader", leader(engine, queue).map_or_else(|| "none".to_owned(), broker_name)),
         Field::new("consumers", process.map_or(0, QueueProc::consumers)),
     ];
     let bindings = bindings(topology, queue);

@@ -134,7 +134,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         CLUSTER,
         "quorum_commands_soft_limit",
         COUNT,
-        "How many commands a channel has under way to a quorum queue before it reads no further.",
+        "How many commands a channel has under way to a quorum queue before it grants its reader no more.",
     )
     .defaults(&[(ALWAYS, "32")])
     .since(Version(3, 8, 0)),

@@ -115,8 +115,9 @@ impl Parts {
             rest.height -= rows;
             part
         };
-        let (title, ruler) = (take(1), take(1));
-        let free = area.height.saturating_sub(2);
+        let titles = if area.height >= TALL { title_rows(place, area.width) } else { 1 };
+        let (title, ruler) = (take(titles), take(1));
+        let free = area.height.saturating_sub(titles + 1);
         let copies = place.lanes.len().max(1) as u16;
         let readers = (place.readers.len() as u16).min(free.saturating_sub(copies) / 2);
         let others = if places > 1 { (places.min(3) + 1) as u16 } else { 0 };
@@ -151,16 +152,39 @@ impl Parts {
     }
 }
 
+/// From this height on the title may take several rows.
+const TALL: u16 = 16;
+const TITLE_ROWS_MAX: u16 = 3;
+
+/// Where each field of a title stands: column and row. A row that is full goes on in the next, below the first field.
+fn title_fields(place: &PlacePicture, columns: u16) -> impl Iterator<Item = (u16, u16)> + '_ {
+    let first = width(&place.name) + 3;
+    let (mut column, mut row) = (first, 0);
+    place.fields.iter().map(move |field| {
+        let needed = width(&field.name) + 1 + width(&field.value);
+        if column > first && column + needed > columns {
+            (column, row) = (first, row + 1);
+        }
+        let at = (column, row);
+        column += needed + 3;
+        at
+    })
+}
+
+fn title_rows(place: &PlacePicture, columns: u16) -> u16 {
+    title_fields(place, columns).last().map_or(1, |(_, row)| row + 1).min(TITLE_ROWS_MAX)
+}
+
 fn draw_title(scene: &Scene<'_>, place: &PlacePicture, area: Rect, out: &mut Out) {
     let look = scene.look;
     out.claim(area);
-    let mut column = out.fitted(area, 0, 0, &place.name, look, Role::Title) + 3;
-    for field in &place.fields {
-        if column + width(&field.name) + 2 > area.width {
+    out.fitted(area, 0, 0, &place.name, look, Role::Title);
+    for (field, (column, row)) in place.fields.iter().zip(title_fields(place, area.width)) {
+        if row >= area.height || column + width(&field.name) + 2 > area.width {
             return;
         }
-        column += out.fitted(area, column, 0, &field.name, look, Role::Dim) + 1;
-        column += out.fitted(area, column, 0, &field.value, look, Role::Accent) + 3;
+        let column = column + out.fitted(area, column, row, &field.name, look, Role::Dim) + 1;
+        out.fitted(area, column, row, &field.value, look, Role::Accent);
     }
 }
 

@@ -66,7 +66,8 @@ pub(in super::super) struct Channel {
     /// What was read and waits.
     unread: VecDeque<Frame>,
     /// Publishes that remote processes may still be sent before they grant more.
-    credit: SmallVec<[(Pid, u32); 2]>,
+    credit: SmallVec<[(Pid, i64); 2]>,
+    reader: ReaderCredit,
     hold: Hold,
     /// For quorum queues: what a channel keeps about them.
     pub(super) quorum: quorum::Clients,
@@ -81,9 +82,16 @@ pub(in super::super) struct Channel {
 pub(super) struct Hold {
     /// An alarm, and it publishes.
     pub(super) by_alarm: bool,
-    /// A process that it publishes to has had enough for now.
+    /// A process that it publishes to has had enough for now: the channel still takes what its reader has credit for.
     pub(super) by_flow: bool,
     is_paused: bool,
+}
+
+/// Publishes that the reader may still hand to the channel, and those that the channel took and granted nothing for yet.
+#[derive(Clone, Copy, Debug)]
+struct ReaderCredit {
+    left: u32,
+    taken: u32,
 }
 
 /// What the channel was put into.
@@ -157,6 +165,7 @@ impl Channel {
             awaited: None,
             unread: VecDeque::new(),
             credit: SmallVec::new(),
+            reader: ReaderCredit { left: u32::MAX, taken: 0 },
             hold: Hold::default(),
             quorum: quorum::Clients::default(),
             resends: SmallVec::new(),
@@ -222,7 +231,7 @@ impl Channel {
 
     /// Stops reading the socket while something holds it up, and goes on when nothing does.
     pub(super) fn hold_or_read(&mut self, env: &mut Env<'_, '_>) {
-        let is_held = self.hold.by_alarm || self.hold.by_flow;
+        let is_held = self.hold.by_alarm || self.reader.left == 0;
         if is_held != self.hold.is_paused {
             self.hold.is_paused = is_held;
             if is_held {
@@ -300,6 +309,7 @@ impl Channel {
         self.heartbeat =
             if proposed == Span::ZERO || own == Span::ZERO { proposed.max(own) } else { proposed.min(own) };
         self.takes_cancels = takes_cancels;
+        self.reader.left = env.shared.topology.config.credit.0;
         self.write(Frame::Opened { heartbeat: self.heartbeat }, env);
         if self.heartbeat > Span::ZERO {
             self.remind(self.heartbeat.half(), Alarm::Heartbeat, env);
@@ -429,7 +439,7 @@ impl Channel {
     }
 
     pub(in super::super) fn hold(&self) -> (bool, bool) {
-        (self.hold.by_alarm, self.hold.by_flow)
+        (self.hold.by_alarm, self.reader.left == 0)
     }
 
     pub(in super::super) fn publishes(&self) -> u64 {

@@ -27,6 +27,13 @@ struct Destinations {
 
 impl Channel {
     pub(super) fn publish(&mut self, envelope: EnvelopeId, is_mandatory: bool, env: &mut Env<'_, '_>) {
+        self.reader.left = self.reader.left.saturating_sub(1);
+        self.reader.taken += 1;
+        self.accept(envelope, is_mandatory, env);
+        self.look_at_flow(env);
+    }
+
+    fn accept(&mut self, envelope: EnvelopeId, is_mandatory: bool, env: &mut Env<'_, '_>) {
         let published = *env.shared.content.get(envelope);
         let topology = std::sync::Arc::clone(&env.shared.topology);
         if topology.config.message_bytes_max.is_some_and(|max| u64::from(published.size) > max) {
@@ -87,7 +94,9 @@ impl Channel {
         for queue in to.queues {
             match env.shared.topology.queue(queue).kind {
                 QueueKind::Classic { .. } => {
-                    for node in publishing::to_classic(queue, publish, env) {
+                    let nodes = publishing::to_classic(queue, publish, env);
+                    is_refused |= nodes.is_empty() && !env.shared.topology.rules.dead_queues_confirm;
+                    for node in nodes {
                         let process = Pid { node, proc: Proc::Queue(queue) };
                         self.is_known_to(process);
                         self.spend_credit(process, env);
@@ -106,7 +115,6 @@ impl Channel {
         if is_confirmed {
             self.await_confirm(seq, waits, is_refused, env);
         }
-        self.look_at_flow(env);
     }
 
     /// One publish less that a remote process may be sent.
@@ -114,29 +122,31 @@ impl Channel {
         if process.node == env.core.id {
             return;
         }
-        let initial = env.shared.topology.config.credit.0;
+        let initial = i64::from(env.shared.topology.config.credit.0);
         match self.credit.iter_mut().find(|(known, _)| *known == process) {
-            Some((_, left)) => *left = left.saturating_sub(1),
-            None => self.credit.push((process, initial.saturating_sub(1))),
+            Some((_, left)) => *left -= 1,
+            None => self.credit.push((process, initial - 1)),
         }
     }
 
     /// A remote process takes more.
     pub(super) fn credited(&mut self, process: Pid, more: u32, env: &mut Env<'_, '_>) {
         if let Some((_, left)) = self.credit.iter_mut().find(|(known, _)| *known == process) {
-            *left += more;
+            *left += i64::from(more);
         }
         self.look_at_flow(env);
     }
 
-    /// Whether somebody that it publishes to has had enough for now.
+    /// While somebody that it publishes to has had enough, the channel grants its reader nothing; what the reader has
+    /// credit for still comes.
     pub(super) fn look_at_flow(&mut self, env: &mut Env<'_, '_>) {
-        let limit = env.shared.topology.config.quorum_commands_max;
-        let is_out = self.credit.iter().any(|(_, left)| *left == 0) || self.quorum.is_full(limit);
-        if is_out != self.hold.by_flow {
-            self.hold.by_flow = is_out;
-            self.hold_or_read(env);
+        let config = &env.shared.topology.config;
+        let is_out = self.credit.iter().any(|(_, left)| *left <= 0);
+        self.hold.by_flow = is_out || self.quorum.is_full(config.quorum_commands_max);
+        if !self.hold.by_flow && self.reader.taken >= config.credit.1 {
+            self.reader.left += std::mem::take(&mut self.reader.taken);
         }
+        self.hold_or_read(env);
     }
 }
 

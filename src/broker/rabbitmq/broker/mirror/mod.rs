@@ -29,7 +29,7 @@ use crate::broker::rabbitmq::content::EnvelopeId;
 use crate::broker::rabbitmq::message::{Msg, Pid, Proc, Publish};
 use crate::broker::rabbitmq::topology::QueueId;
 use crate::fact::{Fact, PlaceId};
-use crate::sim::Span;
+use crate::sim::{Span, Time};
 
 /// What the leader tells its mirrors, and they it.
 #[derive(Clone, Debug)]
@@ -57,6 +57,8 @@ pub(in super::super) enum MirrorMsg {
 pub(in super::super) enum Alarm {
     /// What the leader sent is copied: it may send more.
     Copied(u16),
+    /// It leads now that its leader is gone.
+    Promote,
 }
 
 /// A mirror that is synchronised takes about so long for a message: ten thousand a second, an estimate.
@@ -71,6 +73,8 @@ pub(in super::super) struct Mirror {
     pending: BTreeMap<(Pid, u64), Half>,
     /// How much it took of each remote channel's credit.
     owed: BTreeMap<Pid, u32>,
+    /// Its leader is gone, and it will lead.
+    leads_at: Option<Time>,
 }
 
 /// Half of what a mirror needs to have a publish.
@@ -112,7 +116,12 @@ impl MirrorMsg {
 
 impl Mirror {
     pub(super) fn new(backing: Backing) -> Self {
-        Self { id: backing.queue, backing, pending: BTreeMap::new(), owed: BTreeMap::new() }
+        Self { id: backing.queue, backing, pending: BTreeMap::new(), owed: BTreeMap::new(), leads_at: None }
+    }
+
+    /// Whether it is about to lead.
+    pub(super) fn will_lead(&self) -> bool {
+        self.leads_at.is_some()
     }
 
     pub(super) fn on(&mut self, from: Pid, msg: Msg, env: &mut Env<'_, '_>) {

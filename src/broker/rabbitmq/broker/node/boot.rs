@@ -19,6 +19,7 @@ use crate::broker::rabbitmq::message::{Pid, Proc};
 use crate::broker::rabbitmq::model::{RabbitCtx, Shared, Timer};
 use crate::broker::rabbitmq::topology::{QueueId, QueueKind};
 use crate::fact::Rule;
+use crate::sim::draw::{self, Purpose};
 use crate::sim::{ConnId, Span};
 
 /// How often a node looks for peers that it lost.
@@ -64,8 +65,8 @@ impl Broker {
         if shared.topology.brokers > 1 {
             // Nodes do not tick at the same instant.
             let quarter = shared.topology.config.net_ticktime.half().half();
-            let phase = Span(quarter.0 / u64::from(shared.topology.brokers) * u64::from(self.core.id));
-            remind(quarter + phase, Alarm::Tick, ctx);
+            let bits = draw::bits(ctx.seed(), Purpose::Election, u64::from(self.core.id), u64::MAX - 1);
+            remind(Span(draw::below(bits, quarter.0)), Alarm::Tick, ctx);
             remind(LOOK_EVERY, Alarm::Look, ctx);
         }
         self.start_beating(shared, ctx);

@@ -9,6 +9,7 @@ mod boot;
 mod delayed;
 mod detector;
 mod monitor;
+mod partial;
 mod partitions;
 mod records;
 
@@ -25,6 +26,7 @@ use crate::broker::rabbitmq::story::{self, Kind};
 use crate::broker::rabbitmq::topology::{QueueId, Topology};
 use crate::fact::NodeId;
 use crate::sim::{FileId, Loss, Time};
+use partial::PartialMsg;
 use partitions::Autoheal;
 
 /// How far a node is.
@@ -57,6 +59,8 @@ pub(in super::super) struct Node {
     /// Peers that ran on while it took them for down, and the other way round.
     pub(in super::super) partitions: Vec<u16>,
     autoheal: Autoheal,
+    /// It paused because a peer was out of its sight alone: it starts when it sees all.
+    awaits_all: bool,
     /// Whose losers may join: the winners of an autoheal.
     joins_only: Vec<u16>,
     /// By node: it has an alarm, as far as this one knows.
@@ -112,6 +116,8 @@ pub(in super::super) enum NodeMsg {
     AutohealRestart {
         winners: Vec<u16>,
     },
+    /// Who sees whom.
+    Partial(PartialMsg),
     // From processes of the node itself.
     /// A process of a queue ended.
     QueueEnded {
@@ -162,6 +168,7 @@ impl Node {
             boot_ends: Time::NEVER,
             partitions: Vec::new(),
             autoheal: Autoheal::default(),
+            awaits_all: false,
             joins_only: Vec::new(),
             alarms: vec![false; brokers],
             delayed: Delayed::default(),
@@ -200,9 +207,13 @@ impl Broker {
                 self.welcomed(peer, (records, exchanges), &running, shared, ctx);
             }
             NodeMsg::Up { incarnation } => self.peer_up(peer, incarnation, shared, ctx),
-            NodeMsg::Stopping => self.node_down(peer, true, shared, ctx),
+            NodeMsg::Stopping => {
+                self.tell_members(peer, false, shared, ctx);
+                self.node_down(peer, true, shared, ctx);
+            }
             NodeMsg::Record { queue, record } => self.record_told(peer, queue, record, shared, ctx),
             NodeMsg::Alarm { is_set } => self.alarm_told(peer, is_set, shared, ctx),
+            NodeMsg::Partial(msg) => self.partial(peer, msg, shared, ctx),
             NodeMsg::AutohealAsk => self.autoheal_asked(peer, shared, ctx),
             NodeMsg::AutohealState { connections, sees } => {
                 self.autoheal_told(peer, connections, sees, shared, ctx);
@@ -297,6 +308,7 @@ impl NodeMsg {
             Self::Hello { .. } | Self::Welcome { .. } | Self::Up { .. } | Self::Stopping => "node",
             Self::Record { .. } => "metadata",
             Self::Beat => "beat",
+            Self::Partial(_) => "partition",
             Self::Alarm { .. } => "alarm",
             Self::AutohealAsk | Self::AutohealState { .. } | Self::AutohealRestart { .. } => "autoheal",
             Self::QueueEnded { .. } | Self::OwnerGone { .. } | Self::Delay { .. } => "local",
@@ -318,6 +330,7 @@ impl NodeMsg {
             Self::OwnerGone { .. } => 10,
             Self::Delay { envelope } => u64::from(envelope.0) << 4 | 11,
             Self::Beat => 12,
+            Self::Partial(msg) => msg.fingerprint() << 4 | 13,
         }
     }
 }

@@ -16,8 +16,7 @@ impl Broker {
     pub(super) fn tick(&mut self, shared: &mut Shared, ctx: &mut RabbitCtx<'_>) {
         for peer in self.core.dist.tick(ctx) {
             self.core.dist.drop_peer(peer, ctx);
-            self.tell_members(peer, false, shared, ctx);
-            self.node_down(peer, false, shared, ctx);
+            self.node_lost(peer, shared, ctx);
         }
         let quarter = shared.topology.config.net_ticktime.half().half();
         ctx.timer(quarter, Timer::Broker(BrokerTimer::Node(Alarm::Tick)));
@@ -46,12 +45,20 @@ impl Broker {
     ) {
         let Some((peer, was_open)) = self.core.dist.closed(conn) else { return };
         if was_open {
-            self.tell_members(peer, false, shared, ctx);
-            self.node_down(peer, false, shared, ctx);
+            self.node_lost(peer, shared, ctx);
         }
         if self.node.standing == Standing::Booting {
             self.node.unresolved.retain(|&other| other != peer);
             self.come_up_if_ready(shared, ctx);
+        }
+    }
+
+    /// There is no connection to a peer any more.
+    pub(super) fn node_lost(&mut self, peer: u16, shared: &mut Shared, ctx: &mut RabbitCtx<'_>) {
+        self.tell_members(peer, false, shared, ctx);
+        if self.core.meta.runs(peer) {
+            self.node_down(peer, false, shared, ctx);
+            self.ask_about(peer, shared, ctx);
         }
     }
 
@@ -184,7 +191,13 @@ impl Broker {
     }
 
     /// Tells the node's members of quorum queues who came or went.
-    fn tell_members(&mut self, peer: u16, is_up: bool, shared: &mut Shared, ctx: &mut RabbitCtx<'_>) {
+    pub(super) fn tell_members(
+        &mut self,
+        peer: u16,
+        is_up: bool,
+        shared: &mut Shared,
+        ctx: &mut RabbitCtx<'_>,
+    ) {
         for (number, process) in (0..).zip(&mut self.queues) {
             if let Some(QueueProc::Quorum(member)) = process {
                 let me = Pid { node: self.core.id, proc: Proc::Queue(QueueId(number)) };

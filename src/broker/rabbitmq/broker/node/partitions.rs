@@ -9,9 +9,9 @@
 //! - `pause_if_all_down`: the same of a node that sees none of some; when the sides meet again, as in one of the
 //!   others.
 //!
-//! Source: `rabbit_node_monitor`, `rabbit_autoheal`; <https://www.rabbitmq.com/docs/partitions>.
+//! Two nodes that lost each other while a third sees both: [`super::partial`].
 //!
-//! Not modelled: a link that is cut between two nodes that both see a third (nodes only drop whom they do not see).
+//! Source: `rabbit_node_monitor`, `rabbit_autoheal`; <https://www.rabbitmq.com/docs/partitions>.
 
 use std::collections::BTreeMap;
 
@@ -55,15 +55,22 @@ impl Broker {
             Some(PartitionHandling::PauseIfAllDown { nodes, .. }) => nodes.iter().any(|&node| is_seen(node)),
             _ => true,
         };
+        let sees_all = || self.peers().all(|peer| self.core.dist.is_open(peer));
         if standing == Standing::Running && !sees_enough {
             ctx.observe(story::fact(Kind::Paused, u32::from(id), [1, 0]));
-            self.close_application(shared, ctx);
-            self.node.standing = Standing::Paused;
-            self.forget_processes();
-        } else if standing == Standing::Paused && sees_enough {
+            self.pause(shared, ctx);
+        } else if standing == Standing::Paused && sees_enough && (!self.node.awaits_all || sees_all()) {
+            self.node.awaits_all = false;
             ctx.observe(story::fact(Kind::Paused, u32::from(id), [0, 0]));
             self.boot(shared, ctx);
         }
+    }
+
+    /// The application stops; the node looks on.
+    pub(super) fn pause(&mut self, shared: &mut Shared, ctx: &mut RabbitCtx<'_>) {
+        self.close_application(shared, ctx);
+        self.node.standing = Standing::Paused;
+        self.forget_processes();
     }
 
     /// The application does not run: mirrors and leaders of this node are what its disk has.
@@ -178,7 +185,7 @@ impl Broker {
 }
 
 /// How nodes of this cluster handle partitions; none: its metadata is not in Mnesia.
-fn handling(shared: &Shared) -> Option<&PartitionHandling> {
+pub(super) fn handling(shared: &Shared) -> Option<&PartitionHandling> {
     let is_mnesia = shared.topology.rules.metadata == MetadataStore::Mnesia;
     is_mnesia.then_some(&shared.topology.config.partition_handling)
 }

@@ -95,7 +95,8 @@ pub(in super::super) fn enqueue_untracked(queue: QueueId, envelope: EnvelopeId, 
 }
 
 impl Clients {
-    /// So many commands are under way to a queue that the channel reads no further (`quorum_commands_soft_limit`).
+    /// So many commands are under way to a queue that the channel grants its reader no more
+    /// (`quorum_commands_soft_limit`).
     pub(in super::super) fn is_full(&self, limit: u32) -> bool {
         self.all.iter().any(|client| client.pending.len() >= limit as usize)
     }

@@ -54,10 +54,11 @@ pub(in super::super::super) struct Quorum {
     effects: Vec<Effect>,
 }
 
-/// How elections of quorum queues are timed: broadcast time 100 ms, detector's poll 5 s.
+/// How elections of quorum queues are timed: a process that died is replaced within 0.3 to 1 s (measured on 3.10.8:
+/// confirms stop for 335 to 714 ms); the detector's poll is 5 s.
 fn timing() -> Config {
     let millis = |low, high| Dist::Uniform(Span::from_millis(low), Span::from_millis(high));
-    Config::detected(millis(100, 600), millis(5_000, 6_000), millis(100, 5_100))
+    Config::detected(millis(320, 700), millis(5_000, 6_000), millis(100, 5_100))
 }
 
 impl Quorum {
