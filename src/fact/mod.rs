@@ -239,6 +239,8 @@ pub enum Rule {
     Replaced,
     /// The place that it was in was deleted.
     Deleted,
+    /// It was among the oldest of a log that keeps only so much.
+    Retention,
 }
 
 /// Why a message is given up, and what becomes of it.

@@ -395,6 +395,7 @@ fn removed(rule: Rule, node: &str, of: &str, which: &str) -> String {
         Rule::Torn => format!("{node} lost with the end of its log, of {of}: {which}"),
         Rule::Unwritten => format!("{node} lost with its memory, of {of}: {which}"),
         Rule::Transient => format!("{node} does not keep over a restart, of {of}: {which}"),
+        Rule::Retention => format!("{node} removes the oldest of {of}: {which}"),
         Rule::Replaced => format!("{node} throws away, of {of}, to join the others: {which}"),
         Rule::Deleted => format!("deleted with {of}: {which}"),
     }

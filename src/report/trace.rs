@@ -147,6 +147,7 @@ fn rule_name(rule: Rule) -> &'static str {
         Rule::Unwritten => "unwritten",
         Rule::Transient => "transient",
         Rule::Replaced => "replaced",
+        Rule::Retention => "retention",
         Rule::Deleted => "deleted",
     }
 }

@@ -132,6 +132,7 @@ fn removed(rule: Rule) -> &'static str {
         Rule::Unwritten => "sentence.unwritten",
         Rule::Transient => "sentence.transient",
         Rule::Replaced => "sentence.replaced",
+        Rule::Retention => "sentence.retention",
         Rule::Deleted => "sentence.deleted",
     }
 }

@@ -232,6 +232,28 @@ fn and_does_not_once_the_majority_lost_them() {
     is_broken("missing|does not settle", cases, 10, nothing_is_missing);
 }
 
+const STREAM: &str = "durable = true\narguments = { \"x-queue-type\" = \"stream\" }";
+/// Whatever leaves what the operating system has.
+const SPARES_THE_CACHE: &[&str] = &["kill", "stop", "freeze", "disconnect", "cut"];
+
+#[test]
+fn a_stream_keeps_what_it_confirmed_while_a_majority_keeps_its_page_cache() {
+    let cases = cases(STREAM, CONFIRMED, Just(3u8), faults(SPARES_THE_CACHE, 1..6));
+    let cases = cases.prop_map(|case| Case { consumers: 0, ..case });
+    runner(150).run(&cases, |case| nothing_is_missing(&case)).unwrap_or_else(|why| panic!("{why}"));
+}
+
+#[test]
+fn and_does_not_once_a_majority_lost_its_power() {
+    let cases = cases(STREAM, CONFIRMED, Just(3u8), Just(Vec::new())).prop_map(|mut case| {
+        let dark = |target| Fault { at_ms: 3_000, for_ms: 1_000, verb: "power_off", target };
+        case.faults = vec![dark("brokers")];
+        case.consumers = 0;
+        case
+    });
+    is_broken("missing|does not settle", cases, 10, nothing_is_missing);
+}
+
 /// Whoever is handed a message without the flag is the first to get it from this queue.
 fn the_flag_is_true(case: &Case) -> Result<(), TestCaseError> {
     let mut play = Play::new(&case.text());

@@ -73,6 +73,8 @@ struct Fault {
     from: &'static str,
 }
 
+/// Frames that come twice are left to a test of their own: a channel counts what it reads, and its confirms then speak
+/// of other messages than the publisher thinks.
 const SPARES_THE_DISKS: &[&str] = &[
     "kill",
     "power_off",
@@ -84,7 +86,6 @@ const SPARES_THE_DISKS: &[&str] = &[
     "cut from",
     "cut one way",
     "delay",
-    "duplicate",
 ];
 const NODES: &[&str] =
     &["broker-1", "broker-2", "broker-3", "leader of q1", "leader of q2", "p1", "c1", "brokers"];
@@ -403,6 +404,12 @@ fn if_it_is_transient_it_does_not() {
 }
 
 #[test]
+fn nor_if_frames_come_twice() {
+    let cases = cases(CLASSIC, 1u8..=3, faults(&["duplicate", "kill", "stop"], 2..6));
+    is_broken("lost", 200, cases, no_queue_loses_anything);
+}
+
+#[test]
 fn what_is_routed_to_quorum_queues_and_confirmed_survives_every_partition() {
     holds(80, cases(QUORUM, Just(3u8), faults(SPARES_THE_DISKS, 1..7)), no_queue_loses_anything);
 }
@@ -433,7 +440,9 @@ fn a_flag_that_is_not_set_means_that_no_consumer_of_the_queue_had_it() {
 
 #[test]
 fn nobody_holds_more_than_the_prefetch() {
-    holds(40, cases(CLASSIC, 1u8..=3, faults(SPARES_THE_DISKS, 0..4)), prefetch_holds);
+    // Whoever loses power and comes back has two connections for a while.
+    let verbs = &["kill", "stop", "freeze", "disconnect", "delay"];
+    holds(40, cases(CLASSIC, 1u8..=3, faults(verbs, 0..4)), prefetch_holds);
     let cases = cases(CLASSIC, 1u8..=1, Just(Vec::new())).prop_map(|mut case| {
         for one in &mut case.queues {
             (one.consumers, one.prefetch) = (1, 0);

@@ -194,7 +194,9 @@ impl<'a> Reading<'a> {
                 }
                 Rule::Torn => ("torn", format!("offset {offset} of {place} torn off the log of {nodes}")),
                 // Nothing of Kafka's disappears like that.
-                Rule::Unwritten | Rule::Transient | Rule::Replaced | Rule::Deleted => continue,
+                Rule::Unwritten | Rule::Transient | Rule::Replaced | Rule::Deleted | Rule::Retention => {
+                    continue;
+                }
             };
             self.link(Some(at), kind, text);
             if rule == Rule::PowerLost {

@@ -119,19 +119,22 @@ pub(super) struct ConsumerConfig {
     pub(super) confirms: bool,
     /// Where it begins in a stream.
     pub(super) stream_offset: StreamOffset,
+    /// The application keeps the offset of what it has processed, and begins behind it.
+    pub(super) keeps_offset: bool,
     /// Spring: what a listener throws gives the message back to be delivered again.
     pub(super) requeues_rejected: bool,
     pub(super) connection: ConnectionConfig,
 }
 
 /// Where a consumer begins in a stream.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum StreamOffset {
     /// With the oldest message.
     First,
     /// With the last batch that was written.
     Last,
     /// With what is written from now on.
+    #[default]
     Next,
     At(u64),
 }
@@ -310,6 +313,7 @@ impl ConsumerConfig {
                 Some(text) => text.parse().map_or(StreamOffset::Next, StreamOffset::At),
                 None => StreamOffset::Next,
             },
+            keeps_offset: table.is_on("keep_offset"),
             requeues_rejected: table.is_on("default_requeue_rejected"),
             connection: ConnectionConfig::new(&table),
         }

@@ -7,10 +7,13 @@ use smallvec::SmallVec;
 use super::broker::mirror::MirrorMsg;
 use super::broker::node::NodeMsg;
 use super::broker::quorum::QuorumMsg;
+use super::broker::stream::StreamMsg;
+use super::config::StreamOffset;
 use super::content::{Content, EnvelopeId};
 use super::error::Error;
 use super::packet::ConsumerTag;
 use super::topology::QueueId;
+use crate::fact::NodeId;
 
 /// A process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -89,6 +92,7 @@ pub(super) enum Msg {
     // Between the processes of one queue.
     Mirror(Box<MirrorMsg>),
     Quorum(Box<QuorumMsg>),
+    Stream(Box<StreamMsg>),
 
     /// To a node.
     Node(Box<NodeMsg>),
@@ -115,6 +119,10 @@ pub(super) struct Subscribe {
     pub(super) prefetch: u16,
     /// The prefetch belongs to the channel, not to the consumer.
     pub(super) is_global: bool,
+    /// Of a stream: where it begins.
+    pub(super) offset: StreamOffset,
+    /// Whose it is.
+    pub(super) client: NodeId,
 }
 
 /// A message for a consumer, or an answer to `basic.get`.
@@ -179,6 +187,7 @@ impl Msg {
             Self::Answer => 17,
             Self::Mirror(msg) => msg.fingerprint() << 8 | 18,
             Self::Quorum(msg) => msg.fingerprint() << 8 | 19,
+            Self::Stream(msg) => msg.fingerprint() << 8 | 22,
             Self::Reply(envelope) => u64::from(envelope.0) << 8 | 21,
             Self::Room => 22,
             Self::Node(msg) => msg.fingerprint() << 8 | 20,
@@ -195,6 +204,7 @@ impl Msg {
         match self {
             Self::Publish(_) | Self::Deliver(_) | Self::Reply(_) | Self::Got(Some(_)) => true,
             Self::Mirror(msg) => msg.carries_message(),
+            Self::Stream(msg) => msg.carries_message(),
             _ => false,
         }
     }
@@ -218,6 +228,7 @@ impl Msg {
             Self::Reply(_) => "reply",
             Self::Mirror(_) => "gm",
             Self::Quorum(msg) => msg.label(),
+            Self::Stream(msg) => msg.label(),
             Self::Node(msg) => msg.label(),
         }
     }
@@ -229,6 +240,10 @@ impl Msg {
             Self::Publish(publish) => size(publish.envelope),
             Self::Deliver(delivery) | Self::Got(Some(delivery)) => size(delivery.envelope),
             Self::Reply(envelope) => size(*envelope),
+            Self::Stream(msg) => match **msg {
+                StreamMsg::Write { envelope, .. } => size(envelope),
+                _ => 0,
+            },
             Self::Mirror(msg) => msg.envelopes().map(size).fold(0, u32::saturating_add),
             _ => 0,
         }
@@ -238,6 +253,7 @@ impl Msg {
     pub(super) fn bytes(&self) -> u32 {
         match self {
             Self::Quorum(msg) => msg.bytes(),
+            Self::Stream(msg) => msg.bytes(),
             Self::Publish(_) | Self::Deliver(_) | Self::Reply(_) | Self::Mirror(_) => 200,
             _ => 80,
         }

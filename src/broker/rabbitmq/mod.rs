@@ -27,7 +27,7 @@ use super::{
     Addresses, Case, Chain, EntityKind, Family, Field, Finding, Names, NodeRole, Router, Setting, World,
 };
 use crate::fact::FamilyFact;
-use crate::scenario::plan::{Action, Plan, ProducerPlan, Value, Version};
+use crate::scenario::plan::{Action, ConsumerPlan, Plan, ProducerPlan, Value, Version};
 
 use self::describe::{check, paths, routes};
 use self::model::RabbitModel;
@@ -89,6 +89,9 @@ impl Family for RabbitMq {
     }
     fn shares(&self, plan: &Plan, consumer: usize) -> usize {
         routes::shares(plan, consumer)
+    }
+    fn subscribes_later(&self, plan: &Plan, consumer: &ConsumerPlan) -> bool {
+        routes::subscribes_later(plan, consumer)
     }
     fn is_needed(&self, plan: &Plan, kind: &str, name: &str) -> bool {
         routes::is_needed(plan, kind, name)

@@ -1,12 +1,13 @@
 //! RabbitMQ's nodes put together: what the engine hands an input to.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::broker::{Broker, BrokerTimer};
 use super::client::{Consumer, Publisher};
 use super::content::{Content, EnvelopeId};
 use super::packet::Packet;
-use super::topology::{Stamp, Topology};
+use super::topology::{QueueId, Stamp, Topology};
 use crate::app::{Alarm, Carries, Catalogue, Direct, Sender, Service, Store, Talk};
 use crate::fact::{Fact, MessageId, NodeId, ProducerId, SubscriptionId};
 use crate::scenario::plan::Plan;
@@ -44,6 +45,10 @@ pub(super) struct Shared {
     pub(super) services: Vec<(String, NodeId)>,
     /// What clients are called, in the order of their nodes.
     clients: Arc<[String]>,
+    /// Whose instances they are, in the same order; none: they publish.
+    readers: Arc<[Option<SubscriptionId>]>,
+    /// How far consumers of streams were sent messages, by stream and subscription. Only observations look at it.
+    read_to: BTreeMap<(QueueId, SubscriptionId), u64>,
 }
 
 /// What a node of this family reminds itself of.
@@ -80,6 +85,8 @@ impl RabbitModel {
             stores: plan.consumers.iter().map(|it| Store::new(it.idempotency, it.id)).collect(),
             services: services(plan, topology.brokers),
             clients: clients(plan),
+            readers: readers(plan),
+            read_to: BTreeMap::new(),
         };
         let mut nodes: Vec<_> =
             (0..topology.brokers).map(|id| Node::Broker(Box::new(Broker::new(id, &shared)))).collect();
@@ -187,6 +194,14 @@ fn clients(plan: &Plan) -> Arc<[String]> {
     .collect()
 }
 
+/// Whose instances clients are, in the order of their nodes.
+fn readers(plan: &Plan) -> Arc<[Option<SubscriptionId>]> {
+    let publishers = plan.producers.iter().map(|one| (None, one.instances));
+    let consumers =
+        (0..).zip(&plan.consumers).map(|(number, one)| (Some(SubscriptionId(number)), one.instances));
+    publishers.chain(consumers).flat_map(|(whose, count)| (0..count).map(move |_| whose)).collect()
+}
+
 /// The nodes of services: the last ones, after the brokers and the clients.
 fn services(plan: &Plan, brokers: u16) -> Vec<(String, NodeId)> {
     let instances = plan.producers.iter().map(|one| one.instances);
@@ -206,6 +221,21 @@ impl Shared {
     pub(super) fn client_name(&self, node: NodeId) -> String {
         let at = usize::from(node.0.saturating_sub(self.topology.brokers));
         self.clients.get(at).cloned().unwrap_or_default()
+    }
+
+    /// Whose subscription a consumer of streams reads for.
+    pub(super) fn reader(&self, node: NodeId) -> Option<SubscriptionId> {
+        *self.readers.get(usize::from(node.0.checked_sub(self.topology.brokers)?))?
+    }
+
+    /// Up to where a subscription was sent a stream.
+    pub(super) fn read_to(&self, queue: QueueId, subscription: SubscriptionId) -> u64 {
+        self.read_to.get(&(queue, subscription)).copied().unwrap_or(0)
+    }
+
+    pub(super) fn note_read(&mut self, queue: QueueId, subscription: SubscriptionId, to: u64) {
+        let known = self.read_to.entry((queue, subscription)).or_insert(to);
+        *known = to.max(*known);
     }
 
     /// What its publisher wrote on a message.

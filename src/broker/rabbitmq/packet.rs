@@ -4,6 +4,7 @@
 //! A client has one connection with one channel; opening both is one exchange here. Clients pipeline: methods are
 //! answered in the order in which they were sent. Sizes on the wire are estimates good enough for bandwidth.
 
+use super::config::StreamOffset;
 use super::content::EnvelopeId;
 use super::error::Error;
 use super::message::{Msg, Pid, Proc};
@@ -67,6 +68,8 @@ pub(super) enum Frame {
         priority: i32,
         /// `x-cancel-on-ha-failover`.
         is_cancelled_on_failover: bool,
+        /// `x-stream-offset`.
+        offset: StreamOffset,
     },
     /// `basic.consume` of the pseudo-queue of direct replies, which needs no acknowledgements.
     ConsumeReplies {
@@ -105,13 +108,14 @@ pub(super) enum Frame {
         redelivered: bool,
     },
     GetEmpty,
-    /// `basic.deliver`; `count` is the header `x-delivery-count`, zero: absent.
+    /// `basic.deliver`; `count` is the header `x-delivery-count`, zero: absent; `offset` that of a stream.
     Deliver {
         consumer: ConsumerTag,
         tag: u64,
         envelope: EnvelopeId,
         redelivered: bool,
         count: u32,
+        offset: u32,
     },
     /// `basic.ack` of a publish.
     Ack {

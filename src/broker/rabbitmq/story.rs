@@ -32,6 +32,8 @@ pub(super) enum Kind {
     PausedForAll,
     /// Place: the node; numbers: whom it cuts, and who that sees.
     CutOff,
+    /// Place: the stream; numbers: the message, its publishing id.
+    Repeated,
 }
 
 impl Kind {
@@ -49,6 +51,7 @@ impl Kind {
             Self::Elected,
             Self::PausedForAll,
             Self::CutOff,
+            Self::Repeated,
         ]
         .into_iter()
         .find(|&kind| kind as u16 == number)
@@ -58,6 +61,11 @@ impl Kind {
 /// A fact of this family.
 pub(super) fn fact(kind: Kind, place: u32, numbers: [u64; 2]) -> Fact {
     Fact::Family(FamilyFact { kind: kind as u16, place, numbers })
+}
+
+/// The message that a stream took for one that it had, with its publishing id, if that is what it says.
+pub(super) fn repeated(told: &FamilyFact) -> Option<(u64, u64)> {
+    (Kind::of(told.kind) == Some(Kind::Repeated)).then_some((told.numbers[0], told.numbers[1]))
 }
 
 /// Whether it says that two nodes found themselves partitioned.
@@ -96,6 +104,9 @@ pub(super) fn tell(told: &FamilyFact, names: &dyn Names) -> Option<String> {
         }
         Kind::QueueCrashed => format!("the process of {} crashed and was restarted", place()),
         Kind::Wiped => format!("a copy of {} with {a} messages was thrown away", place()),
+        Kind::Repeated => {
+            format!("{} takes publishing id {b} for one that it has, and does not store it", place())
+        }
         Kind::Elected => format!("{} leads {} in term {b}", names.node(NodeId(a as u16)), place()),
     })
 }

@@ -318,6 +318,10 @@ pub(super) struct Stamp {
     pub(super) expiration: Option<Span>,
     /// `x-delay`: how long a delayed-message exchange keeps it.
     pub(super) delay: Option<Span>,
+    /// The name by which a stream knows its producer.
+    pub(super) producer_name: Option<KeyId>,
+    /// Its number, by which a stream recognises it; left out: counted.
+    pub(super) publishing_id: Option<u64>,
 }
 
 /// Where a producer's messages go.
@@ -341,6 +345,16 @@ pub(super) struct ConsumerSpec {
     pub(super) takes_one: bool,
     /// What it writes on a message that it sends on because it could not process it.
     pub(super) sends_on: Option<StampId>,
+}
+
+impl QueueSpec {
+    /// Whether this subscription is a consumer's of it.
+    pub(super) fn is_read_by(&self, subscription: SubscriptionId) -> bool {
+        match self.kind {
+            QueueKind::Stream => self.leads_to.contains(&subscription),
+            _ => self.subscription == Some(subscription),
+        }
+    }
 }
 
 impl ConsumerSpec {

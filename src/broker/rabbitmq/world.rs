@@ -16,6 +16,8 @@ use crate::fact::{Aside, MessageId, NONE, NodeId, PlaceId, SubscriptionId};
 use crate::scenario::plan::{Config, Value};
 use crate::sim::{Engine, FileId, Frame as OnWire, Status};
 
+pub(super) mod streams;
+
 /// A RabbitMQ world.
 pub(super) type World = Engine<RabbitModel>;
 
@@ -42,14 +44,18 @@ impl Hosted for RabbitModel {
         for number in 0..engine.model.shared.topology.queues.len() as u16 {
             let queue = QueueId(number);
             if is_for(engine.model.shared.topology.queue(queue), subscription) {
-                waiting.extend(copies(engine, queue));
+                if engine.model.shared.topology.queue(queue).kind == QueueKind::Stream {
+                    waiting.extend(streams::waiting(engine, queue, subscription));
+                } else {
+                    waiting.extend(copies(engine, queue));
+                }
             }
         }
         waiting.extend(delayed(engine, subscription));
         for (node, consumer) in consumers(engine) {
             let is_its = consumer.worker.subscription == subscription;
             // What it has not acknowledged its queue still has.
-            if is_its && consumer.is_automatic() && is_up(engine, node) {
+            if is_its && (consumer.is_automatic() || consumer.reads_streams()) && is_up(engine, node) {
                 waiting.extend(consumer.held());
             }
         }
@@ -60,14 +66,14 @@ impl Hosted for RabbitModel {
         let shared = &engine.model.shared;
         let mut aside = Aside::default();
         for (number, spec) in (0..).zip(&shared.topology.queues) {
-            if spec.subscription == Some(subscription) {
+            if spec.is_read_by(subscription) {
                 continue;
             }
             let died_there = |envelope: &EnvelopeId| {
                 let deaths = shared.content.deaths(*envelope).iter();
-                deaths.map(|death| shared.topology.queue(death.queue)).any(|queue| {
-                    queue.subscription == Some(subscription) || queue.leads_to.contains(&subscription)
-                })
+                deaths
+                    .map(|death| shared.topology.queue(death.queue))
+                    .any(|queue| queue.is_read_by(subscription) || queue.leads_to.contains(&subscription))
             };
             let is_sent_there = is_sent_on(engine, subscription, QueueId(number));
             let before = aside.messages.len();
@@ -77,7 +83,11 @@ impl Hosted for RabbitModel {
                 }
             }
             let is_a_way = is_sent_there || aside.messages.len() > before;
-            aside.readers.extend(spec.subscription.filter(|_| is_a_way));
+            if is_a_way && spec.kind == QueueKind::Stream {
+                aside.readers.extend(&spec.leads_to);
+            } else {
+                aside.readers.extend(spec.subscription.filter(|_| is_a_way));
+            }
         }
         // What a consumer of a dead-letter queue took is where it was to go.
         aside.readers.sort_unstable();
@@ -107,8 +117,9 @@ impl Hosted for RabbitModel {
     fn is_replicated(engine: &World) -> bool {
         let all_run = brokers(engine).all(|(_, broker)| broker.node.standing == Standing::Running);
         let groups = (0..).zip(&engine.model.shared.topology.queues);
-        let mut groups = groups.filter(|(_, spec)| spec.kind == QueueKind::Quorum);
-        all_run && groups.all(|(number, _)| leader(engine, QueueId(number)).is_some()) && is_quiet(engine)
+        let is_by_majority = |kind| matches!(kind, QueueKind::Quorum | QueueKind::Stream);
+        let mut groups = groups.filter(|(_, spec)| is_by_majority(spec.kind));
+        all_run && groups.all(|(number, _)| has_recovered(engine, QueueId(number))) && is_quiet(engine)
     }
 
     fn state(engine: &World, path: &str) -> Option<Value> {
@@ -124,9 +135,9 @@ impl Hosted for RabbitModel {
         let count = |count: usize| Some(Value::Int(count as i64));
         match what {
             "ready" => count(process.map_or(0, QueueProc::ready)),
-            "unacked" => count(process.map_or(0, QueueProc::unacked)),
-            "total" => count(process.map_or(0, |process| process.ready() + process.unacked())),
-            "consumers" => count(process.map_or(0, QueueProc::consumers)),
+            "unacked" => count(of_all(engine, queue, QueueProc::unacked)),
+            "total" => count(process.map_or(0, QueueProc::messages)),
+            "consumers" => count(of_all(engine, queue, QueueProc::consumers)),
             "exists" => {
                 Some(Value::Bool(record_holder(engine).is_some_and(|one| one.core.meta.exists(queue))))
             }
@@ -204,8 +215,7 @@ impl Hosted for RabbitModel {
             Node::Publisher(publisher) => publisher.is_done(),
             Node::Direct(direct) => direct.is_done(),
             Node::Consumer(consumer) => {
-                consumer.has_done(|queue| serving(engine, queue).all(|(_, process)| process.ready() == 0))
-                    && says_nothing(engine, node)
+                consumer.has_done(|queue| is_drained(engine, node, queue)) && says_nothing(engine, node)
             }
             Node::Broker(_) | Node::Service(_) => true,
         }
@@ -220,6 +230,18 @@ impl Hosted for RabbitModel {
         }
         confirmed.iter().copied().filter(|message| !found[message.0 as usize]).collect()
     }
+}
+
+/// Somebody leads, and of a stream all replicas have all of it.
+fn has_recovered(engine: &World, queue: QueueId) -> bool {
+    let Some((_, process)) = serving(engine, queue).next() else { return false };
+    let QueueProc::Stream(stream) = process else { return true };
+    let (_, end) = stream.bounds();
+    stream.committed() == end
+        && running(engine).all(|(_, broker)| match &broker.queues[queue.0 as usize] {
+            Some(QueueProc::Stream(replica)) => replica.committed() == end,
+            _ => true,
+        })
 }
 
 pub(super) fn broker_name(broker: u16) -> String {
@@ -258,6 +280,7 @@ pub(super) fn serving(engine: &World, queue: QueueId) -> impl Iterator<Item = (u
             QueueProc::Classic(_) => record.exists && record.leader == node.0,
             QueueProc::Mirror(_) => false,
             QueueProc::Quorum(member) => member.leads(),
+            QueueProc::Stream(stream) => stream.leads(),
         };
         leads.then_some((node.0, process))
     })
@@ -268,9 +291,25 @@ pub(super) fn leader(engine: &World, queue: QueueId) -> Option<u16> {
     serving(engine, queue).next().map(|(node, _)| node)
 }
 
+/// What the process that serves a queue counts; of a stream, what all its replicas do, which serve consumers.
+pub(super) fn of_all(engine: &World, queue: QueueId, count: fn(&QueueProc) -> usize) -> usize {
+    if engine.model.shared.topology.queue(queue).kind != QueueKind::Stream {
+        return serving(engine, queue).next().map_or(0, |(_, process)| count(process));
+    }
+    running(engine).filter_map(|(_, broker)| broker.queues[queue.0 as usize].as_ref()).map(count).sum()
+}
+
 /// Some broker that runs, for what all of them know.
 fn record_holder(engine: &World) -> Option<&Broker> {
     running(engine).next().map(|(_, broker)| broker)
+}
+
+/// Whether a queue has nothing more for a consumer.
+fn is_drained(engine: &World, client: NodeId, queue: QueueId) -> bool {
+    if engine.model.shared.topology.queue(queue).kind == QueueKind::Stream {
+        return streams::is_read(engine, client, queue);
+    }
+    serving(engine, queue).all(|(_, process)| process.ready() == 0)
 }
 
 /// Mirrors of a queue, or the members that do not lead, as its leader knows them.
@@ -303,9 +342,8 @@ fn is_for(spec: &QueueSpec, subscription: SubscriptionId) -> bool {
 /// Whether consumers of this subscription send what they cannot process to this queue.
 fn is_sent_on(engine: &World, subscription: SubscriptionId, queue: QueueId) -> bool {
     let topology = &engine.model.shared.topology;
-    let is_own = |queues: &[QueueId]| {
-        queues.iter().any(|&queue| topology.queue(queue).subscription == Some(subscription))
-    };
+    let is_own =
+        |queues: &[QueueId]| queues.iter().any(|&queue| topology.queue(queue).is_read_by(subscription));
     let stamps = topology.consumers.iter().filter(|one| is_own(&one.queues)).filter_map(|one| one.sends_on);
     let mut routed = stamps.map(|stamp| topology.route_stamp(topology.stamp(stamp), &|_| true));
     routed.any(|routed| routed.queues.contains(&queue))

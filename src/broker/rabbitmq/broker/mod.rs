@@ -27,6 +27,7 @@ pub(super) mod node;
 mod publishing;
 pub(super) mod quorum;
 pub(super) mod rates;
+pub(super) mod stream;
 
 use channel::Channel;
 use classic::Classic;
@@ -36,6 +37,7 @@ use mirror::Mirror;
 use node::Node;
 use quorum::Quorum;
 use rates::{Rate, Rates};
+use stream::Stream;
 
 /// A broker node.
 #[derive(Clone, Debug)]
@@ -55,6 +57,7 @@ pub(super) enum QueueProc {
     Classic(Box<Classic>),
     Mirror(Box<Mirror>),
     Quorum(Box<Quorum>),
+    Stream(Box<Stream>),
 }
 
 /// What every process of a node uses.
@@ -70,6 +73,8 @@ pub(super) struct Core {
     pub(super) rates: Rates,
     /// What channels hold whose prefetch is their own.
     pub(super) limiter: limiter::Limiter,
+    /// The processes of its queues have ended: the node stops or pauses.
+    pub(super) is_closed: bool,
     mailbox: VecDeque<(Pid, Proc, Msg)>,
 }
 
@@ -103,6 +108,8 @@ pub(super) enum QueueAlarm {
     Expires,
     /// Of a quorum queue's member.
     Quorum(quorum::Alarm),
+    /// Of a stream's replica.
+    Stream(stream::Alarm),
     /// Of a mirrored queue's process.
     Mirror(mirror::Alarm),
 }
@@ -153,6 +160,7 @@ impl Broker {
                 wal: quorum::Wal::new(topology.config.wal_batch_max),
                 rates: Rates::default(),
                 limiter: limiter::Limiter::default(),
+                is_closed: false,
                 mailbox: VecDeque::new(),
             },
             node: Node::new(topology, id),
@@ -210,7 +218,13 @@ impl Broker {
                 }
             }
             Proc::Queue(queue) => {
-                if let Some(process) = &mut self.queues[queue.0 as usize] {
+                let is_closed = core.is_closed;
+                // Members of groups hand over while the node stops; the others have ended.
+                let is_there = |process: &QueueProc| {
+                    !is_closed || !matches!(process, QueueProc::Classic(_) | QueueProc::Mirror(_))
+                };
+                let process = self.queues[queue.0 as usize].as_mut();
+                if let Some(process) = process.filter(|process| is_there(process)) {
                     process.on(from, msg, &mut Env { me, core, shared, ctx });
                 } else {
                     node::nobody(from, &msg, &mut Env { me, core, shared, ctx });
@@ -329,6 +343,7 @@ impl Broker {
             QueueProc::Classic(queue) => queue.backing.head().is_some_and(|head| head.expires != Time::NEVER),
             QueueProc::Mirror(mirror) => mirror.will_lead(),
             QueueProc::Quorum(member) => member.expects(),
+            QueueProc::Stream(stream) => stream.expects(),
         };
         !self.channels().any(|channel| channel.unconfirmed() > 0)
             && !self.queues.iter().flatten().any(expects)
@@ -366,6 +381,7 @@ impl QueueAlarm {
             Self::Ttl => 2,
             Self::Expires => 3,
             Self::Quorum(alarm) => alarm.fingerprint() << 3 | 4,
+            Self::Stream(alarm) => alarm.fingerprint() << 3 | 6,
             Self::Mirror(mirror::Alarm::Copied(node)) => u64::from(node) << 3 | 5,
             Self::Mirror(mirror::Alarm::Promote) => 6,
         }
@@ -378,6 +394,7 @@ impl QueueProc {
             Self::Classic(queue) => queue.on(from, msg, env),
             Self::Mirror(mirror) => mirror.on(from, msg, env),
             Self::Quorum(member) => member.on(from, msg, env),
+            Self::Stream(stream) => stream.on(from, msg, env),
         }
     }
 
@@ -386,6 +403,7 @@ impl QueueProc {
             Self::Classic(queue) => queue.alarm(alarm, env),
             Self::Mirror(mirror) => mirror.alarm(alarm, env),
             Self::Quorum(member) => member.alarm(alarm, env),
+            Self::Stream(stream) => stream.alarm(alarm, env),
         }
     }
 
@@ -393,7 +411,7 @@ impl QueueProc {
         match self {
             Self::Classic(queue) => queue.synced(mark, env),
             Self::Mirror(mirror) => mirror.synced(mark, env),
-            Self::Quorum(_) => {}
+            Self::Quorum(_) | Self::Stream(_) => {}
         }
     }
 
@@ -403,6 +421,7 @@ impl QueueProc {
             Self::Classic(queue) => queue.backing.ready(),
             Self::Mirror(mirror) => mirror.backing.ready(),
             Self::Quorum(member) => member.ready(),
+            Self::Stream(stream) => stream.messages(),
         }
     }
 
@@ -410,6 +429,7 @@ impl QueueProc {
     pub(super) fn unacked(&self) -> usize {
         match self {
             Self::Quorum(member) => member.unacked(),
+            Self::Stream(stream) => stream.unacked(),
             _ => self.messages() - self.ready(),
         }
     }
@@ -420,6 +440,7 @@ impl QueueProc {
             Self::Classic(queue) => queue.consumers.iter().count(),
             Self::Mirror(_) => 0,
             Self::Quorum(member) => member.consumers(),
+            Self::Stream(stream) => stream.readers.len(),
         }
     }
 
@@ -429,6 +450,7 @@ impl QueueProc {
             Self::Classic(queue) => &queue.backing,
             Self::Mirror(mirror) => &mirror.backing,
             Self::Quorum(member) => return member.each(&mut show),
+            Self::Stream(stream) => return stream.readable(0).for_each(|(_, envelope)| show(envelope)),
         };
         backing.iter().for_each(|entry| show(entry.envelope));
         backing.held.iter().for_each(|held| show(held.entry.envelope));
@@ -440,17 +462,22 @@ impl QueueProc {
             Self::Classic(queue) => queue.backing.head().map(|entry| entry.id),
             Self::Mirror(mirror) => mirror.backing.head().map(|entry| entry.id),
             Self::Quorum(member) => member.head(),
+            Self::Stream(_) => None,
         }
     }
 
     /// The smallest number of a message that it has, and the number that the next one gets.
     pub(super) fn span(&self) -> (u64, u64) {
+        if let Self::Stream(stream) = self {
+            return stream.bounds();
+        }
         let mut first = u64::MAX;
         self.each_numbered(&mut |number, _| first = first.min(number));
         let end = match self {
             Self::Classic(queue) => queue.backing.id_next,
             Self::Mirror(mirror) => mirror.backing.id_next,
             Self::Quorum(member) => member.number_next(),
+            Self::Stream(_) => first,
         };
         (first.min(end), end)
     }
@@ -461,6 +488,7 @@ impl QueueProc {
             Self::Classic(queue) => queue.backing.durable_to(),
             Self::Mirror(mirror) => mirror.backing.durable_to(),
             Self::Quorum(member) => member.number_next(),
+            Self::Stream(stream) => stream.bounds().1,
         }
     }
 
@@ -473,6 +501,7 @@ impl QueueProc {
             Self::Classic(queue) => &queue.backing,
             Self::Mirror(mirror) => &mirror.backing,
             Self::Quorum(member) => return member.each_numbered(show),
+            Self::Stream(stream) => return stream.each_numbered(show),
         };
         backing.iter().for_each(|entry| show(entry.id, entry.envelope));
         backing.held.iter().for_each(|held| show(held.entry.id, held.entry.envelope));
@@ -484,6 +513,7 @@ impl QueueProc {
             Self::Classic(queue) => queue.backing.count(),
             Self::Mirror(mirror) => mirror.backing.count(),
             Self::Quorum(member) => member.messages(),
+            Self::Stream(stream) => stream.messages(),
         }
     }
 
@@ -493,6 +523,7 @@ impl QueueProc {
             Self::Classic(queue) => queue.backing.wipe(rule, shared, ctx),
             Self::Mirror(mirror) => mirror.backing.wipe(rule, shared, ctx),
             Self::Quorum(member) => member.wipe(ctx),
+            Self::Stream(stream) => stream.wipe(ctx),
         }
     }
 
@@ -501,6 +532,7 @@ impl QueueProc {
             Self::Classic(queue) => queue.backing.store.storage_lost(loss, shared, ctx),
             Self::Mirror(mirror) => mirror.backing.store.storage_lost(loss, shared, ctx),
             Self::Quorum(member) => member.storage_lost(loss, shared, ctx),
+            Self::Stream(stream) => stream.storage_lost(loss, shared, ctx),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use smallvec::SmallVec;
 
-use super::{Env, quorum};
+use super::{Env, quorum, stream};
 use crate::broker::rabbitmq::message::{Msg, Pid, Proc, Publish};
 use crate::broker::rabbitmq::topology::{QueueId, QueueKind};
 
@@ -34,6 +34,7 @@ pub(super) fn without_tracking(queue: QueueId, publish: Publish, env: &mut Env<'
         QueueKind::Classic { .. } => {
             to_classic(queue, publish, env);
         }
-        QueueKind::Quorum | QueueKind::Stream => quorum::enqueue_untracked(queue, publish.envelope, env),
+        QueueKind::Quorum => quorum::enqueue_untracked(queue, publish.envelope, env),
+        QueueKind::Stream => stream::write_untracked(queue, publish.envelope, env),
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{Reading, key};
 use crate::broker::Remedy;
-use crate::fact::{Fact, GivenUp};
+use crate::fact::{Fact, GivenUp, Rule};
 use crate::scenario::plan::Then;
 use crate::sim::Time;
 
@@ -13,6 +13,15 @@ impl Reading<'_> {
         let node = self.case.names.node(seen.node);
         self.faults_between(self.due, seen.at);
         match how {
+            GivenUp::Expired | GivenUp::Overflowed if self.is_retention() => {
+                self.setting(
+                    "retention",
+                    "a stream removes its oldest segments when they are too many or too old, read or not",
+                );
+                self.link(Some(seen.at), "removed", "nobody had read it when its segment was removed");
+                self.lift("x-max-length-bytes", "max-length-bytes", "100000000000");
+                self.lift("x-max-age", "max-age", "\"10Y\"");
+            }
             GivenUp::Expired => {
                 self.setting("time to live", "a message that waits longer than its time to live is removed");
                 let text = "it reached the head of its queue too late: nobody had taken it in time";
@@ -32,6 +41,10 @@ impl Reading<'_> {
             GivenUp::Discarded | GivenUp::DeadLettered => self.rejected(seen.at, &node, how),
             GivenUp::Unroutable => self.link(Some(seen.at), "led nowhere", "nothing led it to a queue"),
         }
+    }
+
+    fn is_retention(&self) -> bool {
+        self.copies.iter().any(|copy| matches!(copy.removed, Some((_, Rule::Retention))))
     }
 
     /// The consumer, or the queue after too many deliveries.

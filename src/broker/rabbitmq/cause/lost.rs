@@ -2,6 +2,7 @@
 
 use super::{Reading, key};
 use crate::broker::Remedy;
+use crate::broker::rabbitmq::config::StreamOffset;
 use crate::broker::rabbitmq::story;
 use crate::fact::{Fact, Rule};
 use crate::scenario::plan::{Idempotency, Value};
@@ -14,6 +15,9 @@ impl Reading<'_> {
         }
         self.confirmed_how();
         if self.recorded_before() {
+            return;
+        }
+        if self.recognised_by_a_stream() || self.skipped_in_a_stream() {
             return;
         }
         let gone = self.copies.iter().rev().find_map(|copy| Some((*copy, copy.removed?)));
@@ -30,6 +34,74 @@ impl Reading<'_> {
                 self.link(None, "out of reach", "its queue is on a node that does not serve it");
             }
         }
+    }
+
+    fn is_stream(&self) -> bool {
+        let of =
+            |queue: &crate::scenario::plan::EntityPlan| queue.config.get("x-queue-type").map(Value::shown);
+        self.queue_table().and_then(of).as_deref() == Some("stream")
+    }
+
+    /// Whether something is written that only streams know.
+    fn has_stream_settings(&self) -> bool {
+        let plan = self.case.plan;
+        let mut queues = plan.entities.iter().flat_map(|one| one.config.keys());
+        let is_of_streams = |name: &String| name.contains("stream") || name.contains("max-age");
+        queues.any(|name| is_of_streams(name) || name == "x-initial-cluster-size")
+            || plan.consumers.iter().any(|one| one.config.keys().any(is_of_streams))
+            || plan.producers.iter().any(|one| one.config.contains_key("name"))
+    }
+
+    /// A stream took it for one that it had.
+    fn recognised_by_a_stream(&mut self) -> bool {
+        let own = u64::from(self.case.message.0);
+        let told = self.case.events.iter().find_map(|seen| match seen.fact {
+            Fact::Family(told) => {
+                story::repeated(&told).filter(|one| one.0 == own).map(|one| (seen.at, one.1))
+            }
+            _ => None,
+        });
+        let (true, Some((at, id))) = (self.copies.is_empty(), told) else { return false };
+        self.setting(
+            "named producer",
+            "of a named producer a stream knows the highest publishing id alone: what is not above it was \
+             there already",
+        );
+        let text = format!("its publishing id {id} was not above the highest: confirmed, and not stored");
+        self.link(Some(at), "taken for a repetition", text);
+        self.remedy_producer("config.name", "\"\"");
+        true
+    }
+
+    /// It is in the stream, and a consumer that came back began behind it.
+    fn skipped_in_a_stream(&mut self) -> bool {
+        let is_there = self.copies.iter().any(|copy| copy.removed.is_none());
+        let whose = self.case.subscription;
+        let is_delivered =
+            self.case.history.iter().any(
+                |seen| matches!(seen.fact, Fact::Delivered { subscription, .. } if subscription == whose),
+            );
+        let Some(config) = self.consumer_config().filter(|_| self.is_stream() && is_there) else {
+            return false;
+        };
+        let offset = match config.stream_offset {
+            StreamOffset::Next => "next",
+            StreamOffset::Last => "last",
+            StreamOffset::First | StreamOffset::At(_) if is_delivered => "not kept",
+            StreamOffset::First | StreamOffset::At(_) => return false,
+        };
+        let stored = self.copies.first().map(|copy| copy.stored);
+        self.setting(
+            "no position is kept",
+            &format!("x-stream-offset={offset}: whoever connects again begins with what comes from then on"),
+        );
+        self.link(stored, "in the stream", "it is in the stream, for everybody who begins before it");
+        self.faults_between(self.due, Time::NEVER);
+        let text = "its consumer was away, or had it in memory when it went, and began behind it";
+        self.link(None, "skipped", text);
+        self.remedy_consumer("config.\"x-stream-offset\"", "\"first\"");
+        self.remedy_consumer("config.keep_offset", "true");
+        true
     }
 
     fn is_automatic(&self) -> bool {
@@ -69,8 +141,15 @@ impl Reading<'_> {
             Rule::PowerLost => {
                 self.setting(
                     "not flushed",
-                    "classic queue, storage v2: a message is confirmed when the operating system has it",
+                    if self.is_stream() {
+                        "a stream confirms what a majority has handed to the system: nothing is flushed"
+                    } else {
+                        "classic queue, storage v2: a message is confirmed when the operating system has it"
+                    },
                 );
+                if self.is_stream() && !self.has_stream_settings() {
+                    self.remedy_queue("arguments.\"x-queue-type\"", "\"quorum\"");
+                }
                 self.link(Some(at), "not on the device", format!("{node} lost it with its page cache"));
             }
             Rule::DiskLost => self.link(Some(at), "disk lost", format!("gone with the disk of {node}")),
@@ -93,6 +172,9 @@ impl Reading<'_> {
                 } else if self.queue_is("auto_delete") {
                     self.remedy_queue("auto_delete", "false");
                 }
+            }
+            Rule::Retention => {
+                self.link(Some(at), "retention", format!("{node} removed the segment that it was in"));
             }
             Rule::Truncated | Rule::Torn => {
                 self.link(Some(at), "cut off", format!("{node} cut it off its log"));

@@ -32,14 +32,25 @@ impl Reading<'_> {
         } else {
             self.link(Some(first.at), "processed", format!("processed by {one}: its effect is in the store"));
             self.faults_between(self.due, second.at);
-            self.link(
-                None,
-                "not acknowledged",
-                "its queue had no acknowledgement by then, and delivered it again",
-            );
+            if self.reads_a_stream() {
+                let text =
+                    "an acknowledgement is no position: whoever connects again reads from where it says";
+                self.link(None, "read again", text);
+                self.remedy_consumer("config.keep_offset", "true");
+            } else {
+                self.link(
+                    None,
+                    "not acknowledged",
+                    "its queue had no acknowledgement by then, and delivered it again",
+                );
+            }
         }
         self.link(Some(second.at), "processed again", format!("processed again by {two}"));
         self.not_recognised();
+    }
+
+    fn reads_a_stream(&self) -> bool {
+        self.consumer.is_some_and(|one| one.config.contains_key("x-stream-offset"))
     }
 
     fn not_recognised(&mut self) {

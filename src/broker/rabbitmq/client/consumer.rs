@@ -33,11 +33,11 @@ mod settling;
 
 use std::collections::VecDeque;
 
-use super::super::config::{Client, ConsumerConfig};
+use super::super::config::{Client, ConsumerConfig, StreamOffset};
 use super::super::content::EnvelopeId;
 use super::super::model::{RabbitCtx, Shared, Timer};
 use super::super::packet::{ConsumerTag, Frame, Packet};
-use super::super::topology::{QueueId, StampId};
+use super::super::topology::{QueueId, QueueKind, StampId};
 use super::brokers_named;
 use super::connection::{Connection, Heard, METHOD_BYTES};
 use crate::app::{Item, Line, Turn, Worker};
@@ -79,12 +79,17 @@ pub(in super::super) struct Consumer {
 
 /// A queue that it reads.
 #[derive(Clone, Copy, Debug)]
-struct Queue {
+pub(in super::super) struct Queue {
     id: QueueId,
     /// It declares it: nobody else does.
     is_own: bool,
     /// The broker cancelled this consumer.
     is_cancelled: bool,
+    is_stream: bool,
+    /// Of a stream: what comes next on this channel, as far as something came.
+    pub(in super::super) next: Option<u64>,
+    /// Where the application goes on when it connects again, if it keeps that.
+    pub(in super::super) kept: Option<u64>,
 }
 
 /// A delivery that is not settled.
@@ -96,6 +101,8 @@ struct Delivered {
     tag: u64,
     /// The tag's channel.
     channel: u32,
+    /// Of a stream.
+    offset: u32,
 }
 
 impl Delivered {
@@ -120,13 +127,17 @@ impl Consumer {
         let queues = spec.queues_of(instance).iter().map(|&id| {
             let queue = topology.queue(id);
             let is_own = queue.exclusive || queue.auto_delete || !queue.is_declared;
-            Queue { id, is_own, is_cancelled: false }
+            let is_stream = queue.kind == QueueKind::Stream;
+            Queue { id, is_own, is_cancelled: false, is_stream, next: None, kept: None }
         });
         let queues: Vec<_> = queues.collect();
-        // Consumers of one queue are one subscription, that of the first of them.
+        // Consumers of one queue are one subscription, that of the first of them; of a stream, each is its own.
         let own = SubscriptionId(consumer);
-        let subscription =
-            queues.first().and_then(|queue| topology.queue(queue.id).subscription).unwrap_or(own);
+        let subscription = queues
+            .first()
+            .filter(|queue| !queue.is_stream)
+            .and_then(|queue| topology.queue(queue.id).subscription);
+        let subscription = subscription.unwrap_or(own);
         let list = brokers_named(&wanted.connect_to);
         let service = wanted.calls.as_deref().and_then(|name| shared.service(name));
         let hears = config.hears_of_cancel;
@@ -218,6 +229,7 @@ impl Consumer {
         self.setup = 0;
         for queue in &mut self.queues {
             queue.is_cancelled = false;
+            queue.next = None;
         }
     }
 
@@ -239,11 +251,18 @@ impl Consumer {
             return;
         }
         for (tag, queue) in self.queues.clone().iter().enumerate() {
-            let (tag, queue) = (tag as ConsumerTag, queue.id);
+            let (tag, offset, queue) = (tag as ConsumerTag, self.begins(queue), queue.id);
             let ConsumerConfig { no_ack, exclusive: is_exclusive, priority, .. } = self.config;
             let is_cancelled_on_failover = self.config.cancels_on_failover;
-            let consume =
-                Frame::Consume { queue, tag, no_ack, is_exclusive, priority, is_cancelled_on_failover };
+            let consume = Frame::Consume {
+                queue,
+                tag,
+                no_ack,
+                is_exclusive,
+                priority,
+                offset,
+                is_cancelled_on_failover,
+            };
             self.ask(consume, ctx);
         }
     }
@@ -256,14 +275,18 @@ impl Consumer {
     #[inline]
     fn heard(&mut self, frame: Frame, shared: &mut Shared, ctx: &mut RabbitCtx<'_>) {
         match frame {
-            Frame::Deliver { consumer, tag, envelope, redelivered, .. } => {
-                if let Some(queue) = self.queues.get(usize::from(consumer)) {
-                    self.arrived((queue.id, tag), envelope, redelivered, shared, ctx);
+            Frame::Deliver { consumer, tag, envelope, redelivered, offset, .. } => {
+                if let Some(queue) = self.queues.get_mut(usize::from(consumer)) {
+                    if queue.is_stream {
+                        queue.next = Some(u64::from(offset) + 1);
+                    }
+                    let from = (queue.id, tag, offset);
+                    self.arrived(from, envelope, redelivered, shared, ctx);
                 }
             }
             Frame::GetOk { tag, envelope, redelivered, .. } => {
                 if let Some(queue) = self.by_hand.as_mut().and_then(|by_hand| by_hand.got()) {
-                    self.arrived((queue, tag), envelope, redelivered, shared, ctx);
+                    self.arrived((queue, tag, 0), envelope, redelivered, shared, ctx);
                 }
             }
             Frame::GetEmpty => {
@@ -289,14 +312,14 @@ impl Consumer {
     #[inline]
     fn arrived(
         &mut self,
-        (queue, tag): (QueueId, u64),
+        (queue, tag, offset): (QueueId, u64, u32),
         envelope: EnvelopeId,
         flagged: bool,
         shared: &Shared,
         ctx: &mut RabbitCtx<'_>,
     ) {
         let (message, channel) = (shared.content.message(envelope), self.link.channel());
-        self.buffer.push_back(Delivered { message, envelope, queue, tag, channel });
+        self.buffer.push_back(Delivered { message, envelope, queue, tag, channel, offset });
         if !self.config.no_ack {
             self.batch.arrived(tag, self.config.ack_every);
         }
@@ -370,6 +393,31 @@ impl Consumer {
     pub(in super::super) fn is_settled(&self) -> bool {
         let is_ready = self.link.is_gone() || self.link.is_open() && self.setup == 0;
         is_ready && self.worker.is_idle() && (self.buffer.is_empty() || self.by_hand.is_some())
+    }
+
+    /// Where it begins to read, if it connects now.
+    pub(in super::super) fn begins(&self, queue: &Queue) -> StreamOffset {
+        queue.kept.map_or(self.config.stream_offset, StreamOffset::At)
+    }
+
+    /// A stream that it reads.
+    pub(in super::super) fn reading(&self, queue: QueueId) -> Option<&Queue> {
+        self.queues.iter().find(|known| known.id == queue)
+    }
+
+    /// Whether nothing that it holds is held for it by a broker.
+    pub(in super::super) fn reads_streams(&self) -> bool {
+        self.queues.iter().any(|queue| queue.is_stream)
+    }
+
+    /// The application keeps how far it is, if it does that: behind everything that it has finished without a gap.
+    fn keep_offset(&mut self, done: &Delivered) {
+        let Some(queue) = self.queues.iter_mut().find(|queue| queue.id == done.queue) else { return };
+        if self.config.keeps_offset && queue.is_stream {
+            let open = self.handed.iter().filter(|one| one.queue == done.queue).map(|one| one.offset);
+            let next = u64::from(open.min().unwrap_or(done.offset + 1));
+            queue.kept = queue.kept.max(Some(next));
+        }
     }
 
     /// Whether what it holds is gone for the broker: deliveries need no acknowledgement.

@@ -18,10 +18,7 @@ pub(in crate::broker::rabbitmq) fn check(plan: &Plan) -> Vec<Finding> {
         place(plan, entity, &mut findings);
         match entity.kind {
             "exchange" => exchange(plan, entity, &mut findings),
-            "queue" => {
-                streams(entity, &mut findings);
-                queue(plan, entity, &mut findings);
-            }
+            "queue" => queue(plan, entity, &mut findings),
             "policy" => apply(plan, entity, &mut findings),
             _ => {}
         }
@@ -29,18 +26,6 @@ pub(in crate::broker::rabbitmq) fn check(plan: &Plan) -> Vec<Finding> {
     clients::check(plan, &mut findings);
     altered(plan, &mut findings);
     findings
-}
-
-/// Streams are known by name, and nothing runs them.
-fn streams(queue: &EntityPlan, findings: &mut Vec<Finding>) {
-    if text(&queue.config, "x-queue-type") == "stream" {
-        let message = format!("the stream `{}` is not modelled", queue.name);
-        findings.push(finding(
-            &["queue", &queue.name, "arguments", "x-queue-type"],
-            message,
-            "classic and quorum queues are",
-        ));
-    }
 }
 
 pub(super) fn finding(path: &[&str], message: impl Into<String>, help: &str) -> Finding {
@@ -365,6 +350,9 @@ fn arguments(plan: &Plan, queue: &EntityPlan, kind: &str, findings: &mut Vec<Fin
         }
     }
     let written = |argument: &str| config.get(argument).map(Value::shown);
+    if kind == "stream" && plan.version < Version(3, 9, 0) {
+        refuse("x-queue-type", invalid("x-queue-type"), "streams exist since 3.9");
+    }
     if kind == "quorum" && config.contains_key("x-message-ttl") && plan.version < Version(3, 10, 0) {
         refuse("x-message-ttl", invalid("x-message-ttl"), "quorum queues know it since 3.10");
     }

@@ -1,6 +1,7 @@
 //! What real brokers and client libraries refuse of publishers and consumers; and what would mean nothing.
 
 use super::check::{finding, has_exchange, is_on, text, type_of, vhost, vhost_of};
+use super::routes::reads_stream;
 use super::{exchange_of, leads_to};
 use crate::broker::Finding;
 use crate::scenario::plan::{ConsumerPlan, EntityPlan, Plan, ProducerPlan, Then, Value};
@@ -11,6 +12,7 @@ pub(super) fn check(plan: &Plan, findings: &mut Vec<Finding>) {
         vhost(plan, &["producer", &one.name], &one.fields, findings);
         addresses(plan, one, findings);
         publisher(one, findings);
+        named_producer(plan, one, findings);
     }
     for one in plan.producers.iter().filter(|one| one.service().is_some()) {
         for field in one.fields.keys() {
@@ -67,6 +69,27 @@ fn publisher(producer: &ProducerPlan, findings: &mut Vec<Finding>) {
     }
 }
 
+/// What has a name and numbers is recognised by streams alone, and only by whom it is sent to straight.
+fn named_producer(plan: &Plan, producer: &ProducerPlan, findings: &mut Vec<Finding>) {
+    let is_named = producer.config.get("name").is_some_and(|name| !name.shown().is_empty());
+    let to_streams = exchange_of(&producer.send_to).is_none()
+        && queues(plan, &producer.send_to).all(|queue| type_of(queue) == "stream");
+    if is_named && !to_streams {
+        let message = "only streams know named producers, through their own protocol";
+        let help = "`send_to` a queue with `x-queue-type = \"stream\"`";
+        findings.push(finding(&["producer", &producer.name, "config", "name"], message, help));
+    }
+    let numbers = producer.exact.iter().any(|run| run.properties.contains_key("publishing_id"));
+    if numbers && !producer.config.contains_key("name") {
+        let message = "`publishing_id` means nothing without a `name`";
+        findings.push(finding(
+            &["producer", &producer.name, "message"],
+            message,
+            "`config = { name = \"N\" }`",
+        ));
+    }
+}
+
 /// What a consumer reads: queues of its own vhost, all that another one reads or none of it.
 fn reader(plan: &Plan, number: usize, consumer: &ConsumerPlan, findings: &mut Vec<Finding>) {
     let path = ["consumer", consumer.name.as_str(), "read_from"];
@@ -87,7 +110,10 @@ fn reader(plan: &Plan, number: usize, consumer: &ConsumerPlan, findings: &mut Ve
     let own = reads(consumer);
     for other in &plan.consumers[..number] {
         let theirs = reads(other);
-        if own != theirs && own.iter().any(|queue| theirs.contains(queue)) {
+        if own != theirs
+            && !reads_stream(plan, &consumer.read_from)
+            && own.iter().any(|queue| theirs.contains(queue))
+        {
             let message =
                 format!("`{}` reads only some of the queues that `{}` reads", consumer.name, other.name);
             findings.push(finding(&path, message, "this is not modelled: read the same ones, or others"));
@@ -111,6 +137,10 @@ fn consumer(consumer: &ConsumerPlan, queues: &[&EntityPlan], findings: &mut Vec<
     let config = &consumer.config;
     let no_ack = is_on(config, "no_ack");
     let is_of = |kind: &str| queues.iter().any(|queue| type_of(queue) == kind);
+    if is_of("stream") && (is_of("classic") || is_of("quorum")) {
+        let message = "one consumer reads streams and other queues: this is not modelled";
+        findings.push(finding(&["consumer", &consumer.name, "read_from"], message, "two consumers"));
+    }
     let mut refuse = |name: &str, message: &str, help: &str| {
         findings.push(finding(&["consumer", &consumer.name, "config", name], message, help));
     };
@@ -125,9 +155,21 @@ fn consumer(consumer: &ConsumerPlan, queues: &[&EntityPlan], findings: &mut Vec<
             findings.push(finding(&["consumer", &consumer.name], message, "`config = { prefetch = 100 }`"));
         }
         if no_ack {
-            let message = "streams need acknowledgements: they are the credit for more";
-            findings.push(finding(&["consumer", &consumer.name, "config", "no_ack"], message, ""));
+            let message = "NOT_IMPLEMENTED - automatic acknowledgement not supported by stream queues";
+            let help = "acknowledgements are the credit for more";
+            findings.push(finding(&["consumer", &consumer.name, "config", "no_ack"], message, help));
         }
+        if matches!(consumer.if_fails.then, Then::Requeue | Then::Reject) {
+            let message = "NOT_IMPLEMENTED - basic.nack and basic.reject not supported by stream queues";
+            let help = "`skip`, `stop` or `send_to`: a stream takes nothing back";
+            findings.push(finding(&["consumer", &consumer.name, "if_fails", "then"], message, help));
+        }
+        for name in ["x-priority", "exclusive"].into_iter().filter(|name| config.contains_key(*name)) {
+            let message = format!("`{name}` means nothing to a stream: every consumer gets everything");
+            findings.push(finding(&["consumer", &consumer.name, "config", name], message, ""));
+        }
+    } else if config.contains_key("keep_offset") {
+        refuse("keep_offset", "`keep_offset` means nothing: no stream is read", "");
     } else if let Some(offset) = config.get("x-stream-offset") {
         let message = format!("`x-stream-offset = {}` means nothing: no stream is read", offset.shown());
         refuse("x-stream-offset", &message, "");
@@ -137,7 +179,8 @@ fn consumer(consumer: &ConsumerPlan, queues: &[&EntityPlan], findings: &mut Vec<
         && offset.parse::<u64>().is_err()
     {
         let message = "expected `first`, `last`, `next` or the number of a message";
-        findings.push(finding(&["consumer", &consumer.name, "config", "x-stream-offset"], message, ""));
+        let help = "times and intervals are not modelled";
+        findings.push(finding(&["consumer", &consumer.name, "config", "x-stream-offset"], message, help));
     }
     if is_on(config, "confirm") && !matches!(consumer.if_fails.then, Then::SendTo(_)) {
         let message = "`confirm` means nothing to a consumer that publishes nothing";

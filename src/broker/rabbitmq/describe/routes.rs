@@ -4,7 +4,8 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-use super::leads_to;
+use super::{check, leads_to};
+use crate::broker::rabbitmq::config::{ConsumerConfig, StreamOffset};
 use crate::broker::rabbitmq::policy;
 use crate::broker::rabbitmq::topology::{Interner, StampId, Topology};
 use crate::broker::{Addresses, Router};
@@ -70,10 +71,26 @@ pub(in crate::broker::rabbitmq) fn addresses(plan: &Plan) -> Vec<Addresses> {
     topology.producers.iter().map(of).collect()
 }
 
+/// Whether an address means a stream, which every consumer reads for itself.
+pub(super) fn reads_stream(plan: &Plan, address: &str) -> bool {
+    let mut queues = plan.entities.iter().filter(|one| one.kind == "queue" && leads_to(address, &one.name));
+    queues.any(|queue| check::type_of(queue) == "stream")
+}
+
+/// Whether a consumer that starts later gets nothing of what was sent before.
+pub(in crate::broker::rabbitmq) fn subscribes_later(plan: &Plan, consumer: &ConsumerPlan) -> bool {
+    let begins = ConsumerConfig::new(plan, consumer).stream_offset;
+    let is_late = matches!(begins, StreamOffset::Next | StreamOffset::Last);
+    is_late && !consumer.starts.is_there() && reads_stream(plan, &consumer.read_from)
+}
+
 /// The first consumer that reads what this one reads.
 pub(in crate::broker::rabbitmq) fn shares(plan: &Plan, consumer: usize) -> usize {
     let queues = || plan.entities.iter().filter(|one| one.kind == "queue").map(|one| one.name.as_str());
     let own = &plan.consumers[consumer].read_from;
+    if reads_stream(plan, own) {
+        return consumer;
+    }
     let reads_too = |other: &ConsumerPlan| {
         other.read_from == *own
             || queues().any(|queue| leads_to(own, queue) && leads_to(&other.read_from, queue))

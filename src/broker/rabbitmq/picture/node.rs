@@ -41,7 +41,12 @@ pub(super) fn shown(engine: &World, node: NodeId, broker: &Broker) -> Shown {
         role.push(format!("mirrors {copies}"));
     }
     let members = broker.queues.iter().flatten();
-    let members = members.filter(|one| matches!(one, QueueProc::Quorum(member) if !member.leads())).count();
+    let follows = |one: &&QueueProc| match one {
+        QueueProc::Quorum(member) => !member.leads(),
+        QueueProc::Stream(stream) => !stream.leads(),
+        QueueProc::Classic(_) | QueueProc::Mirror(_) => false,
+    };
+    let members = members.filter(follows).count();
     if members > 0 {
         role.push(format!("follows {members}"));
     }
@@ -154,6 +159,10 @@ fn queue(engine: &World, broker: &Broker, id: QueueId, process: &QueueProc) -> S
         QueueProc::Quorum(member) => {
             fields.extend(member.fields());
             if member.leads() { "quorum, leader" } else { "quorum, follower" }
+        }
+        QueueProc::Stream(stream) => {
+            fields.extend(stream.fields(|client| engine.model.shared.client_name(client)));
+            if stream.leads() { "stream, leader" } else { "stream, replica" }
         }
     };
     Section { title: format!("{} ({kind})", spec.name), fields }

@@ -4,8 +4,10 @@ use crate::broker::picture::{Field, Gauge, LanePicture, OffsetMark, PlacePicture
 use crate::broker::rabbitmq::broker::QueueProc;
 use crate::broker::rabbitmq::broker::rates::Rate;
 use crate::broker::rabbitmq::topology::{Destination, QueueId, QueueKind, QueueSpec, Storage, Topology};
-use crate::broker::rabbitmq::world::{World, broker_name, brokers, is_up, leader, running, serving};
-use crate::fact::{MessageId, NodeId, PlaceId};
+use crate::broker::rabbitmq::world::{
+    World, broker_name, brokers, consumers, is_up, leader, of_all, running, serving, streams,
+};
+use crate::fact::{MessageId, NodeId, PlaceId, SubscriptionId};
 
 /// Charts follow at most so many queues one by one.
 const GAUGES_MAX: usize = 4;
@@ -31,6 +33,10 @@ pub(super) fn place(engine: &World, place: PlaceId) -> Option<PlacePicture> {
         .map(|(node, process)| lane(engine, node, queue, process))
         .collect();
     lanes.sort_by_key(|lane| lane.role != "leader");
+    if spec.kind == QueueKind::Stream {
+        let (name, fields) = (spec.name.clone(), fields(engine, queue, spec));
+        return Some(PlacePicture { place, name, fields, lanes, readers: readers(engine, queue, spec) });
+    }
     let process = serving(engine, queue).next().map(|(_, process)| process);
     let lag = process.map_or(0, QueueProc::messages) as u64;
     let readers = spec.subscription.into_iter().map(|subscription| ReaderPicture {
@@ -41,6 +47,22 @@ pub(super) fn place(engine: &World, place: PlaceId) -> Option<PlacePicture> {
     });
     let readers = readers.collect();
     Some(PlacePicture { place, name: spec.name.clone(), fields: fields(engine, queue, spec), lanes, readers })
+}
+
+/// The consumers of a stream, each with its own position.
+fn readers(engine: &World, queue: QueueId, spec: &QueueSpec) -> Vec<ReaderPicture> {
+    let committed = serving(engine, queue).map(|(_, process)| process.span().0 + process.messages() as u64);
+    let committed = committed.max().unwrap_or(0);
+    let reader = |&subscription: &SubscriptionId| {
+        let mut own = consumers(engine).filter(|(_, one)| one.worker.subscription == subscription);
+        let owner = own.find(|(node, _)| streams::reader(engine, *node, queue).is_some());
+        let owner = owner.map(|(node, _)| node);
+        let next = streams::position(engine, queue, subscription);
+        let marks = next.into_iter().map(|at| OffsetMark { name: "position", at }).collect();
+        let lag = next.map_or(0, |next| committed.saturating_sub(next));
+        ReaderPicture { subscription, owner, marks, lag }
+    };
+    spec.leads_to.iter().map(reader).collect()
 }
 
 fn fields(engine: &World, queue: QueueId, spec: &QueueSpec) -> Vec<Field> {
@@ -55,12 +77,12 @@ fn fields(engine: &World, queue: QueueId, spec: &QueueSpec) -> Vec<Field> {
     let process = serving(engine, queue).next().map(|(_, process)| process);
     let mut fields = vec![
         Field::new("ready", process.map_or(0, QueueProc::ready)),
-        Field::new("unacked", process.map_or(0, QueueProc::unacked)),
+        Field::new("unacked", of_all(engine, queue, QueueProc::unacked)),
         Field::new("total", process.map_or(0, QueueProc::messages)),
         Field::new("type", kind),
         Field::new("features", features(spec)),
         Field::new("leader", leader(engine, queue).map_or_else(|| "none".to_owned(), broker_name)),
-        Field::new("consumers", process.map_or(0, QueueProc::consumers)),
+        Field::new("consumers", of_all(engine, queue, QueueProc::consumers)),
     ];
     let bindings = bindings(topology, queue);
     if !bindings.is_empty() {
@@ -108,10 +130,15 @@ fn bindings(topology: &Topology, queue: QueueId) -> Vec<String> {
 fn lane(engine: &World, node: NodeId, queue: QueueId, process: &QueueProc) -> LanePicture {
     let is_serving = serving(engine, queue).any(|(leader, _)| leader == node.0);
     let role = match process {
-        QueueProc::Classic(_) | QueueProc::Quorum(_) if is_serving => "leader",
+        QueueProc::Classic(_) | QueueProc::Quorum(_) | QueueProc::Stream(_) if is_serving => "leader",
         QueueProc::Classic(_) => "on disk",
         QueueProc::Mirror(_) => "mirror",
         QueueProc::Quorum(_) => "follower",
+        QueueProc::Stream(_) => "replica",
+    };
+    let mark = match process {
+        QueueProc::Stream(stream) => Some(OffsetMark { name: "committed", at: stream.committed() }),
+        process => process.head().map(|at| OffsetMark { name: "head", at }),
     };
     let (start, end) = process.span();
     LanePicture {
@@ -122,7 +149,7 @@ fn lane(engine: &World, node: NodeId, queue: QueueId, process: &QueueProc) -> La
         start,
         end,
         durable: process.durable_to(),
-        marks: process.head().into_iter().map(|at| OffsetMark { name: "head", at }).collect(),
+        marks: mark.into_iter().collect(),
     }
 }
 

@@ -77,6 +77,14 @@ pub(super) const SETTINGS: &[Setting] = &[
     mode("java", &[(ALWAYS, "1")]),
     mode("pika", &[(ALWAYS, "1")]),
     mode("spring", &[(ALWAYS, "2")]),
+    Setting::new(
+        PUBLISHER,
+        "name",
+        Kind::Text,
+        "The name by which a stream knows the producer: what has a publishing id that is not above its \
+         highest is confirmed and not stored; empty: it has none.",
+    )
+    .since(Version(3, 9, 0)),
     Setting::new(PUBLISHER, "priority", Kind::Int(0, 255), "The priority of the messages."),
     Setting::new(
         PUBLISHER,
@@ -172,7 +180,16 @@ pub(super) const SETTINGS: &[Setting] = &[
         "Where a consumer of a stream begins: `first`, `last`, `next` or a number.",
     )
     .defaults(&[(ALWAYS, "next")])
-    .not_modelled(),
+    .since(Version(3, 9, 0)),
+    Setting::new(
+        CONSUMER,
+        "keep_offset",
+        Kind::Bool,
+        "Whether the application keeps the offset of what it has processed of a stream, and begins behind it \
+         when it connects again.",
+    )
+    .defaults(&[(ALWAYS, "false")])
+    .since(Version(3, 9, 0)),
     Setting::new(
         Scope::Message,
         "delivery_mode",
@@ -198,6 +215,13 @@ pub(super) const SETTINGS: &[Setting] = &[
         Kind::Text,
         "Its routing key; left out: as its publisher says.",
     ),
+    Setting::new(
+        Scope::Message,
+        "publishing_id",
+        Kind::Digits(0, 9_007_199_254_740_991),
+        "Its number, by which a stream recognises it; left out: counted from 1, the same for every attempt.",
+    )
+    .since(Version(3, 9, 0)),
     Setting::new(Scope::Message, "headers", Kind::Table, "Its headers, by which a headers exchange routes."),
     Setting::new(
         Scope::Message,

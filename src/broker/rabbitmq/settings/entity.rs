@@ -108,10 +108,10 @@ pub(super) const SETTINGS: &[Setting] = &[
         .since(Version(4, 3, 0)),
     Setting::new(QUEUE, "x-delayed-retry-min", EXPIRES, RETRY_MIN).since(Version(4, 3, 0)),
     Setting::new(QUEUE, "x-delayed-retry-max", EXPIRES, RETRY_MAX).since(Version(4, 3, 0)),
-    Setting::new(QUEUE, "x-max-age", Kind::Text, MAX_AGE).not_modelled(),
+    Setting::new(QUEUE, "x-max-age", Kind::Text, MAX_AGE).since(Version(3, 9, 0)),
     Setting::new(QUEUE, "x-stream-max-segment-size-bytes", Kind::Bytes, SEGMENT)
         .defaults(&[(ALWAYS, "500000000")])
-        .not_modelled(),
+        .since(Version(3, 9, 0)),
     Setting::new(
         EXCHANGE,
         "alternate-exchange",
@@ -141,8 +141,8 @@ pub(super) const SETTINGS: &[Setting] = &[
     Setting::new(POLICY, "consumer-disconnected-timeout", MILLIS, DISCONNECTED).since(Version(4, 3, 0)),
     Setting::new(POLICY, "delayed-retry-min", EXPIRES, RETRY_MIN).since(Version(4, 3, 0)),
     Setting::new(POLICY, "delayed-retry-max", EXPIRES, RETRY_MAX).since(Version(4, 3, 0)),
-    Setting::new(POLICY, "max-age", Kind::Text, MAX_AGE).not_modelled(),
-    Setting::new(POLICY, "stream-max-segment-size-bytes", Kind::Bytes, SEGMENT).not_modelled(),
+    Setting::new(POLICY, "max-age", Kind::Text, MAX_AGE).since(Version(3, 9, 0)),
+    Setting::new(POLICY, "stream-max-segment-size-bytes", Kind::Bytes, SEGMENT).since(Version(3, 9, 0)),
     Setting::new(
         POLICY,
         "alternate-exchange",

@@ -2,7 +2,9 @@
 
 use super::build::Interner;
 use super::stamps;
-use super::{ConsumerSpec, DeadLetter, Destination, Headers, KeyId, QueueId, Stamp, StampId, Topology};
+use super::{
+    ConsumerSpec, DeadLetter, Destination, Headers, KeyId, QueueId, QueueKind, Stamp, StampId, Topology,
+};
 use crate::fact::SubscriptionId;
 use crate::scenario::plan::{Plan, ProducerPlan};
 
@@ -26,7 +28,11 @@ impl Topology {
             let id = QueueId(at as u16);
             let is_read = self.consumers.iter().any(|one| one.queues.contains(&id));
             let is_grave = !is_read && direct.iter().any(|targets| targets.contains(&id));
-            let leads_to = self.ends(id, &direct);
+            let leads_to = if self.queues[at].kind == QueueKind::Stream {
+                self.readers(id)
+            } else {
+                self.ends(id, &direct)
+            };
             (self.queues[at].leads_to, self.queues[at].is_graveyard) = (leads_to, is_grave);
         }
     }
@@ -61,6 +67,15 @@ impl Topology {
         }
     }
 
+    /// The consumers of a stream: each of them is a subscription of its own.
+    fn readers(&self, id: QueueId) -> Vec<SubscriptionId> {
+        if self.consumers.is_empty() {
+            return self.queue(id).subscription.into_iter().collect();
+        }
+        let all = (0..).zip(&self.consumers).filter(|(_, consumer)| consumer.queues.contains(&id));
+        all.map(|(number, _)| SubscriptionId(number)).collect()
+    }
+
     /// The subscriptions that get what is in a queue.
     fn ends(&self, id: QueueId, direct: &[Vec<QueueId>]) -> Vec<SubscriptionId> {
         let (mut seen, mut open, mut all) = (Vec::new(), vec![id], Vec::new());
@@ -70,6 +85,7 @@ impl Topology {
             }
             seen.push(next);
             match self.queue(next).subscription {
+                Some(_) if self.queue(next).kind == QueueKind::Stream => all.extend(self.readers(next)),
                 Some(subscription) => all.push(subscription),
                 None => open.extend(&direct[usize::from(next.0)]),
             }
@@ -91,7 +107,11 @@ impl Topology {
     /// The subscriptions that messages with this stamp are addressed to.
     pub(in crate::broker::rabbitmq) fn addressed(&self, stamp: StampId) -> Vec<SubscriptionId> {
         let all = self.trace(self.stamp(stamp), |queue| self.queue(queue).subscription.is_some());
-        let mut all: Vec<_> = all.into_iter().filter_map(|queue| self.queue(queue).subscription).collect();
+        let readers = |queue: QueueId| match self.queue(queue).kind {
+            QueueKind::Stream => self.queue(queue).leads_to.clone(),
+            _ => self.queue(queue).subscription.into_iter().collect(),
+        };
+        let mut all: Vec<_> = all.into_iter().flat_map(readers).collect();
         all.sort_unstable();
         all.dedup();
         all

@@ -55,6 +55,8 @@ fn stamp(topology: &mut Topology, exchange: super::ExchangeId, key: KeyId, vhost
         priority: None,
         expiration: None,
         delay: None,
+        producer_name: None,
+        publishing_id: None,
     });
     StampId(topology.stamps.len() as u32 - 1)
 }

@@ -93,6 +93,7 @@ fn stamp(
         Header::Int(ms) if name == "x-delay" && *ms > 0 => Some(Span::from_millis(*ms as u64)),
         _ => None,
     });
+    let name = producer.config.get("name").map(Value::shown).filter(|name| !name.is_empty());
     let key = properties.get("routing_key").map_or_else(|| key.to_owned(), Value::shown);
     let stamp = Stamp {
         vhost,
@@ -109,6 +110,8 @@ fn stamp(
         priority: number("priority").map(|priority| priority.min(255) as u8),
         expiration: number("expiration").map(Span::from_millis),
         delay,
+        producer_name: name.map(|name| keys.key(&name)),
+        publishing_id: properties.get("publishing_id").and_then(|value| value.shown().parse().ok()),
     };
     let known = topology.stamps.iter().position(|known| *known == stamp);
     let at = known.unwrap_or_else(|| {

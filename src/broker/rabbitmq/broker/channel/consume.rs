@@ -5,6 +5,7 @@ use smallvec::SmallVec;
 use super::{Alarm, Awaited, CONSUMER_TIMEOUT_CHECK, Channel, Consumer, Mode};
 use crate::broker::rabbitmq::broker::Env;
 use crate::broker::rabbitmq::broker::rates::Rate;
+use crate::broker::rabbitmq::config::StreamOffset;
 use crate::broker::rabbitmq::content::EnvelopeId;
 use crate::broker::rabbitmq::error::Error;
 use crate::broker::rabbitmq::message::{Delivery, Msg, Pid, Proc, Settled, Subscribe};
@@ -33,7 +34,9 @@ impl Channel {
         let Delivery { tag: consumer, envelope, redelivered, count, .. } = delivery;
         let tag = self.number_delivery(from, delivery, Some(consumer), env);
         env.count(if redelivered { Rate::Redeliver } else { Rate::Deliver }, 1);
-        self.write(Frame::Deliver { consumer, tag, envelope, redelivered, count }, env);
+        let is_of_stream = matches!(from.proc, Proc::Queue(queue) if is_stream(queue, env));
+        let offset = if is_of_stream { delivery.id as u32 } else { 0 };
+        self.write(Frame::Deliver { consumer, tag, envelope, redelivered, count, offset }, env);
     }
 
     /// A reply for this client. Nobody keeps it: it is handed over, or it is gone.
@@ -41,7 +44,8 @@ impl Channel {
         if let Some(consumer) = self.takes_replies {
             let tag = self.tag_next;
             self.tag_next += 1;
-            self.write(Frame::Deliver { consumer, tag, envelope, redelivered: false, count: 0 }, env);
+            let (redelivered, count, offset) = (false, 0, 0);
+            self.write(Frame::Deliver { consumer, tag, envelope, redelivered, count, offset }, env);
         }
     }
 
@@ -99,13 +103,21 @@ impl Channel {
         &mut self,
         queue: QueueId,
         tag: ConsumerTag,
-        (no_ack, is_exclusive, priority): (bool, bool, i32),
+        (no_ack, is_exclusive, priority, offset): (bool, bool, i32, StreamOffset),
         is_cancelled_on_failover: bool,
         env: &mut Env<'_, '_>,
     ) {
         let Some(process) = self.usable(queue, env) else { return };
         let (prefetch, is_global) = self.prefetch;
-        let subscribe = Subscribe { tag, no_ack, is_exclusive, priority, prefetch, is_global };
+        let client = self.client;
+        let subscribe =
+            Subscribe { tag, no_ack, is_exclusive, priority, prefetch, is_global, offset, client };
+        let process = if is_stream(queue, env) {
+            let Some(process) = self.replica(queue, subscribe, env) else { return };
+            process
+        } else {
+            process
+        };
         self.consumers.push(Consumer { tag, queue, subscribe, is_cancelled_on_failover });
         self.awaited = Some(Awaited::Subscribed(tag));
         if is_quorum(queue, env) {
@@ -137,7 +149,8 @@ impl Channel {
             if is_quorum(queue, env) {
                 self.quorum_cancel(queue, tag, env);
             } else {
-                let node = env.core.meta.queue(queue).leader;
+                let is_here = is_stream(queue, env);
+                let node = if is_here { env.core.id } else { env.core.meta.queue(queue).leader };
                 env.send(Pid { node, proc: Proc::Queue(queue) }, Msg::Unsubscribe { tag });
             }
         }
@@ -147,6 +160,9 @@ impl Channel {
     pub(super) fn get(&mut self, queue: QueueId, no_ack: bool, env: &mut Env<'_, '_>) {
         let Some(process) = self.usable(queue, env) else { return };
         self.awaited = Some(Awaited::Got(queue));
+        if is_stream(queue, env) {
+            return self.fail(Error::NotImplemented, env);
+        }
         if is_quorum(queue, env) {
             return self.quorum_get(queue, no_ack, env);
         }
@@ -199,6 +215,9 @@ impl Channel {
                 rest.iter().take_while(|one| (one.queue, one.node) == (first.queue, first.node)).count();
             let (group, after) = rest.split_at(same);
             rest = after;
+            if is_stream(first.queue, env) && how != Settled::Acked {
+                return self.fail(Error::NotImplemented, env);
+            }
             if is_quorum(first.queue, env) {
                 self.quorum_settle(first.queue, group, how, env);
                 continue;
@@ -283,5 +302,11 @@ impl Channel {
 
 /// Whether a queue answers by the protocol of quorum queues.
 fn is_quorum(queue: QueueId, env: &Env<'_, '_>) -> bool {
-    !matches!(env.shared.topology.queue(queue).kind, QueueKind::Classic { .. })
+    env.shared.topology.queue(queue).kind == QueueKind::Quorum
+}
+
+/// Whether it is a stream.
+#[inline]
+pub(super) fn is_stream(queue: QueueId, env: &Env<'_, '_>) -> bool {
+    env.shared.topology.queue(queue).kind == QueueKind::Stream
 }

@@ -11,13 +11,14 @@ mod confirms;
 mod consume;
 mod publish;
 mod replicated;
+mod streams;
 mod tx;
 
 use std::collections::VecDeque;
 
 use smallvec::SmallVec;
 
-use super::{BrokerTimer, Env, node, quorum};
+use super::{BrokerTimer, Env, node, quorum, stream};
 use crate::broker::rabbitmq::error::Error;
 use crate::broker::rabbitmq::message::{Msg, Pid};
 use crate::broker::rabbitmq::model::Timer;
@@ -71,6 +72,8 @@ pub(in super::super) struct Channel {
     hold: Hold,
     /// For quorum queues: what a channel keeps about them.
     pub(super) quorum: quorum::Clients,
+    /// And about streams.
+    streams: stream::Clients,
     /// Those of which it is reminded.
     resends: SmallVec<[QueueId; 1]>,
     end: Option<End>,
@@ -82,7 +85,7 @@ pub(in super::super) struct Channel {
 pub(super) struct Hold {
     /// An alarm, and it publishes.
     pub(super) by_alarm: bool,
-    /// A process that it publishes to has had enough for now: the channel still takes what its reader has credit for.
+    /// A process that it publishes to has had enough: the channel still takes what its reader has credit for.
     pub(super) by_flow: bool,
     is_paused: bool,
 }
@@ -168,6 +171,7 @@ impl Channel {
             reader: ReaderCredit { left: u32::MAX, taken: 0 },
             hold: Hold::default(),
             quorum: quorum::Clients::default(),
+            streams: stream::Clients::default(),
             resends: SmallVec::new(),
             end: None,
             is_timeout_armed: false,
@@ -286,8 +290,17 @@ impl Channel {
                 self.write(Frame::Ok, env);
             }
             Frame::Declare { queue, is_passive } => self.declare(queue, is_passive, env),
-            Frame::Consume { queue, tag, no_ack, is_exclusive, priority, is_cancelled_on_failover } => {
-                self.consume(queue, tag, (no_ack, is_exclusive, priority), is_cancelled_on_failover, env);
+            Frame::Consume {
+                queue,
+                tag,
+                no_ack,
+                is_exclusive,
+                priority,
+                offset,
+                is_cancelled_on_failover,
+            } => {
+                let how = (no_ack, is_exclusive, priority, offset);
+                self.consume(queue, tag, how, is_cancelled_on_failover, env);
             }
             Frame::ConsumeReplies { tag } => {
                 self.takes_replies = Some(tag);
@@ -324,6 +337,7 @@ impl Channel {
         match alarm {
             Alarm::Heartbeat => self.heartbeat_due(env),
             Alarm::ConsumerTimeout => self.consumer_timeout_due(env),
+            Alarm::Resend(queue) if consume::is_stream(queue, env) => self.stream_resend(queue, env),
             Alarm::Resend(queue) => self.quorum_resend(queue, env),
         }
     }
@@ -360,6 +374,7 @@ impl Channel {
             Msg::ConsumerGone { tag } => self.consumer_gone(tag, env),
             Msg::QueueDown { queue, node, how } => self.queue_down(queue, node, how, env),
             Msg::Quorum(msg) => self.quorum_says(from, *msg, env),
+            Msg::Stream(msg) => self.stream_says(from, *msg, env),
             _ => {}
         }
     }

@@ -103,7 +103,11 @@ impl Channel {
                         waits.push((queue, node));
                     }
                 }
-                QueueKind::Quorum | QueueKind::Stream => {
+                QueueKind::Stream => {
+                    self.stream_publish(queue, publish, env);
+                    waits.push((queue, ALL_NODES));
+                }
+                QueueKind::Quorum => {
                     if self.quorum_publish(queue, publish, env) {
                         waits.push((queue, ALL_NODES));
                     } else {
@@ -142,7 +146,8 @@ impl Channel {
     pub(super) fn look_at_flow(&mut self, env: &mut Env<'_, '_>) {
         let config = &env.shared.topology.config;
         let is_out = self.credit.iter().any(|(_, left)| *left <= 0);
-        self.hold.by_flow = is_out || self.quorum.is_full(config.quorum_commands_max);
+        self.hold.by_flow =
+            is_out || self.quorum.is_full(config.quorum_commands_max) || self.streams.is_full();
         if !self.hold.by_flow && self.reader.taken >= config.credit.1 {
             self.reader.left += std::mem::take(&mut self.reader.taken);
         }

@@ -57,7 +57,7 @@ impl Consumers {
     }
 
     pub(super) fn add(&mut self, channel: Pid, wanted: Subscribe) {
-        let Subscribe { tag, no_ack, is_exclusive, priority, prefetch, is_global } = wanted;
+        let Subscribe { tag, no_ack, is_exclusive, priority, prefetch, is_global, .. } = wanted;
         let prefetch = if no_ack { 0 } else { u32::from(prefetch) };
         let (unacked, number, is_first) = (0, self.number_next, self.active.is_none());
         self.number_next += 1;

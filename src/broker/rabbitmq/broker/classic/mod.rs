@@ -121,7 +121,7 @@ impl Classic {
                 self.run(env);
             }
             QueueAlarm::Expires => self.expires_due(env),
-            QueueAlarm::Mirror(_) | QueueAlarm::Quorum(_) => {}
+            QueueAlarm::Mirror(_) | QueueAlarm::Quorum(_) | QueueAlarm::Stream(_) => {}
         }
     }
 

@@ -37,6 +37,8 @@ impl Broker {
                     entries += member.memory(shared);
                     continue;
                 }
+                // What is read is in the operating system's cache.
+                QueueProc::Stream(_) => continue,
             };
             entries += count as u64 * ENTRY_BYTES;
             let is_lazy =
@@ -61,6 +63,7 @@ impl Broker {
                 QueueProc::Classic(queue) => queue.backing.store.bytes(),
                 QueueProc::Mirror(mirror) => mirror.backing.store.bytes(),
                 QueueProc::Quorum(_) => 0,
+                QueueProc::Stream(stream) => stream.bytes(),
             })
             .sum::<u64>()
             + self.core.wal.bytes()

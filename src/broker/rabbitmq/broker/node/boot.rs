@@ -11,9 +11,9 @@
 use super::super::classic::Classic;
 use super::super::meta::QueueRecord;
 use super::super::mirror::Ring;
-use super::super::quorum::{self, Quorum};
+use super::super::quorum;
 use super::super::{Broker, BrokerTimer, QueueProc};
-use super::{Alarm, NodeMsg, Standing};
+use super::{Alarm, NodeMsg, Standing, records};
 use crate::broker::rabbitmq::error::Error;
 use crate::broker::rabbitmq::message::{Pid, Proc};
 use crate::broker::rabbitmq::model::{RabbitCtx, Shared, Timer};
@@ -38,8 +38,10 @@ impl Broker {
         self.core.limiter = super::super::limiter::Limiter::default();
         self.core.wal.restart(ctx.file_len(quorum::wal_file(shared)));
         for process in self.queues.iter_mut().flatten() {
-            if let QueueProc::Quorum(member) = process {
-                member.halt();
+            match process {
+                QueueProc::Quorum(member) => member.halt(),
+                QueueProc::Stream(stream) => stream.halt(),
+                QueueProc::Classic(_) | QueueProc::Mirror(_) => {}
             }
         }
         self.channels.iter_mut().for_each(|channel| *channel = None);
@@ -77,6 +79,7 @@ impl Broker {
     pub(in super::super) fn boot(&mut self, shared: &mut Shared, ctx: &mut RabbitCtx<'_>) {
         self.node.incarnation += 1;
         self.node.standing = Standing::Booting;
+        self.core.is_closed = false;
         self.node.partitions.clear();
         self.node.starting.clear();
         self.node.alarms.fill(false);
@@ -174,13 +177,10 @@ impl Broker {
                 self.start_classic(queue, is_first, shared, ctx);
             } else {
                 let me = Pid { node: self.core.id, proc: Proc::Queue(queue) };
-                let old = match self.queues[number as usize].take() {
-                    Some(QueueProc::Quorum(member)) => Some(member),
-                    _ => None,
-                };
+                let old = self.queues[number as usize].take();
                 let env = &mut super::super::Env { me, core: &mut self.core, shared, ctx };
-                let member = Quorum::start(queue, old, env);
-                self.queues[number as usize] = member.map(QueueProc::Quorum);
+                let kind = env.shared.topology.queue(queue).kind;
+                self.queues[number as usize] = records::member(queue, kind, old, env);
             }
         }
     }
@@ -253,6 +253,7 @@ impl Broker {
             }
         }
         self.work(shared, ctx);
+        self.core.is_closed = true;
         for number in 0..self.queues.len() as u16 {
             let queue = QueueId(number);
             let me = Pid { node: self.core.id, proc: Proc::Queue(queue) };
@@ -261,6 +262,8 @@ impl Broker {
                 Some(QueueProc::Classic(process)) => process.close(env),
                 Some(QueueProc::Mirror(mirror)) => mirror.close(env),
                 Some(QueueProc::Quorum(member)) => member.close(env),
+                // What is written is with the operating system.
+                Some(QueueProc::Stream(stream)) => stream.halt(),
                 None => {}
             }
         }
@@ -274,7 +277,7 @@ impl Broker {
         let is_closed = |process: &QueueProc| match process {
             QueueProc::Classic(process) => process.backing.store.is_closed(),
             QueueProc::Mirror(mirror) => mirror.backing.store.is_closed(),
-            QueueProc::Quorum(_) => true,
+            QueueProc::Quorum(_) | QueueProc::Stream(_) => true,
         };
         if self.queues.iter().flatten().all(is_closed) && self.core.wal.is_quiet() {
             ctx.exit();

@@ -1,4 +1,4 @@
-//! Who speaks: the failure detector of quorum queues, apart from that of the distribution.
+//! Who speaks: the failure detector of quorum queues and streams, apart from that of the distribution.
 //!
 //! Nodes send each other a beat every second. Every five seconds each looks from whom it has not heard any for two; its
 //! members of quorum queues that such a node leads prepare an election. A process that dies is noticed at once, by its
@@ -26,7 +26,8 @@ impl Broker {
     /// Nodes do not beat at the same instant, and do not look at the same one.
     pub(super) fn start_beating(&mut self, shared: &mut Shared, ctx: &mut RabbitCtx<'_>) {
         let mut queues = shared.topology.queues.iter();
-        let is_needed = shared.topology.brokers > 1 && queues.any(|spec| spec.kind == QueueKind::Quorum);
+        let is_by_majority = |kind| matches!(kind, QueueKind::Quorum | QueueKind::Stream);
+        let is_needed = shared.topology.brokers > 1 && queues.any(|spec| is_by_majority(spec.kind));
         if is_needed {
             let now = ctx.now();
             self.node.beats.fill((now, false));
@@ -72,9 +73,11 @@ impl Broker {
     fn tell_of_silence(&mut self, peer: u16, is_over: bool, shared: &mut Shared, ctx: &mut RabbitCtx<'_>) {
         for number in 0..self.queues.len() as u16 {
             let me = Pid { node: self.core.id, proc: Proc::Queue(QueueId(number)) };
-            if let Some(QueueProc::Quorum(member)) = &mut self.queues[number as usize] {
-                let env = &mut super::super::Env { me, core: &mut self.core, shared, ctx };
-                member.silence(peer, is_over, env);
+            let env = &mut super::super::Env { me, core: &mut self.core, shared, ctx };
+            match &mut self.queues[number as usize] {
+                Some(QueueProc::Quorum(member)) => member.silence(peer, is_over, env),
+                Some(QueueProc::Stream(stream)) => stream.silence(peer, is_over, env),
+                _ => {}
             }
         }
     }

@@ -14,7 +14,7 @@ mod partitions;
 mod records;
 
 pub(in super::super) use delayed::{Delayed, delays};
-pub(super) use records::{announce_leader, declare, owner_gone, queue_ended};
+pub(super) use records::{announce_leader, declare, owner_gone, queue_ended, stream_led};
 
 use super::meta::QueueRecord;
 use super::{Broker, Env};
@@ -124,6 +124,11 @@ pub(in super::super) enum NodeMsg {
         queue: QueueId,
         how: QueueEnd,
     },
+    /// Who leads a stream, as the node's replica knows it.
+    StreamLed {
+        queue: QueueId,
+        leader: Option<u16>,
+    },
     /// A channel is gone, and with it the queues that it alone could use.
     OwnerGone {
         owner: Pid,
@@ -221,6 +226,7 @@ impl Broker {
             NodeMsg::AutohealRestart { winners } => self.autoheal_lost(winners, shared, ctx),
             NodeMsg::QueueEnded { queue, how } => self.queue_process_ended(queue, how, shared, ctx),
             NodeMsg::OwnerGone { owner } => self.delete_queues_of(owner, shared, ctx),
+            NodeMsg::StreamLed { queue, leader } => self.stream_leader(queue, leader, shared, ctx),
             NodeMsg::Delay { envelope } => {
                 let me = self.core.id;
                 self.node.delayed.add(me, envelope, shared, ctx);
@@ -311,7 +317,10 @@ impl NodeMsg {
             Self::Partial(_) => "partition",
             Self::Alarm { .. } => "alarm",
             Self::AutohealAsk | Self::AutohealState { .. } | Self::AutohealRestart { .. } => "autoheal",
-            Self::QueueEnded { .. } | Self::OwnerGone { .. } | Self::Delay { .. } => "local",
+            Self::QueueEnded { .. }
+            | Self::OwnerGone { .. }
+            | Self::Delay { .. }
+            | Self::StreamLed { .. } => "local",
         }
     }
 
@@ -331,6 +340,7 @@ impl NodeMsg {
             Self::Delay { envelope } => u64::from(envelope.0) << 4 | 11,
             Self::Beat => 12,
             Self::Partial(msg) => msg.fingerprint() << 4 | 13,
+            Self::StreamLed { queue, .. } => u64::from(queue.0) << 4 | 14,
         }
     }
 }

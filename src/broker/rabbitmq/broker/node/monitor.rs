@@ -190,7 +190,7 @@ impl Broker {
         }
     }
 
-    /// Tells the node's members of quorum queues who came or went.
+    /// Tells the node's members of quorum queues, and replicas of streams, who came or went.
     pub(super) fn tell_members(
         &mut self,
         peer: u16,
@@ -199,10 +199,12 @@ impl Broker {
         ctx: &mut RabbitCtx<'_>,
     ) {
         for (number, process) in (0..).zip(&mut self.queues) {
-            if let Some(QueueProc::Quorum(member)) = process {
-                let me = Pid { node: self.core.id, proc: Proc::Queue(QueueId(number)) };
-                let env = &mut super::super::Env { me, core: &mut self.core, shared, ctx };
-                member.node_changed(peer, is_up, env);
+            let me = Pid { node: self.core.id, proc: Proc::Queue(QueueId(number)) };
+            let env = &mut super::super::Env { me, core: &mut self.core, shared, ctx };
+            match process {
+                Some(QueueProc::Quorum(member)) => member.node_changed(peer, is_up, env),
+                Some(QueueProc::Stream(stream)) => stream.node_changed(peer, is_up, env),
+                _ => {}
             }
         }
     }

@@ -3,6 +3,7 @@
 use super::super::classic::Classic;
 use super::super::meta::QueueRecord;
 use super::super::quorum::Quorum;
+use super::super::stream::Stream;
 use super::super::{Broker, Env, QueueProc};
 use super::NodeMsg;
 use crate::broker::rabbitmq::message::{Msg, Pid, Proc, QueueEnd};
@@ -43,6 +44,11 @@ pub(in super::super) fn announce_leader(queue: QueueId, env: &mut Env<'_, '_>) {
     }
 }
 
+/// Who leads a stream: the channels of this node hear of it.
+pub(in super::super) fn stream_led(queue: QueueId, leader: Option<u16>, env: &mut Env<'_, '_>) {
+    env.send(env.here(Proc::Node), Msg::Node(Box::new(NodeMsg::StreamLed { queue, leader })));
+}
+
 /// A channel is gone.
 pub(in super::super) fn owner_gone(owner: Pid, env: &mut Env<'_, '_>) {
     if env.core.meta.queues.iter().any(|record| record.owner == Some(owner)) {
@@ -51,6 +57,18 @@ pub(in super::super) fn owner_gone(owner: Pid, env: &mut Env<'_, '_>) {
 }
 
 impl Broker {
+    /// The node's replica of a stream knows who leads, or that nobody does.
+    pub(super) fn stream_leader(
+        &mut self,
+        queue: QueueId,
+        leader: Option<u16>,
+        shared: &mut Shared,
+        ctx: &mut RabbitCtx<'_>,
+    ) {
+        self.core.meta.note_leader(queue, leader);
+        self.each_channel(shared, ctx, |channel, env| channel.stream_led(queue, leader, env));
+    }
+
     /// A process of a queue on this node began or ended.
     pub(super) fn queue_process_ended(
         &mut self,
@@ -86,7 +104,7 @@ impl Broker {
             process.begin(env);
             Some(QueueProc::Classic(Box::new(process)))
         } else {
-            Quorum::start(queue, None, env).map(QueueProc::Quorum)
+            member(queue, spec.kind, None, env)
         };
         self.queues[queue.0 as usize] = process;
         self.mirror_node_up(queue, self.core.id, shared, ctx);
@@ -103,7 +121,8 @@ impl Broker {
         if !before.exists && self.core.meta.exists(queue) {
             let me = Pid { node: self.core.id, proc: Proc::Queue(queue) };
             let env = &mut Env { me, core: &mut self.core, shared, ctx };
-            self.queues[queue.0 as usize] = Quorum::start(queue, None, env).map(QueueProc::Quorum);
+            let kind = env.shared.topology.queue(queue).kind;
+            self.queues[queue.0 as usize] = member(queue, kind, None, env);
         }
     }
 
@@ -205,4 +224,22 @@ impl Broker {
         }
         self.mirror_record_changed(queue, before, &now, shared, ctx);
     }
+}
+
+/// The node's process of a queue that a majority keeps, over what it had.
+pub(super) fn member(
+    queue: QueueId,
+    kind: QueueKind,
+    old: Option<QueueProc>,
+    env: &mut Env<'_, '_>,
+) -> Option<QueueProc> {
+    match (kind, old) {
+        (QueueKind::Stream, Some(QueueProc::Stream(old))) => Stream::start(queue, Some(old), env),
+        (QueueKind::Stream, _) => Stream::start(queue, None, env),
+        (_, Some(QueueProc::Quorum(old))) => {
+            return Quorum::start(queue, Some(old), env).map(QueueProc::Quorum);
+        }
+        _ => return Quorum::start(queue, None, env).map(QueueProc::Quorum),
+    }
+    .map(QueueProc::Stream)
 }

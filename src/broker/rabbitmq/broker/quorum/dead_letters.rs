@@ -14,6 +14,7 @@ use super::client::{Clients, Event};
 use super::commands::What;
 use super::member::Quorum;
 use super::{Alarm, QuorumMsg};
+use crate::broker::rabbitmq::broker::stream::{self, StreamMsg};
 use crate::broker::rabbitmq::broker::{Env, QueueAlarm, dead_letter, publishing};
 use crate::broker::rabbitmq::content::EnvelopeId;
 use crate::broker::rabbitmq::message::{Pid, Proc, Publish};
@@ -29,6 +30,8 @@ pub(super) struct DeadLetters {
     open: Vec<Open>,
     seq_next: u64,
     clients: Clients,
+    /// For destinations that are streams.
+    streams: stream::Clients,
     is_armed: bool,
 }
 
@@ -79,7 +82,11 @@ impl Quorum {
         let (seq, since) = (self.dead.seq_next, env.ctx.now());
         let mut waits = SmallVec::new();
         for (&target, envelope) in targets.iter().zip(envelope.into_iter().cycle()) {
-            if matches!(env.shared.topology.queue(target).kind, QueueKind::Classic { .. }) {
+            let kind = env.shared.topology.queue(target).kind;
+            if kind == QueueKind::Stream {
+                self.dead.streams.write(target, envelope, Some(seq), env);
+                waits.push((target, ANY_NODE));
+            } else if matches!(kind, QueueKind::Classic { .. }) {
                 let publish = Publish { envelope, seq, is_confirmed: true };
                 let nodes = publishing::to_classic(target, publish, env);
                 waits.extend(nodes.iter().map(|&node| (target, node)));
@@ -125,6 +132,19 @@ impl Quorum {
             if let Event::Confirmed(seqs) = event {
                 self.confirmed((target, ANY_NODE), &seqs, env);
             }
+        }
+    }
+
+    /// A destination that is a stream answers.
+    pub(super) fn target_wrote(&mut self, from: Pid, msg: StreamMsg, env: &mut Env<'_, '_>) {
+        let Proc::Queue(target) = from.proc else { return };
+        match msg {
+            StreamMsg::Written { seqs } => {
+                self.dead.streams.written(target, &seqs);
+                self.confirmed((target, ANY_NODE), &seqs, env);
+            }
+            StreamMsg::NotLeader { leader } => self.dead.streams.follow(target, leader, env),
+            _ => {}
         }
     }
 

@@ -220,6 +220,7 @@ impl Quorum {
                 self.propose(What::Gone(from), None, env);
             }
             Msg::Confirm { seqs } => self.target_confirms(from, &seqs, env),
+            Msg::Stream(msg) => self.target_wrote(from, *msg, env),
             Msg::Delete => self.delete(Some(from), env),
             _ => {}
         }

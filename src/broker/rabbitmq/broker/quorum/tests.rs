@@ -5,9 +5,11 @@ use smallvec::SmallVec;
 
 use super::commands::{Command, Fresh, What};
 use super::fifo::{Effect, Fifo, Setup};
+use crate::broker::rabbitmq::config::StreamOffset;
 use crate::broker::rabbitmq::content::{EnvelopeId, Reason};
 use crate::broker::rabbitmq::message::{Pid, Proc, Settled, Subscribe};
 use crate::broker::rabbitmq::rules::QuorumPriorities;
+use crate::fact::NodeId;
 use crate::sim::{Span, Time};
 
 const NACK: Settled = Settled::Requeued { is_reject: false };
@@ -44,7 +46,9 @@ fn pid(number: u32) -> Pid {
 }
 
 fn consumer(tag: u16, prefetch: u16, priority: i32) -> Subscribe {
-    Subscribe { tag, no_ack: false, is_exclusive: false, priority, prefetch, is_global: false }
+    let (no_ack, is_exclusive, is_global) = (false, false, false);
+    let (offset, client) = (StreamOffset::Next, NodeId(0));
+    Subscribe { tag, no_ack, is_exclusive, priority, prefetch, is_global, offset, client }
 }
 
 impl Bench {

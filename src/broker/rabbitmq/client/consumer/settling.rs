@@ -131,6 +131,7 @@ impl Consumer {
     /// The application is done with this message.
     pub(super) fn finish(&mut self, item: Item, ctx: &mut RabbitCtx<'_>) {
         let Some(delivered) = self.take(item) else { return };
+        self.keep_offset(&delivered);
         if let Some(by_hand) = &mut self.by_hand {
             if delivered.channel == self.link.channel() && !self.config.no_ack {
                 by_hand.hold(delivered);

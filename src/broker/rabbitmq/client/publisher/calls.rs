@@ -14,6 +14,7 @@
 
 use std::collections::BTreeMap;
 
+use super::super::super::config::StreamOffset;
 use super::super::super::error::Error;
 use super::super::super::model::{RabbitCtx, Shared};
 use super::super::super::packet::Frame;
@@ -49,14 +50,11 @@ impl Calls {
     /// What makes the channel ready for replies.
     pub(super) fn set_up(&self) -> Vec<Frame> {
         let Some(queue) = self.replies.queue else { return vec![Frame::ConsumeReplies { tag: 0 }] };
-        let consume = Frame::Consume {
-            queue,
-            tag: 0,
-            no_ack: true,
-            is_exclusive: false,
-            priority: 0,
-            is_cancelled_on_failover: false,
-        };
+        let (tag, no_ack, is_exclusive, priority) = (0, true, false, 0);
+        let offset = StreamOffset::Next;
+        let is_cancelled_on_failover = false;
+        let consume =
+            Frame::Consume { queue, tag, no_ack, is_exclusive, priority, offset, is_cancelled_on_failover };
         let declare = self.is_own.then_some(Frame::Declare { queue, is_passive: false });
         declare.into_iter().chain([consume]).collect()
     }
