@@ -19,7 +19,7 @@ mod picture;
 mod script;
 mod watch;
 
-pub(super) use names::NodeNames;
+pub(super) use names::{NodeNames, services};
 pub(super) use picture::{Pictured, Shown};
 pub(super) use script::ClientCommand;
 use script::Script;

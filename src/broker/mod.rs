@@ -7,6 +7,7 @@ use crate::scenario::plan::{Action, ConsumerPlan, Plan, ProducerPlan, Value, Ver
 use crate::sim::Time;
 
 mod host;
+mod inquiry;
 pub mod kafka;
 pub mod picture;
 pub mod rabbitmq;

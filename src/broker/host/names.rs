@@ -63,3 +63,11 @@ impl NodeNames {
         self.sets.get(name)
     }
 }
+
+/// The nodes of services by name; clients' nodes begin at `first`, and services' follow them.
+pub(in crate::broker) fn services(plan: &Plan, first: u16) -> Vec<(String, NodeId)> {
+    let instances = plan.producers.iter().map(|one| one.instances);
+    let clients: u16 = instances.chain(plan.consumers.iter().map(|one| one.instances)).sum();
+    let nodes = (first + clients..).map(NodeId);
+    plan.services.iter().map(|service| service.name.clone()).zip(nodes).collect()
+}

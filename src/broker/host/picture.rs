@@ -9,6 +9,7 @@ use crate::broker::picture::{
     PlacePicture, Section,
 };
 
+use crate::app::{Direct, Service};
 use crate::fact::{Fact, MessageId, NodeId, PlaceId};
 use crate::sim::{Engine, Frame, Model, Status};
 
@@ -25,6 +26,30 @@ pub(in crate::broker) struct Shown {
     pub(in crate::broker) held: usize,
     /// It keeps something on its disk.
     pub(in crate::broker) has_disk: bool,
+}
+
+impl Shown {
+    /// A service: how many of its workers are busy, and how long its queue is.
+    pub(in crate::broker) fn service(service: &Service) -> Self {
+        let held = service.held().count();
+        let (busy, workers) = service.workers();
+        let (waiting, queue) = service.queue();
+        let summary = vec![
+            Field::new("busy", format!("{busy}/{workers}")),
+            Field::new("queue", format!("{waiting}/{queue}")),
+        ];
+        let role = if service.is_broken() { "overrun" } else { "service" };
+        Self { role: role.to_owned(), summary, holds: service.held().collect(), held, ..Self::default() }
+    }
+
+    /// A producer that calls a service: its open calls, and those that it makes again later.
+    pub(in crate::broker) fn caller(direct: &Direct, again: impl Iterator<Item = MessageId>) -> Self {
+        let mut holds: Vec<_> = direct.calls().chain(again).collect();
+        holds.sort_unstable();
+        let (held, open) = (holds.len(), direct.calls().count());
+        let summary = vec![Field::new("open calls", open), Field::new("to be called again", held - open)];
+        Self { role: "caller".to_owned(), summary, holds, held, ..Self::default() }
+    }
 }
 
 /// What a family shows of itself.

@@ -3,13 +3,16 @@
 //! A chain is read off one message's history and the faults and elections around it; it is a hypothesis until a re-run
 //! with one of its remedies confirms it. Nothing here looks at a world.
 
+use std::ops::{Deref, DerefMut};
+
 use super::config::{Acks, ProducerConfig, TopicConfig};
 use super::describe;
 use super::packet::Error;
 use super::story;
-use crate::broker::{Case, Chain, Link, Remedy};
-use crate::fact::{Fact, NodeId, Observation, PlaceId, Rule};
-use crate::scenario::plan::{ConsumerPlan, EntityPlan, ProducerPlan, Verb};
+use crate::broker::inquiry::{Inquiry, key};
+use crate::broker::{Case, Chain, Remedy};
+use crate::fact::{Fact, NodeId, Observation, Rule};
+use crate::scenario::plan::EntityPlan;
 use crate::sim::Time;
 
 mod application;
@@ -17,7 +20,7 @@ mod outward;
 
 /// The chain of a message.
 pub(super) fn explain(case: &Case<'_>) -> Chain {
-    let mut reading = Reading::new(case);
+    let mut reading = Reading(Inquiry::new(case, "no broker"));
     match case.fate {
         "lost" | "stranded" => reading.lost(),
         "duplicated" => reading.duplicated(),
@@ -25,51 +28,27 @@ pub(super) fn explain(case: &Case<'_>) -> Chain {
         "phantom" | "rejected" | "unsent" => reading.unconfirmed(),
         _ => reading.waiting(),
     }
-    reading.chain
+    reading.0.chain
 }
 
-/// A case while it is read.
-struct Reading<'a> {
-    case: &'a Case<'a>,
-    chain: Chain,
-    due: Time,
-    producer: Option<&'a ProducerPlan>,
-    consumer: Option<&'a ConsumerPlan>,
-    copies: Vec<Copy>,
+/// A case while it is read, with what the family knows.
+struct Reading<'a>(Inquiry<'a>);
+
+impl<'a> Deref for Reading<'a> {
+    type Target = Inquiry<'a>;
+
+    fn deref(&self) -> &Inquiry<'a> {
+        &self.0
+    }
 }
 
-/// One copy of the message on one broker.
-#[derive(Clone, Copy)]
-struct Copy {
-    node: NodeId,
-    place: PlaceId,
-    offset: u64,
-    stored: Time,
-    removed: Option<(Time, Rule)>,
-}
-
-impl Copy {
-    fn is_there(&self, at: Time) -> bool {
-        self.stored <= at && self.removed.is_none_or(|(removed, _)| removed > at)
+impl DerefMut for Reading<'_> {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.0
     }
 }
 
 impl<'a> Reading<'a> {
-    fn new(case: &'a Case<'a>) -> Self {
-        let producer = case.history.iter().find_map(|seen| match seen.fact {
-            Fact::Due { producer, .. } => case.plan.producers.get(producer.0 as usize),
-            _ => None,
-        });
-        Self {
-            case,
-            chain: Chain { links: Vec::new(), remedies: Vec::new() },
-            due: case.history.first().map_or(Time::ZERO, |seen| seen.at),
-            producer,
-            consumer: case.plan.consumers.get(case.subscription.0 as usize),
-            copies: copies(case.history),
-        }
-    }
-
     /// Confirmed, and without effect.
     fn lost(&mut self) {
         let confirmed = self.first(|fact| matches!(fact, Fact::Confirmed { .. }));
@@ -82,11 +61,11 @@ impl<'a> Reading<'a> {
         let at = confirmed.map_or(self.due, |seen| seen.at);
         self.confirmed_how(acks, at);
         let decided = self.decided_at(at);
-        self.faults_between(self.due, decided);
+        self.faults_until(decided);
         self.elections_without_it(at, decided);
         self.removals();
         if acks != Acks::All {
-            self.remedy_producer("acks", "\"all\"");
+            self.remedy_setting("acks", "\"all\"");
         }
     }
 
@@ -218,7 +197,7 @@ impl<'a> Reading<'a> {
                 "retried by the client",
                 "the client library sent its batch again: it is in the log twice",
             );
-            self.remedy_producer("retries", "0");
+            self.remedy_setting("retries", "0");
         } else {
             self.redelivered();
         }
@@ -238,7 +217,7 @@ impl<'a> Reading<'a> {
 
     fn sent_again(&mut self, kind: &str, text: &str) {
         let last = self.copies.iter().map(|copy| copy.stored).max().unwrap_or(self.due);
-        self.faults_between(self.due, last);
+        self.faults_until(last);
         self.refusals(last);
         let answer = self.last(|fact| matches!(fact, Fact::Failed { .. }));
         if let Some(Observation { at, fact: Fact::Failed { error, .. }, .. }) = answer {
@@ -279,7 +258,7 @@ impl<'a> Reading<'a> {
         let until = answer.map_or(Time::NEVER, |seen| seen.at);
         self.user_was_told();
         self.overrun(until);
-        self.faults_between(self.due, until);
+        self.faults_until(until);
         self.refusals(until);
         if let Some(copy) = self.copies.iter().min_by_key(|copy| copy.stored).copied() {
             let (node, place) = (self.case.names.node(copy.node), self.case.names.place(copy.place));
@@ -301,14 +280,14 @@ impl<'a> Reading<'a> {
             );
         }
         if self.producer.is_some_and(|producer| ProducerConfig::new(self.case.plan, producer).retries == 0) {
-            self.remedy_producer("retries", "1000");
+            self.remedy_setting("retries", "1000");
         }
     }
 
     /// It still waits.
     fn waiting(&mut self) {
         self.stopped();
-        self.faults_between(self.due, Time::NEVER);
+        self.faults_until(Time::NEVER);
         let was_delivered = self.first(|fact| matches!(fact, Fact::Delivered { .. })).is_some();
         self.handed_in_vain();
         let text = if was_delivered {
@@ -330,29 +309,6 @@ impl<'a> Reading<'a> {
         if let Some((at, (isr, minimum))) = refused {
             let text = format!("too few in-sync replicas: {isr}, min.insync.replicas is {minimum}");
             self.link(Some(at), "too few in sync", text);
-        }
-    }
-
-    /// Links and remedies of the faults that were in force at any time between the two.
-    fn faults_between(&mut self, from: Time, to: Time) {
-        for (index, fault) in self.case.plan.faults.iter().enumerate() {
-            let mine = |fact: &Fact| matches!(*fact, Fact::Fault { fault } if fault as usize == index);
-            let hits: Vec<_> = self.case.events.iter().filter(|seen| mine(&seen.fact)).collect();
-            let Some(first) = hits.first() else { continue };
-            let over = self.case.events.iter().find_map(|seen| match seen.fact {
-                Fact::FaultEnded { fault } if fault as usize == index => Some(seen.at),
-                _ => None,
-            });
-            if first.at > to || over.is_some_and(|over| over < from) {
-                continue;
-            }
-            let nodes: Vec<_> = hits.iter().map(|seen| seen.node).collect();
-            let text = match &fault.verb {
-                Verb::Alter { kind, name, .. } => format!("{kind} {name} changed (fault {})", fault.name),
-                verb => format!("{} {} (fault {})", self.names(&nodes), verb.happened(), fault.name),
-            };
-            self.link(Some(first.at), &format!("fault {}", fault.name), text);
-            self.remedy(Remedy::WithoutFault(index as u16));
         }
     }
 
@@ -403,50 +359,8 @@ impl<'a> Reading<'a> {
         self.case.plan.entities.iter().find(|topic| describe::leads_to(send_to, &topic.name))
     }
 
-    fn first(&self, is_it: impl Fn(&Fact) -> bool) -> Option<Observation> {
-        self.case.history.iter().find(|seen| is_it(&seen.fact)).copied()
-    }
-
-    fn last(&self, is_it: impl Fn(&Fact) -> bool) -> Option<Observation> {
-        self.case.history.iter().rev().find(|seen| is_it(&seen.fact)).copied()
-    }
-
-    fn names(&self, nodes: &[NodeId]) -> String {
-        let mut nodes = nodes.to_vec();
-        nodes.sort_unstable();
-        nodes.dedup();
-        if nodes.is_empty() {
-            return "no broker".to_owned();
-        }
-        nodes.iter().map(|&node| self.case.names.node(node)).collect::<Vec<_>>().join(", ")
-    }
-
-    fn link(&mut self, at: Option<Time>, kind: &str, text: impl Into<String>) {
-        self.chain.links.push(Link { at, kind: kind.to_owned(), text: text.into() });
-    }
-
-    /// A setting, in force all along: before everything that happened.
-    fn setting(&mut self, kind: &str, text: &str) {
-        let at = self.chain.links.iter().take_while(|link| link.at.is_none()).count();
-        self.chain.links.insert(at, Link { at: None, kind: kind.to_owned(), text: text.to_owned() });
-    }
-
-    fn remedy(&mut self, remedy: Remedy) {
-        if !self.chain.remedies.contains(&remedy) {
-            self.chain.remedies.push(remedy);
-        }
-    }
-
-    fn remedy_producer(&mut self, name: &str, value: &str) {
-        if let Some(producer) = self.producer {
-            self.remedy(Remedy::Set(format!("producer.{}.config.\"{name}\" = {value}", key(&producer.name))));
-        }
-    }
-
-    fn remedy_consumer(&mut self, path: &str, value: &str) {
-        if let Some(consumer) = self.consumer {
-            self.remedy(Remedy::Set(format!("consumer.{}.{path} = {value}", key(&consumer.name))));
-        }
+    fn remedy_setting(&mut self, name: &str, value: &str) {
+        self.remedy_producer(&format!("config.\"{name}\""), value);
     }
 
     fn remedy_topic(&mut self, name: &str, value: &str) {
@@ -455,35 +369,4 @@ impl<'a> Reading<'a> {
             self.remedy(Remedy::Set(format!("topic.{}.config.\"{name}\" = {value}", key(table))));
         }
     }
-}
-
-/// A name as a TOML key.
-fn key(name: &str) -> String {
-    let is_bare = name.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '-' || letter == '_');
-    if is_bare { name.to_owned() } else { format!("\"{name}\"") }
-}
-
-/// The copies that a message had, in the order in which they were stored.
-fn copies(history: &[Observation]) -> Vec<Copy> {
-    let mut copies: Vec<Copy> = Vec::new();
-    for seen in history {
-        match seen.fact {
-            Fact::Stored { place, offset, .. } => {
-                copies.push(Copy { node: seen.node, place, offset, stored: seen.at, removed: None });
-            }
-            Fact::Removed { place, offset, rule, .. } => {
-                let gone = copies.iter_mut().rev().find(|copy| {
-                    copy.node == seen.node
-                        && copy.place == place
-                        && copy.offset == offset
-                        && copy.removed.is_none()
-                });
-                if let Some(copy) = gone {
-                    copy.removed = Some((seen.at, rule));
-                }
-            }
-            _ => {}
-        }
-    }
-    copies
 }

@@ -429,7 +429,7 @@ pub fn check_state(plan: &Plan, path: &str) -> Result<(), String> {
                     .and_then(|number| number.parse().ok())
                     .is_some_and(|number: u16| (1..=count(plan, role.plural)).contains(&number))
             });
-            let is_one = node || is_one_process(plan, owner);
+            let is_one = node || plan.is_one_process(owner);
             if is_one { Ok(()) } else { Err(format!("there is no node, and no one client, `{owner}`")) }
         }
         _ => Err(expected.to_owned()),
@@ -464,19 +464,6 @@ pub fn check_state_value(plan: &Plan, path: &str, value: Option<&Value>) -> Resu
         _ => (matches!(value, None | Some(Value::Int(_))), "expected a number or a comparison".to_owned()),
     };
     if is_possible { Ok(()) } else { Err(expected) }
-}
-
-/// Whether the name is that of one client or service, or of one of several instances: `billing/2`.
-fn is_one_process(plan: &Plan, owner: &str) -> bool {
-    let clients = plan.producers.iter().map(|one| (&one.name, one.instances));
-    let clients = clients.chain(plan.consumers.iter().map(|one| (&one.name, one.instances)));
-    let mut all = clients.chain(plan.services.iter().map(|one| (&one.name, 1)));
-    all.any(|(name, instances)| match owner.rsplit_once('/') {
-        Some((client, number)) => {
-            client == name && number.parse().is_ok_and(|number: u16| (1..=instances).contains(&number))
-        }
-        None => owner == name && instances == 1,
-    })
 }
 
 /// What a step may tell a client: a position is committed, messages are not acknowledged one by one.

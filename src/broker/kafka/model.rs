@@ -12,6 +12,7 @@ use super::packet::Packet;
 use super::topology::{Metadata, Topology};
 use super::zookeeper::ZooKeeper;
 use crate::app::{Alarm, Carries, Catalogue, Direct, Sender, Service, Store, Talk};
+use crate::broker::host;
 use crate::fact::{Fact, MessageId, NodeId, ProducerId, SubscriptionId};
 use crate::scenario::plan::Plan;
 use crate::sim::{Ctx, Input, Loss, Model, Span, Time};
@@ -106,7 +107,7 @@ impl KafkaModel {
             content: Content::default(),
             catalogue: Catalogue::new(plan, seed),
             stores: plan.consumers.iter().map(|it| Store::new(it.idempotency, it.id)).collect(),
-            services: services(plan, topology.keeper),
+            services: host::services(plan, topology.keeper.0 + 1),
         };
         let state = ClusterState::initial(&topology);
         let view = Arc::new(state.clone());
@@ -237,14 +238,6 @@ impl Carries for KafkaModel {
     fn alarm(timer: &Timer) -> Option<Alarm> {
         if let Timer::Service(alarm) = timer { Some(*alarm) } else { None }
     }
-}
-
-/// The nodes of services: the last ones, after the brokers, the keeper of the metadata and the clients.
-fn services(plan: &Plan, keeper: NodeId) -> Vec<(String, NodeId)> {
-    let instances = plan.producers.iter().map(|one| one.instances);
-    let clients: u16 = instances.chain(plan.consumers.iter().map(|one| one.instances)).sum();
-    let nodes = (keeper.0 + 1 + clients..).map(NodeId);
-    plan.services.iter().map(|service| service.name.clone()).zip(nodes).collect()
 }
 
 /// The node of a service that is called directly, and the subscription that its effects count for.

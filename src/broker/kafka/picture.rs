@@ -17,7 +17,7 @@ use super::model::{KafkaModel, Node};
 use super::packet::Packet;
 use super::topology::Metadata;
 use super::world::{World, is_up};
-use crate::app::{Alarm, Direct, Service};
+use crate::app::{Alarm, Direct};
 use crate::broker::host::{Pictured, Shown};
 use crate::broker::picture::{Field, Gauge, PlacePicture, Section};
 use crate::fact::{MessageId, NodeId, PlaceId};
@@ -40,7 +40,7 @@ impl Pictured for KafkaModel {
             Node::Producer(producer) => producer.shown(engine, node),
             Node::Consumer(consumer) => consumer.shown(engine, node),
             Node::Direct(direct) => caller(engine, node, direct),
-            Node::Service(known) => service(known),
+            Node::Service(known) => Shown::service(known),
         }
     }
 
@@ -244,23 +244,7 @@ fn caller(engine: &World, node: NodeId, direct: &Direct) -> Shown {
         super::model::Timer::Service(Alarm::Again { message, .. }) => Some(*message),
         _ => None,
     });
-    let mut holds: Vec<_> = direct.calls().chain(again).collect();
-    holds.sort_unstable();
-    let (held, open) = (holds.len(), direct.calls().count());
-    let summary = vec![Field::new("open calls", open), Field::new("to be called again", held - open)];
-    Shown { role: "caller".to_owned(), summary, holds, held, ..Shown::default() }
-}
-
-fn service(service: &Service) -> Shown {
-    let held = service.held().count();
-    let (busy, workers) = service.workers();
-    let (waiting, queue) = service.queue();
-    let summary = vec![
-        Field::new("busy", format!("{busy}/{workers}")),
-        Field::new("queue", format!("{waiting}/{queue}")),
-    ];
-    let role = if service.is_broken() { "overrun" } else { "service" };
-    Shown { role: role.to_owned(), summary, holds: service.held().collect(), held, ..Shown::default() }
+    Shown::caller(direct, again)
 }
 
 #[cfg(test)]

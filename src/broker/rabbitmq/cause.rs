@@ -3,11 +3,14 @@
 //! A chain is read off one message's history and what happened around it; it is a hypothesis until a re-run with one of
 //! its remedies confirms it. Nothing here looks at a world.
 
+use std::ops::{Deref, DerefMut};
+
 use super::config::{ConsumerConfig, PublisherConfig};
 use super::error::Error;
-use crate::broker::{Case, Chain, Link, Remedy};
-use crate::fact::{Fact, GivenUp, NodeId, Observation, PlaceId, Rule};
-use crate::scenario::plan::{ConsumerPlan, EntityPlan, ProducerPlan, Value, Verb};
+use crate::broker::inquiry::{Inquiry, key};
+use crate::broker::{Case, Chain, Remedy};
+use crate::fact::{Fact, GivenUp, Observation};
+use crate::scenario::plan::{EntityPlan, Value};
 use crate::sim::Time;
 
 mod given_up;
@@ -16,7 +19,7 @@ mod repeated;
 
 /// The chain of a message.
 pub(super) fn explain(case: &Case<'_>) -> Chain {
-    let mut reading = Reading::new(case);
+    let mut reading = Reading(Inquiry::new(case, "nobody"));
     match case.fate {
         "lost" | "stranded" => reading.lost(),
         "duplicated" => reading.duplicated(),
@@ -25,45 +28,27 @@ pub(super) fn explain(case: &Case<'_>) -> Chain {
         "phantom" | "rejected" | "unsent" => reading.unconfirmed(),
         _ => reading.waiting(),
     }
-    reading.chain
+    reading.0.chain
 }
 
-/// A case while it is read.
-struct Reading<'a> {
-    case: &'a Case<'a>,
-    chain: Chain,
-    due: Time,
-    producer: Option<&'a ProducerPlan>,
-    consumer: Option<&'a ConsumerPlan>,
-    copies: Vec<Copy>,
+/// A case while it is read, with what the family knows.
+struct Reading<'a>(Inquiry<'a>);
+
+impl<'a> Deref for Reading<'a> {
+    type Target = Inquiry<'a>;
+
+    fn deref(&self) -> &Inquiry<'a> {
+        &self.0
+    }
 }
 
-/// One copy of the message in one process of a queue.
-#[derive(Clone, Copy)]
-struct Copy {
-    node: NodeId,
-    place: PlaceId,
-    offset: u64,
-    stored: Time,
-    removed: Option<(Time, Rule)>,
+impl DerefMut for Reading<'_> {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.0
+    }
 }
 
 impl<'a> Reading<'a> {
-    fn new(case: &'a Case<'a>) -> Self {
-        let producer = case.history.iter().find_map(|seen| match seen.fact {
-            Fact::Due { producer, .. } => case.plan.producers.get(producer.0 as usize),
-            _ => None,
-        });
-        Self {
-            case,
-            chain: Chain { links: Vec::new(), remedies: Vec::new() },
-            due: case.history.first().map_or(Time::ZERO, |seen| seen.at),
-            producer,
-            consumer: case.plan.consumers.get(case.subscription.0 as usize),
-            copies: copies(case.history),
-        }
-    }
-
     fn publisher_config(&self) -> Option<PublisherConfig> {
         Some(PublisherConfig::new(self.case.plan, self.producer?))
     }
@@ -93,7 +78,7 @@ impl<'a> Reading<'a> {
     fn unconfirmed(&mut self) {
         let answer = self.last(|fact| matches!(fact, Fact::Failed { .. } | Fact::Unanswered { .. }));
         let until = answer.map_or(Time::NEVER, |seen| seen.at);
-        self.faults_between(self.due, until);
+        self.faults_until(until);
         let copies = self.copies.clone();
         if let Some(copy) = copies.iter().min_by_key(|copy| copy.stored) {
             let (node, place) = (self.case.names.node(copy.node), self.case.names.place(copy.place));
@@ -137,7 +122,7 @@ impl<'a> Reading<'a> {
 
     /// It still waits.
     fn waiting(&mut self) {
-        self.faults_between(self.due, Time::NEVER);
+        self.faults_until(Time::NEVER);
         let delivered = self.last(|fact| matches!(fact, Fact::Delivered { .. }));
         match delivered {
             Some(seen) => {
@@ -153,29 +138,6 @@ impl<'a> Reading<'a> {
         }
     }
 
-    /// Links and remedies of the faults that were in force at any time between the two.
-    fn faults_between(&mut self, from: Time, to: Time) {
-        for (index, fault) in self.case.plan.faults.iter().enumerate() {
-            let mine = |fact: &Fact| matches!(*fact, Fact::Fault { fault } if fault as usize == index);
-            let hits: Vec<_> = self.case.events.iter().filter(|seen| mine(&seen.fact)).collect();
-            let Some(first) = hits.first() else { continue };
-            let over = self.case.events.iter().find_map(|seen| match seen.fact {
-                Fact::FaultEnded { fault } if fault as usize == index => Some(seen.at),
-                _ => None,
-            });
-            if first.at > to || over.is_some_and(|over| over < from) {
-                continue;
-            }
-            let nodes: Vec<_> = hits.iter().map(|seen| seen.node).collect();
-            let text = match &fault.verb {
-                Verb::Alter { kind, name, .. } => format!("{kind} {name} changed (fault {})", fault.name),
-                verb => format!("{} {} (fault {})", self.names(&nodes), verb.happened(), fault.name),
-            };
-            self.link(Some(first.at), &format!("fault {}", fault.name), text);
-            self.remedy(Remedy::WithoutFault(index as u16));
-        }
-    }
-
     /// The table of the queue that a copy was in, or else of the first that anybody reads.
     fn queue_table(&self) -> Option<&'a EntityPlan> {
         let place = self.copies.last().map(|copy| self.case.names.place(copy.place));
@@ -187,14 +149,6 @@ impl<'a> Reading<'a> {
         self.queue_table().is_some_and(|queue| queue.fields.get(field) == Some(&Value::Bool(true)))
     }
 
-    fn first(&self, is_it: impl Fn(&Fact) -> bool) -> Option<Observation> {
-        self.case.history.iter().find(|seen| is_it(&seen.fact)).copied()
-    }
-
-    fn last(&self, is_it: impl Fn(&Fact) -> bool) -> Option<Observation> {
-        self.case.history.iter().rev().find(|seen| is_it(&seen.fact)).copied()
-    }
-
     fn gave_up(&self) -> Option<(Observation, GivenUp)> {
         let whose = self.case.subscription;
         self.case.history.iter().rev().find_map(|seen| match seen.fact {
@@ -203,79 +157,10 @@ impl<'a> Reading<'a> {
         })
     }
 
-    fn names(&self, nodes: &[NodeId]) -> String {
-        let mut nodes = nodes.to_vec();
-        nodes.sort_unstable();
-        nodes.dedup();
-        if nodes.is_empty() {
-            return "nobody".to_owned();
-        }
-        nodes.iter().map(|&node| self.case.names.node(node)).collect::<Vec<_>>().join(", ")
-    }
-
-    fn link(&mut self, at: Option<Time>, kind: &str, text: impl Into<String>) {
-        self.chain.links.push(Link { at, kind: kind.to_owned(), text: text.into() });
-    }
-
-    /// A setting, in force all along: before everything that happened.
-    fn setting(&mut self, kind: &str, text: &str) {
-        let at = self.chain.links.iter().take_while(|link| link.at.is_none()).count();
-        self.chain.links.insert(at, Link { at: None, kind: kind.to_owned(), text: text.to_owned() });
-    }
-
-    fn remedy(&mut self, remedy: Remedy) {
-        if !self.chain.remedies.contains(&remedy) {
-            self.chain.remedies.push(remedy);
-        }
-    }
-
-    fn remedy_producer(&mut self, path: &str, value: &str) {
-        if let Some(producer) = self.producer {
-            self.remedy(Remedy::Set(format!("producer.{}.{path} = {value}", key(&producer.name))));
-        }
-    }
-
-    fn remedy_consumer(&mut self, path: &str, value: &str) {
-        if let Some(consumer) = self.consumer {
-            self.remedy(Remedy::Set(format!("consumer.{}.{path} = {value}", key(&consumer.name))));
-        }
-    }
-
     fn remedy_queue(&mut self, path: &str, value: &str) {
         if let Some(queue) = self.queue_table() {
             let table = queue.copy_of.as_ref().unwrap_or(&queue.name);
             self.remedy(Remedy::Set(format!("queue.{}.{path} = {value}", key(table))));
         }
     }
-}
-
-/// A name as a TOML key.
-fn key(name: &str) -> String {
-    let is_bare = name.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '-' || letter == '_');
-    if is_bare { name.to_owned() } else { format!("\"{name}\"") }
-}
-
-/// The copies that a message had, in the order in which they were stored.
-fn copies(history: &[Observation]) -> Vec<Copy> {
-    let mut copies: Vec<Copy> = Vec::new();
-    for seen in history {
-        match seen.fact {
-            Fact::Stored { place, offset, .. } => {
-                copies.push(Copy { node: seen.node, place, offset, stored: seen.at, removed: None });
-            }
-            Fact::Removed { place, offset, rule, .. } => {
-                let is_it = |copy: &&mut Copy| {
-                    copy.node == seen.node
-                        && copy.place == place
-                        && copy.offset == offset
-                        && copy.removed.is_none()
-                };
-                if let Some(copy) = copies.iter_mut().rev().find(is_it) {
-                    copy.removed = Some((seen.at, rule));
-                }
-            }
-            _ => {}
-        }
-    }
-    copies
 }

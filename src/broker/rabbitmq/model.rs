@@ -9,6 +9,7 @@ use super::content::{Content, EnvelopeId};
 use super::packet::Packet;
 use super::topology::{QueueId, Stamp, Topology};
 use crate::app::{Alarm, Carries, Catalogue, Direct, Sender, Service, Store, Talk};
+use crate::broker::host;
 use crate::fact::{Fact, MessageId, NodeId, ProducerId, SubscriptionId};
 use crate::scenario::plan::Plan;
 use crate::sim::{Ctx, Input, Loss, Model, Span, Time};
@@ -83,7 +84,7 @@ impl RabbitModel {
             content: Content::default(),
             catalogue: Catalogue::new(plan, seed),
             stores: plan.consumers.iter().map(|it| Store::new(it.idempotency, it.id)).collect(),
-            services: services(plan, topology.brokers),
+            services: host::services(plan, topology.brokers),
             clients: clients(plan),
             readers: readers(plan),
             read_to: BTreeMap::new(),
@@ -200,14 +201,6 @@ fn readers(plan: &Plan) -> Arc<[Option<SubscriptionId>]> {
     let consumers =
         (0..).zip(&plan.consumers).map(|(number, one)| (Some(SubscriptionId(number)), one.instances));
     publishers.chain(consumers).flat_map(|(whose, count)| (0..count).map(move |_| whose)).collect()
-}
-
-/// The nodes of services: the last ones, after the brokers and the clients.
-fn services(plan: &Plan, brokers: u16) -> Vec<(String, NodeId)> {
-    let instances = plan.producers.iter().map(|one| one.instances);
-    let clients: u16 = instances.chain(plan.consumers.iter().map(|one| one.instances)).sum();
-    let nodes = (brokers + clients..).map(NodeId);
-    plan.services.iter().map(|service| service.name.clone()).zip(nodes).collect()
 }
 
 /// The node of a service that is called directly, and the subscription that its effects count for.

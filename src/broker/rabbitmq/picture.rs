@@ -9,9 +9,9 @@ mod place;
 use super::model::{Node, RabbitModel};
 use super::packet::Packet;
 use super::world::{World, is_up};
-use crate::app::{Alarm, Direct, Service};
+use crate::app::{Alarm, Direct};
 use crate::broker::host::{Pictured, Shown};
-use crate::broker::picture::{Field, Gauge, PlacePicture, Section};
+use crate::broker::picture::{Gauge, PlacePicture, Section};
 use crate::fact::{MessageId, NodeId, PlaceId};
 
 /// A node's sections tell of at most so many of a kind.
@@ -30,7 +30,7 @@ impl Pictured for RabbitModel {
             Node::Publisher(publisher) => publisher.shown(engine, node),
             Node::Consumer(consumer) => consumer.shown(engine, node),
             Node::Direct(direct) => caller(engine, node, direct),
-            Node::Service(known) => service(known),
+            Node::Service(known) => Shown::service(known),
         }
     }
 
@@ -88,22 +88,9 @@ fn client(node: &Node) -> Option<&'static str> {
 }
 
 fn caller(engine: &World, node: NodeId, direct: &Direct) -> Shown {
-    let holds: Vec<_> = direct.calls().collect();
-    let alarms = || {
-        engine.timers(node).filter(|timer| matches!(timer, super::model::Timer::Service(Alarm::Again { .. })))
-    };
-    let summary = vec![Field::new("calls", holds.len()), Field::new("calls again", alarms().count())];
-    Shown { role: "caller".to_owned(), summary, held: holds.len(), holds, has_disk: false }
-}
-
-fn service(service: &Service) -> Shown {
-    let held = service.held().count();
-    let (busy, workers) = service.workers();
-    let (waiting, queue) = service.queue();
-    let summary = vec![
-        Field::new("busy", format!("{busy}/{workers}")),
-        Field::new("queue", format!("{waiting}/{queue}")),
-    ];
-    let role = if service.is_broken() { "overrun" } else { "service" };
-    Shown { role: role.to_owned(), summary, holds: service.held().collect(), held, ..Shown::default() }
+    let again = engine.timers(node).filter_map(|timer| match timer {
+        super::model::Timer::Service(Alarm::Again { message, .. }) => Some(*message),
+        _ => None,
+    });
+    Shown::caller(direct, again)
 }

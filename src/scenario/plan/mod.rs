@@ -68,6 +68,19 @@ impl Plan {
         self.expectations.iter().chain(shares.map(|share| &share.condition))
     }
 
+    /// Whether the name is that of one client or service, or of one of several instances: `billing/2`.
+    pub fn is_one_process(&self, owner: &str) -> bool {
+        let clients = self.producers.iter().map(|one| (&one.name, one.instances));
+        let clients = clients.chain(self.consumers.iter().map(|one| (&one.name, one.instances)));
+        let mut all = clients.chain(self.services.iter().map(|one| (&one.name, 1)));
+        all.any(|(name, instances)| match owner.rsplit_once('/') {
+            Some((client, number)) => {
+                client == name && number.parse().is_ok_and(|number: u16| (1..=instances).contains(&number))
+            }
+            None => owner == name && instances == 1,
+        })
+    }
+
     /// The names of the subscriptions, in the order of their numbers: every consumer; without consumers `audit`, if
     /// anything is sent to a queue; then every service that a producer calls directly.
     pub fn subscriptions(&self) -> Vec<String> {

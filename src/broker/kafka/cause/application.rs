@@ -55,11 +55,8 @@ impl Reading<'_> {
             let is_overrun = |seen: &&Observation| matches!(seen.fact, Fact::NodeDown { how: Down::Overrun });
             let fell = self.case.events.iter().filter(is_overrun).rfind(|seen| seen.at <= until).copied();
             if let Some(fell) = fell {
-                self.link(
-                    Some(fell.at),
-                    "overrun",
-                    format!("{} overrun: it is down", self.case.names.node(fell.node)),
-                );
+                let text = format!("{} overrun: it is down", self.case.names.node(fell.node));
+                self.link(Some(fell.at), "overrun", text);
             }
         }
         // Room for everything: what nobody refuses, nobody has to send again. It is late instead.
@@ -144,7 +141,7 @@ impl Reading<'_> {
                 }
             }
         }
-        self.faults_between(self.due, given_up.at);
+        self.faults_until(given_up.at);
     }
 
     /// It waits because whoever comes to a message that cannot be processed ends.

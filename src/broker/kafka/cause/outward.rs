@@ -44,7 +44,7 @@ impl Reading<'_> {
         );
         self.positions_reset();
         self.remedy_consumer("config.\"auto.offset.reset\"", "\"earliest\"");
-        self.faults_between(self.due, Time::NEVER);
+        self.faults_until(Time::NEVER);
     }
 
     /// It is in the log of who leads now, and was not in the log of who led when the group read that offset.
@@ -58,7 +58,7 @@ impl Reading<'_> {
             self.remedy(Remedy::Set("version = \"2.0\"".to_owned()));
         }
         self.elections_without_it(self.due, Time::NEVER);
-        self.faults_between(self.due, Time::NEVER);
+        self.faults_until(Time::NEVER);
         let place = self.copies.first().map(|copy| (self.case.names.place(copy.place), copy.offset));
         if let Some((name, offset)) = place {
             let text = format!(

@@ -11,7 +11,7 @@ impl Reading<'_> {
     pub(super) fn given_up(&mut self) {
         let Some((seen, how)) = self.gave_up() else { return self.waiting() };
         let node = self.case.names.node(seen.node);
-        self.faults_between(self.due, seen.at);
+        self.faults_until(seen.at);
         match how {
             GivenUp::Expired | GivenUp::Overflowed if self.is_retention() => {
                 self.setting(
@@ -124,7 +124,7 @@ impl Reading<'_> {
             "a message that leads to no queue is confirmed at once: there is nobody to wait for",
         );
         let at = self.gave_up().map(|(seen, _)| seen.at);
-        self.faults_between(self.due, at.unwrap_or(Time::NEVER));
+        self.faults_until(at.unwrap_or(Time::NEVER));
         let returned = self.first(|fact| matches!(fact, Fact::Returned { .. }));
         self.link(at, "led nowhere", "no binding led it to a queue that was there");
         if let Some(returned) = returned {

@@ -2,6 +2,7 @@
 
 use super::{Reading, key};
 use crate::broker::Remedy;
+use crate::broker::inquiry::Copy;
 use crate::broker::rabbitmq::config::StreamOffset;
 use crate::broker::rabbitmq::story;
 use crate::fact::{Fact, Rule};
@@ -26,11 +27,11 @@ impl Reading<'_> {
             Some((copy, (at, rule))) => self.copy_gone(copy, at, rule),
             None if was_delivered.is_some() || self.is_automatic() => self.lost_on_the_way_out(),
             None if self.copies.is_empty() => {
-                self.faults_between(self.due, Time::NEVER);
+                self.faults_until(Time::NEVER);
                 self.link(None, "never enqueued", "no queue ever had it");
             }
             None => {
-                self.faults_between(self.due, Time::NEVER);
+                self.faults_until(Time::NEVER);
                 self.link(None, "out of reach", "its queue is on a node that does not serve it");
             }
         }
@@ -96,7 +97,7 @@ impl Reading<'_> {
             &format!("x-stream-offset={offset}: whoever connects again begins with what comes from then on"),
         );
         self.link(stored, "in the stream", "it is in the stream, for everybody who begins before it");
-        self.faults_between(self.due, Time::NEVER);
+        self.faults_until(Time::NEVER);
         let text = "its consumer was away, or had it in memory when it went, and began behind it";
         self.link(None, "skipped", text);
         self.remedy_consumer("config.\"x-stream-offset\"", "\"first\"");
@@ -109,7 +110,7 @@ impl Reading<'_> {
     }
 
     /// A copy disappeared by a rule.
-    fn copy_gone(&mut self, copy: super::Copy, at: Time, rule: Rule) {
+    fn copy_gone(&mut self, copy: Copy, at: Time, rule: Rule) {
         let (node, place) = (self.case.names.node(copy.node), self.case.names.place(copy.place));
         self.link(Some(copy.stored), "enqueued", format!("{node} put it into {place}"));
         self.faults_between(copy.stored, at);
@@ -139,14 +140,12 @@ impl Reading<'_> {
                 );
             }
             Rule::PowerLost => {
-                self.setting(
-                    "not flushed",
-                    if self.is_stream() {
-                        "a stream confirms what a majority has handed to the system: nothing is flushed"
-                    } else {
-                        "classic queue, storage v2: a message is confirmed when the operating system has it"
-                    },
-                );
+                let text = if self.is_stream() {
+                    "a stream confirms what a majority has handed to the system: nothing is flushed"
+                } else {
+                    "classic queue, storage v2: a message is confirmed when the operating system has it"
+                };
+                self.setting("not flushed", text);
                 if self.is_stream() && !self.has_stream_settings() {
                     self.remedy_queue("arguments.\"x-queue-type\"", "\"quorum\"");
                 }
@@ -256,7 +255,7 @@ impl Reading<'_> {
             );
             self.remedy_consumer("config.no_ack", "false");
         }
-        self.faults_between(self.due, Time::NEVER);
+        self.faults_until(Time::NEVER);
         let text = "it was in a socket or in the client's memory when that was gone";
         self.link(None, "forgotten by its queue", text);
     }
@@ -303,7 +302,7 @@ impl Reading<'_> {
             "recorded before the effect",
             "the record comes before the effect: whoever ends in between leaves a record without an effect",
         );
-        self.faults_between(self.due, recognised.at);
+        self.faults_until(recognised.at);
         self.link(Some(recognised.at), "taken for done", "delivered again, found recorded, and left alone");
         self.remedy_consumer("idempotency", "\"processed_table\"");
         true

@@ -18,7 +18,7 @@ impl Reading<'_> {
         let (one, two) = (self.case.names.node(first.node), self.case.names.node(second.node));
         let again = self.last(|fact| matches!(fact, Fact::Sent { attempt: 2.., .. }));
         if let Some(again) = again.filter(|again| again.at <= second.at) {
-            self.faults_between(self.due, again.at);
+            self.faults_until(again.at);
             let answered = self.first(|fact| matches!(fact, Fact::Unanswered { .. } | Fact::Failed { .. }));
             if let Some(seen) = answered {
                 let text = "the publisher lost its connection before the confirm came, or was refused";
@@ -31,7 +31,7 @@ impl Reading<'_> {
             }
         } else {
             self.link(Some(first.at), "processed", format!("processed by {one}: its effect is in the store"));
-            self.faults_between(self.due, second.at);
+            self.faults_until(second.at);
             if self.reads_a_stream() {
                 let text =
                     "an acknowledgement is no position: whoever connects again reads from where it says";

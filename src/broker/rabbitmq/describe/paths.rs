@@ -65,7 +65,7 @@ pub(in crate::broker::rabbitmq) fn check_state(plan: &Plan, path: &str) -> Resul
         "ready" | "unacked" | "total" | "consumers" | "exists" | "leader" | "mirrors" | "followers"
         | "members" | "synchronised" => check_queue(plan, owner),
         "partitions" | "alarm" | "connections" | "running" | "memory" if is_broker(plan, owner) => Ok(()),
-        "up" if is_broker(plan, owner) || is_one_process(plan, owner) => Ok(()),
+        "up" if is_broker(plan, owner) || plan.is_one_process(owner) => Ok(()),
         "up" => Err(format!("there is no node, and no one client, `{owner}`")),
         "partitions" | "alarm" | "connections" | "running" | "memory" => {
             Err(format!("there is no node `{owner}`"))
@@ -108,17 +108,4 @@ pub(in crate::broker::rabbitmq) fn check_state_value(
         _ => (matches!(value, None | Some(Value::Int(_))), "expected a number or a comparison".to_owned()),
     };
     if is_possible { Ok(()) } else { Err(expected) }
-}
-
-/// Whether the name is that of one client or service, or of one of several instances: `billing/2`.
-fn is_one_process(plan: &Plan, owner: &str) -> bool {
-    let clients = plan.producers.iter().map(|one| (&one.name, one.instances));
-    let clients = clients.chain(plan.consumers.iter().map(|one| (&one.name, one.instances)));
-    let mut all = clients.chain(plan.services.iter().map(|one| (&one.name, 1)));
-    all.any(|(name, instances)| match owner.rsplit_once('/') {
-        Some((client, number)) => {
-            client == name && number.parse().is_ok_and(|number: u16| (1..=instances).contains(&number))
-        }
-        None => owner == name && instances == 1,
-    })
 }

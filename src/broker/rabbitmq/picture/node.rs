@@ -92,6 +92,10 @@ fn overview(engine: &World, node: NodeId, broker: &Broker) -> Section {
         Standing::Paused => "paused",
         Standing::Stopping => "stopping",
     };
+    if !is_up(engine, node) {
+        // What its process believed is gone with it.
+        return Section { title: "node".to_owned(), fields: vec![Field::new("state", standing)] };
+    }
     let config = &engine.model.shared.topology.config;
     let alarmed = (0..all).filter(|&peer| broker.node.alarms[peer as usize]).collect();
     let fields = vec![
@@ -165,6 +169,7 @@ fn queue(engine: &World, broker: &Broker, id: QueueId, process: &QueueProc) -> S
             if stream.leads() { "stream, leader" } else { "stream, replica" }
         }
     };
+    let kind = if is_up(engine, NodeId(broker.core.id)) { kind } else { "on disk" };
     Section { title: format!("{} ({kind})", spec.name), fields }
 }
 

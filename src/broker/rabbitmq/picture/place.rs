@@ -132,6 +132,7 @@ fn lane(engine: &World, node: NodeId, queue: QueueId, process: &QueueProc) -> La
     let role = match process {
         QueueProc::Classic(_) | QueueProc::Quorum(_) | QueueProc::Stream(_) if is_serving => "leader",
         QueueProc::Classic(_) => "on disk",
+        _ if !is_up(engine, node) => "on disk",
         QueueProc::Mirror(_) => "mirror",
         QueueProc::Quorum(_) => "follower",
         QueueProc::Stream(_) => "replica",
