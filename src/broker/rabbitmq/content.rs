@@ -52,18 +52,6 @@ pub(super) enum Reason {
     DeliveryLimit,
 }
 
-impl Reason {
-    /// As the `x-death` header has it.
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Rejected => "rejected",
-            Self::Expired => "expired",
-            Self::Maxlen => "maxlen",
-            Self::DeliveryLimit => "delivery_limit",
-        }
-    }
-}
-
 /// One entry of the `x-death` header: by queue and reason, newest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Death {

@@ -52,7 +52,6 @@ pub(super) struct Rules {
     pub(super) has_mirrors: bool,
     /// `ha-promote-on-failure` exists (3.7.5); before, an unsynchronised mirror is always promoted.
     pub(super) has_promote_on_failure: bool,
-    pub(super) has_quorum_queues: bool,
     /// Quorum queues know time to live and at-least-once dead lettering (3.10).
     pub(super) has_quorum_ttl: bool,
     pub(super) quorum_priorities: QuorumPriorities,
@@ -75,10 +74,6 @@ pub(super) struct Rules {
     pub(super) consumer_timeout: Option<Span>,
     /// The largest message, by default; none: no limit.
     pub(super) message_bytes_max: Option<u64>,
-    /// Headers `x-last-death-…` say why a message died last (3.13).
-    pub(super) notes_last_death: bool,
-    /// A header `x-death` that a client sent counts (until 3.13).
-    pub(super) trusts_sent_deaths: bool,
     /// A publish to a durable classic queue whose node is down is unroutable (until 3.10): it is confirmed, and in no
     /// queue. Source: commit 110899b254, in 3.11.0.
     pub(super) forgets_queues_of_dead_nodes: bool,
@@ -116,7 +111,6 @@ impl Rules {
             in_memory_max: from(3, 12, 0).then_some(2_048),
             has_mirrors: !from(4, 0, 0),
             has_promote_on_failure: from(3, 7, 5),
-            has_quorum_queues: from(3, 8, 0),
             has_quorum_ttl: from(3, 10, 0),
             quorum_priorities: match version {
                 _ if from(4, 3, 0) => QuorumPriorities::Strict,
@@ -141,8 +135,6 @@ impl Rules {
                 _ if from(3, 8, 0) => Some(128 << 20),
                 _ => None,
             },
-            notes_last_death: from(3, 13, 0),
-            trusts_sent_deaths: !from(4, 0, 0),
             forgets_queues_of_dead_nodes: !from(3, 11, 0),
             dead_queues_confirm: !from(3, 8, 0),
             crashes_on_cancelled_active: within(Version(3, 8, 0), Version(3, 9, 27))

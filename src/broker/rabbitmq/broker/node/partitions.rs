@@ -41,13 +41,11 @@ impl Broker {
             return;
         }
         let id = self.core.id;
+        // A node whose application starts, or pauses, is in sight: two that wait for each other would never end that.
         let is_seen = |node: u16| {
             node == id
-                || if standing == Standing::Running {
-                    self.core.meta.runs(node)
-                } else {
-                    self.core.dist.is_open(node)
-                }
+                || self.core.dist.is_open(node)
+                || standing == Standing::Running && self.core.meta.runs(node)
         };
         let sees_enough = match handling(shared) {
             Some(PartitionHandling::PauseMinority) => {
