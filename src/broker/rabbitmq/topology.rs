@@ -57,8 +57,6 @@ pub(super) struct Topology {
     pub(super) ram: Vec<bool>,
     pub(super) rules: Rules,
     pub(super) config: ClusterConfig,
-    /// The delayed-message exchange plugin is enabled.
-    pub(super) has_delayed_exchange: bool,
     /// Their names; `/` first.
     pub(super) vhosts: Vec<String>,
     pub(super) exchanges: Vec<Exchange>,
@@ -93,7 +91,6 @@ pub(super) struct Exchange {
     /// It releases messages when their delay is over, and routes them then.
     pub(super) is_delayed: bool,
     pub(super) durable: bool,
-    pub(super) auto_delete: bool,
     /// Clients may not publish to it.
     pub(super) internal: bool,
     /// Somebody declares it when the run begins; else whoever publishes to it gets 404.
@@ -253,10 +250,10 @@ pub(super) struct QueueArgs {
     pub(super) single_active_consumer: bool,
     /// Quorum queues: how many returns a message survives; none: any number.
     pub(super) delivery_limit: Option<u32>,
-    /// Whether a delivery limit was written, not just the release's own.
-    pub(super) is_limit_written: bool,
     /// How long a consumer may hold a message; none: as long as it likes.
     pub(super) consumer_timeout: Option<Span>,
+    /// Quorum queues: how long they keep what a consumer holds whose node is out of reach.
+    pub(super) consumer_disconnected_timeout: Span,
     /// Quorum queues of 4.3: a returned message comes back after this times its deliveries, at most after that.
     pub(super) delayed_retry: Option<(Span, Span)>,
     /// Mirrors of a classic queue.

@@ -172,10 +172,16 @@ impl Reading<'_> {
                 let text =
                     "the queue was deleted, and everything in it: temporary queues go with their users";
                 self.link(Some(at), "queue deleted", text);
-                if self.queue_table().is_some_and(|queue| queue.config.contains_key("x-expires")) {
-                    self.remedy_queue("arguments.x-expires", "86400000");
+                // The longest that the vendor takes: it does not end in this run.
+                let never = u32::MAX;
+                let policies = self.case.plan.entities.iter().filter(|one| one.kind == "policy");
+                let ends: Vec<_> = policies.filter(|policy| policy.config.contains_key("expires")).collect();
+                for name in ends.into_iter().map(|policy| key(&policy.name)).collect::<Vec<_>>() {
+                    self.remedy(Remedy::Set(format!("policy.{name}.definition.expires = {never}")));
                 }
-                if self.queue_is("exclusive") {
+                if self.queue_table().is_some_and(|queue| queue.config.contains_key("x-expires")) {
+                    self.remedy_queue("arguments.x-expires", &never.to_string());
+                } else if self.queue_is("exclusive") {
                     self.remedy_queue("exclusive", "false");
                 } else if self.queue_is("auto_delete") {
                     self.remedy_queue("auto_delete", "false");
@@ -220,10 +226,17 @@ impl Reading<'_> {
                 "both sides went on",
                 "cluster_partition_handling: both sides of a partition confirm, and only one is kept",
             );
-            let handling = "cluster_partition_handling";
             let config = &self.case.plan.cluster.config;
-            if config.get(handling).is_none_or(|value| value.shown() != "pause_minority") {
-                self.remedy(Remedy::Set(format!("cluster.config.{handling} = \"pause_minority\"")));
+            let nodes = "cluster_partition_handling.pause_if_all_down.nodes";
+            let lines: Vec<String> = match config.get(nodes) {
+                // Both sides saw one of them.
+                Some(Value::Texts(names)) => {
+                    names.iter().map(|name| format!("cluster.config.\"{nodes}\" = [\"{name}\"]")).collect()
+                }
+                _ => vec!["cluster.config.cluster_partition_handling = \"pause_minority\"".to_owned()],
+            };
+            for line in lines {
+                self.remedy(Remedy::Set(line));
             }
             let is_overlooked = |seen: &&crate::fact::Observation| match seen.fact {
                 Fact::Family(told) => story::is_overlooked(&told),

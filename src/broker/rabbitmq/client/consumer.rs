@@ -253,7 +253,17 @@ impl Consumer {
         for (tag, queue) in self.queues.clone().iter().enumerate() {
             let (tag, offset, queue) = (tag as ConsumerTag, self.begins(queue), queue.id);
             let ConsumerConfig { no_ack, exclusive: is_exclusive, priority, .. } = self.config;
-            self.ask(Frame::Consume { queue, tag, no_ack, is_exclusive, priority, offset }, ctx);
+            let is_cancelled_on_failover = self.config.cancels_on_failover;
+            let consume = Frame::Consume {
+                queue,
+                tag,
+                no_ack,
+                is_exclusive,
+                priority,
+                offset,
+                is_cancelled_on_failover,
+            };
+            self.ask(consume, ctx);
         }
     }
 

@@ -210,6 +210,10 @@ fn exchange(plan: &Plan, exchange: &EntityPlan, findings: &mut Vec<Finding>) {
         let part = if is_delayed { "type" } else { "arguments" };
         findings.push(finding(&path(part), message, if is_delayed { help } else { "" }));
     }
+    if is_on(&exchange.fields, "auto_delete") {
+        let message = "an exchange that goes with its last binding is not modelled";
+        findings.push(finding(&path("auto_delete"), message, "left out: it stays"));
+    }
     bindings(plan, exchange, findings);
     exchange_is_there(plan, exchange, "arguments", "alternate-exchange", findings);
 }
@@ -283,6 +287,7 @@ const BY_TYPE: &[(&str, &[&str])] = &[
     ("queue-version", &["classic"]),
     ("queue-master-locator", &["classic"]),
     ("consumer-timeout", &["classic", "quorum"]),
+    ("consumer-disconnected-timeout", &["quorum"]),
     ("delayed-retry-min", &["quorum"]),
     ("delayed-retry-max", &["quorum"]),
     ("max-age", &["stream"]),

@@ -102,7 +102,6 @@ impl Topology {
             ram: (1..=brokers).map(|number| listed("ram", &format!("broker-{number}"))).collect(),
             rules,
             config: ClusterConfig::new(plan, &rules),
-            has_delayed_exchange: listed("plugins", describe::DELAYED_PLUGIN),
             vhosts,
             exchanges: Vec::new(),
             queues: Vec::new(),
@@ -201,7 +200,6 @@ impl Topology {
             self.exchanges.push(Exchange {
                 is_delayed,
                 durable: flag(fields, "durable", true),
-                auto_delete: flag(fields, "auto_delete", false),
                 internal: flag(fields, "internal", false),
                 is_declared: flag(fields, "declared", true),
                 ..exchange(&entity.name, self.vhost_of(fields), kind)
@@ -409,7 +407,6 @@ fn exchange(name: &str, vhost: VhostId, kind: ExchangeKind) -> Exchange {
         kind,
         is_delayed: false,
         durable: true,
-        auto_delete: false,
         internal: false,
         is_declared: true,
         alternate: None,

@@ -101,6 +101,7 @@ impl Classic {
             Msg::Unsubscribe { tag } => self.unsubscribe(from, tag, env),
             Msg::Get { no_ack } => self.get(from, no_ack, env),
             Msg::ChannelDown => self.channel_down(from, env),
+            Msg::Room => self.run(env),
             Msg::Delete => self.delete(Some(from), env),
             Msg::Mirror(msg) => self.mirror_says(from, &msg, env),
             _ => {}

@@ -191,11 +191,6 @@ impl Store {
         !self.publishes.is_empty() || !self.acks.is_empty()
     }
 
-    /// Whether somebody waits to hear that a message is on disk.
-    pub(in super::super) fn is_awaited(&self) -> bool {
-        !self.unwritten.is_empty() || !self.unsynced.is_empty()
-    }
-
     /// The process may have found its mailbox empty. What was confirmed by that.
     pub(in super::super) fn flush_due(&mut self, env: &mut Env<'_, '_>) -> Confirms {
         self.is_flush_armed = false;
@@ -442,21 +437,6 @@ impl Store {
     /// How many publishes are in the file and not acknowledged there.
     pub(in crate::broker::rabbitmq) fn on_disk(&self) -> usize {
         self.live
-    }
-
-    /// Whether the message's publish still waits to be written.
-    pub(in super::super) fn is_buffered(&self, id: u64) -> bool {
-        self.publishes.binary_search_by_key(&id, |one| one.0).is_ok()
-    }
-
-    /// Messages that would be there if the node started on its disk as it is.
-    pub(in super::super) fn survivors(&self) -> impl Iterator<Item = EnvelopeId> + '_ {
-        let acked: BTreeSet<u64> =
-            self.written.iter().filter(|record| record.what == What::Acked).map(|record| record.id).collect();
-        self.written.iter().filter_map(move |record| match record.what {
-            What::Published(envelope, _) if !acked.contains(&record.id) => Some(envelope),
-            _ => None,
-        })
     }
 }
 

@@ -48,6 +48,7 @@ impl Broker {
         self.node.returns_until = Time::ZERO;
         self.core.mailbox.clear();
         self.core.dist.restart();
+        self.core.limiter = super::super::limiter::Limiter::default();
         self.core.wal.restart(ctx.file_len(quorum::wal_file(shared)));
         for process in self.queues.iter_mut().flatten() {
             match process {
@@ -97,6 +98,7 @@ impl Broker {
     pub(in super::super) fn boot(&mut self, shared: &mut Shared, ctx: &mut RabbitCtx<'_>) {
         self.node.incarnation += 1;
         self.node.standing = Standing::Booting;
+        self.core.is_closed = false;
         self.node.partitions.clear();
         self.node.starting.clear();
         self.node.pings.clear();
@@ -143,6 +145,10 @@ impl Broker {
         let has_looked = self.node.unresolved.is_empty();
         let is_ready = has_looked && self.node.waits_for.iter().all(is_here) && !knows_nothing;
         if self.node.standing == Standing::Booting && is_ready {
+            // Nobody ran who could tell of exchanges that are on no disk.
+            for (there, exchange) in self.core.meta.exchanges.iter_mut().zip(&shared.topology.exchanges) {
+                *there = *there && exchange.durable;
+            }
             self.come_up(shared, ctx);
         }
     }
@@ -151,7 +157,7 @@ impl Broker {
     pub(super) fn welcomed(
         &mut self,
         peer: u16,
-        records: Vec<QueueRecord>,
+        (records, exchanges): (Vec<QueueRecord>, Vec<bool>),
         running: &[bool],
         shared: &mut Shared,
         ctx: &mut RabbitCtx<'_>,
@@ -161,6 +167,7 @@ impl Broker {
             return;
         }
         self.core.meta.queues = records;
+        self.core.meta.exchanges = exchanges;
         self.core.meta.version += 1;
         for other in self.peers() {
             self.core.meta.running[other as usize] = running.get(other as usize).copied().unwrap_or(false);
@@ -302,6 +309,7 @@ impl Broker {
             }
         }
         self.work(shared, ctx);
+        self.core.is_closed = true;
         for number in 0..self.queues.len() as u16 {
             let queue = QueueId(number);
             let me = Pid { node: self.core.id, proc: Proc::Queue(queue) };

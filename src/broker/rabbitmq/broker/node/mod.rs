@@ -98,6 +98,7 @@ pub(in super::super) enum NodeMsg {
     /// To a node that starts: what the cluster knows.
     Welcome {
         records: Vec<QueueRecord>,
+        exchanges: Vec<bool>,
         running: Vec<bool>,
     },
     /// It is up.
@@ -229,7 +230,9 @@ impl Broker {
             NodeMsg::Hello { incarnation, standing, sees_you, records } => {
                 self.hello(peer, (incarnation, standing, sees_you), records, shared, ctx);
             }
-            NodeMsg::Welcome { records, running } => self.welcomed(peer, records, &running, shared, ctx),
+            NodeMsg::Welcome { records, exchanges, running } => {
+                self.welcomed(peer, (records, exchanges), &running, shared, ctx);
+            }
             NodeMsg::Up { incarnation } => self.peer_up(peer, incarnation, shared, ctx),
             NodeMsg::Stopping => {
                 self.tell_members(peer, false, shared, ctx);

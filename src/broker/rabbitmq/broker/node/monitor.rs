@@ -96,8 +96,10 @@ impl Broker {
                     self.node_down(peer, false, shared, ctx);
                 }
                 self.node.partitions.retain(|&other| other != peer);
-                let (records, running) = (self.core.meta.queues.clone(), self.core.meta.running.clone());
-                self.tell_node(peer, NodeMsg::Welcome { records, running }, shared, ctx);
+                let meta = &self.core.meta;
+                let (records, exchanges) = (meta.queues.clone(), meta.exchanges.clone());
+                let running = meta.running.clone();
+                self.tell_node(peer, NodeMsg::Welcome { records, exchanges, running }, shared, ctx);
             }
             (Standing::Booting, Standing::Booting) => {
                 for (number, record) in (0..).zip(records) {

@@ -46,6 +46,7 @@ impl Broker {
             return;
         }
         let id = self.core.id;
+        // A node whose application starts, or pauses, is in sight: two that wait for each other would never end that.
         let is_seen = |node: u16| {
             node == id
                 || self.core.dist.is_open(node)

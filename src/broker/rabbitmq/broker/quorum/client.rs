@@ -21,8 +21,6 @@ use crate::broker::rabbitmq::packet::ConsumerTag;
 use crate::broker::rabbitmq::topology::QueueId;
 use crate::sim::{Span, Time};
 
-/// With so many commands under way a channel grants its reader no more (`quorum_commands_soft_limit`).
-const SOFT_LIMIT: usize = 32;
 /// How long the answer to a call is waited for.
 const CALL_TIMEOUT: Span = Span::from_secs(30);
 
@@ -97,9 +95,10 @@ pub(in super::super) fn enqueue_untracked(queue: QueueId, envelope: EnvelopeId, 
 }
 
 impl Clients {
-    /// So many commands are under way that the channel grants its reader no more.
-    pub(in super::super) fn is_full(&self) -> bool {
-        self.all.iter().any(|client| client.pending.len() >= SOFT_LIMIT)
+    /// So many commands are under way to a queue that the channel grants its reader no more
+    /// (`quorum_commands_soft_limit`).
+    pub(in super::super) fn is_full(&self, limit: u32) -> bool {
+        self.all.iter().any(|client| client.pending.len() >= limit as usize)
     }
 
     fn client(&mut self, queue: QueueId) -> &mut Client {

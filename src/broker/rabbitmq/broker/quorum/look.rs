@@ -81,8 +81,12 @@ impl Quorum {
     }
 
     pub(in super::super) fn messages(&self) -> usize {
-        let held: usize = self.fifo.consumers.iter().map(|one| one.held.len()).sum();
-        self.fifo.waiting() + held + self.fifo.delayed.len() + self.fifo.dead.len()
+        self.fifo.waiting() + self.unacked() + self.fifo.delayed.len() + self.fifo.dead.len()
+    }
+
+    /// What consumers hold: not what is kept back, or waits for its dead-letter destination.
+    pub(in super::super) fn unacked(&self) -> usize {
+        self.fifo.consumers.iter().map(|one| one.held.len()).sum()
     }
 
     /// Its log is thrown away, with the queue.

@@ -422,7 +422,7 @@ impl Quorum {
 
     fn lose(&mut self, node: u16, env: &mut Env<'_, '_>) {
         self.propose(What::Lost(node), None, env);
-        let patience = env.shared.topology.rules.consumer_disconnected_timeout;
+        let patience = env.shared.topology.queue(self.queue).args.consumer_disconnected_timeout;
         if patience > Span::ZERO {
             let at = env.ctx.now() + patience;
             env.remind(at, self.queue, QueueAlarm::Quorum(Alarm::GiveUp(node)));

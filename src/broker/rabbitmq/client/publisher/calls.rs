@@ -50,7 +50,9 @@ impl Calls {
         let Some(queue) = self.replies.queue else { return vec![Frame::ConsumeReplies { tag: 0 }] };
         let (tag, no_ack, is_exclusive, priority) = (0, true, false, 0);
         let offset = StreamOffset::Next;
-        let consume = Frame::Consume { queue, tag, no_ack, is_exclusive, priority, offset };
+        let is_cancelled_on_failover = false;
+        let consume =
+            Frame::Consume { queue, tag, no_ack, is_exclusive, priority, offset, is_cancelled_on_failover };
         let declare = self.is_own.then_some(Frame::Declare { queue, is_passive: false });
         declare.into_iter().chain([consume]).collect()
     }
