@@ -10,7 +10,6 @@ mod host;
 mod inquiry;
 pub mod kafka;
 pub mod picture;
-#[expect(dead_code, reason = "some settings and rules are known, and nothing reads them yet")]
 pub mod rabbitmq;
 pub mod raft;
 

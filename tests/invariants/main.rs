@@ -12,6 +12,7 @@ mod last_replica;
 mod old_versions;
 mod play;
 mod rabbitmq;
+mod rabbitmq_topologies;
 mod safety;
 mod scripts;
 mod stories;

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use mqlab::broker::{Progress, World, family};
-use mqlab::fact::{Fact, MessageId, Observation};
+use mqlab::fact::{Fact, MessageId, Observation, SubscriptionId};
 use mqlab::ledger::{Layout, Ledger, Verdict};
 use mqlab::scenario::Scenario;
 use mqlab::scenario::plan::Plan;
@@ -29,6 +29,8 @@ pub(crate) struct Play {
     pub(crate) observed: Vec<Observation>,
     /// What was handed to consumers, and whether it was flagged as delivered before.
     pub(crate) delivered: Vec<(MessageId, bool)>,
+    /// The same, with the subscription that it was handed to.
+    pub(crate) handed: Vec<(MessageId, SubscriptionId, bool)>,
     /// Messages that a consumer processed.
     pub(crate) processed: BTreeSet<MessageId>,
     looked_at: Time,
@@ -60,6 +62,7 @@ impl Play {
             confirmed_at: Vec::new(),
             observed: Vec::new(),
             delivered: Vec::new(),
+            handed: Vec::new(),
             processed: BTreeSet::new(),
             looked_at: Time::ZERO,
         }
@@ -82,7 +85,10 @@ impl Play {
                         Fact::Effect { message, .. } => {
                             self.processed.insert(message);
                         }
-                        Fact::Delivered { message, flagged, .. } => self.delivered.push((message, flagged)),
+                        Fact::Delivered { message, subscription, flagged, .. } => {
+                            self.delivered.push((message, flagged));
+                            self.handed.push((message, subscription, flagged));
+                        }
                         Fact::Due { .. } => {}
                         _ => self.observed.push(observation),
                     }

@@ -16,8 +16,6 @@ pub(super) struct ClusterConfig {
     pub(super) net_ticktime: Span,
     /// What the server proposes as heartbeat timeout; zero: none.
     pub(super) heartbeat: Span,
-    /// How much memory a machine has.
-    pub(super) memory_bytes: u64,
     /// How much of it a node uses before it stops publishers.
     pub(super) memory_watermark_bytes: u64,
     /// From how much on queues of storage v1 write out what they hold in memory.
@@ -40,9 +38,7 @@ pub(super) struct ClusterConfig {
     pub(super) credit: (u32, u32),
     /// The largest message; none: no limit.
     pub(super) message_bytes_max: Option<u64>,
-    /// Prefetch of consumers that say nothing; zero: none.
-    pub(super) default_prefetch: u32,
-    /// Commands that a channel has under way to a quorum queue before it reads no further.
+    /// Commands that a channel has under way to a quorum queue before it grants its reader no more.
     pub(super) quorum_commands_max: u32,
     /// How many messages one step of bringing a mirror up to date copies.
     pub(super) sync_batch: u32,
@@ -115,6 +111,8 @@ pub(super) struct ConsumerConfig {
     pub(super) priority: i32,
     /// It acknowledges so many at a time, with `multiple`.
     pub(super) ack_every: u32,
+    /// It is cancelled when a mirror takes over its queue.
+    pub(super) cancels_on_failover: bool,
     /// It is told when its queue is gone.
     pub(super) hears_of_cancel: bool,
     /// What it cannot process and publishes elsewhere is confirmed before the original is acknowledged.
@@ -221,7 +219,6 @@ impl ClusterConfig {
             partition_handling: partition_handling(&table),
             net_ticktime: table.secs("net_ticktime", 60),
             heartbeat: table.secs("heartbeat", 60),
-            memory_bytes,
             memory_watermark_bytes: watermark,
             paging_bytes: table.part_of("vm_memory_high_watermark_paging_ratio", watermark, 500_000),
             disk_bytes,
@@ -243,7 +240,6 @@ impl ClusterConfig {
                 Some(Value::Int(bytes)) => Some(*bytes as u64),
                 _ => rules.message_bytes_max,
             },
-            default_prefetch: table.number("default_consumer_prefetch", 0) as u32,
             quorum_commands_max: table.number("quorum_commands_soft_limit", 32) as u32,
             sync_batch: table.number("mirroring_sync_batch_size", 4_096) as u32,
             table_loading: (retries, table.ms("mnesia_table_loading_retry_timeout", 30_000)),
@@ -308,6 +304,7 @@ impl ConsumerConfig {
             exclusive: table.is_on("exclusive"),
             priority: table.text("x-priority").and_then(|text| text.parse().ok()).unwrap_or(0),
             ack_every: table.number("multiple", 1).max(1) as u32,
+            cancels_on_failover: table.is_on("x-cancel-on-ha-failover"),
             hears_of_cancel: table.is_on("cancel_notify"),
             confirms: table.is_on("confirm"),
             stream_offset: match table.text("x-stream-offset").as_deref() {

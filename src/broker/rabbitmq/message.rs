@@ -56,6 +56,9 @@ pub(super) enum Msg {
     /// `queue.delete`.
     Delete,
 
+    /// The channel may be handed more: its own prefetch has room.
+    Room,
+
     // To a channel; the sender is a queue.
     Deliver(Delivery),
     /// These publishes are as safe as the queue makes them.
@@ -186,6 +189,7 @@ impl Msg {
             Self::Quorum(msg) => msg.fingerprint() << 8 | 19,
             Self::Stream(msg) => msg.fingerprint() << 8 | 22,
             Self::Reply(envelope) => u64::from(envelope.0) << 8 | 21,
+            Self::Room => 22,
             Self::Node(msg) => msg.fingerprint() << 8 | 20,
         }
     }
@@ -214,7 +218,7 @@ impl Msg {
             Self::Refuse { .. } => "reject",
             Self::Settle { how: Settled::Acked, .. } => "ack",
             Self::Settle { .. } => "return",
-            Self::Credit(_) => "credit",
+            Self::Credit(_) | Self::Room => "credit",
             Self::Subscribe(_) | Self::Subscribed(_) => "consume",
             Self::Unsubscribe { .. } | Self::ConsumerGone { .. } => "cancel",
             Self::Get { .. } => "get",

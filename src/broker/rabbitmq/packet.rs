@@ -50,7 +50,6 @@ pub(super) enum Frame {
     ConfirmSelect,
     TxSelect,
     TxCommit,
-    TxRollback,
     /// `basic.qos`; zero: unlimited.
     Qos {
         count: u16,
@@ -61,16 +60,14 @@ pub(super) enum Frame {
         queue: QueueId,
         is_passive: bool,
     },
-    /// `queue.delete`.
-    Delete {
-        queue: QueueId,
-    },
     Consume {
         queue: QueueId,
         tag: ConsumerTag,
         no_ack: bool,
         is_exclusive: bool,
         priority: i32,
+        /// `x-cancel-on-ha-failover`.
+        is_cancelled_on_failover: bool,
         /// `x-stream-offset`.
         offset: StreamOffset,
     },
@@ -198,10 +195,8 @@ impl Frame {
             Self::ConfirmSelect => 1,
             Self::TxSelect => 2,
             Self::TxCommit => 3,
-            Self::TxRollback => 4,
             Self::Qos { count, .. } => u64::from(count) << 8 | 5,
             Self::Declare { queue, .. } => u64::from(queue.0) << 8 | 6,
-            Self::Delete { queue } => u64::from(queue.0) << 8 | 7,
             Self::Consume { queue, .. } => u64::from(queue.0) << 8 | 8,
             Self::Cancel { tag } => u64::from(tag) << 8 | 9,
             Self::Get { queue, .. } => u64::from(queue.0) << 8 | 10,
@@ -241,10 +236,8 @@ impl Frame {
             Self::ConfirmSelect => "confirm.select",
             Self::TxSelect => "tx.select",
             Self::TxCommit => "tx.commit",
-            Self::TxRollback => "tx.rollback",
             Self::Qos { .. } => "basic.qos",
             Self::Declare { .. } => "queue.declare",
-            Self::Delete { .. } => "queue.delete",
             Self::Consume { .. } | Self::ConsumeReplies { .. } => "basic.consume",
             Self::Cancel { .. } | Self::Cancelled { .. } => "basic.cancel",
             Self::Get { .. } => "basic.get",

@@ -52,7 +52,6 @@ pub(super) struct Rules {
     pub(super) has_mirrors: bool,
     /// `ha-promote-on-failure` exists (3.7.5); before, an unsynchronised mirror is always promoted.
     pub(super) has_promote_on_failure: bool,
-    pub(super) has_quorum_queues: bool,
     /// Quorum queues know time to live and at-least-once dead lettering (3.10).
     pub(super) has_quorum_ttl: bool,
     pub(super) quorum_priorities: QuorumPriorities,
@@ -116,7 +115,6 @@ impl Rules {
             in_memory_max: from(3, 12, 0).then_some(2_048),
             has_mirrors: !from(4, 0, 0),
             has_promote_on_failure: from(3, 7, 5),
-            has_quorum_queues: from(3, 8, 0),
             has_quorum_ttl: from(3, 10, 0),
             quorum_priorities: match version {
                 _ if from(4, 3, 0) => QuorumPriorities::Strict,

@@ -14,6 +14,7 @@ use crate::scenario::plan::{EntityPlan, Spread};
 use crate::sim::Span;
 
 use super::config::ClusterConfig;
+use super::content::Death;
 use super::policy::Policy;
 use super::rules::Rules;
 
@@ -56,8 +57,6 @@ pub(super) struct Topology {
     pub(super) ram: Vec<bool>,
     pub(super) rules: Rules,
     pub(super) config: ClusterConfig,
-    /// The delayed-message exchange plugin is enabled.
-    pub(super) has_delayed_exchange: bool,
     /// Their names; `/` first.
     pub(super) vhosts: Vec<String>,
     pub(super) exchanges: Vec<Exchange>,
@@ -92,7 +91,6 @@ pub(super) struct Exchange {
     /// It releases messages when their delay is over, and routes them then.
     pub(super) is_delayed: bool,
     pub(super) durable: bool,
-    pub(super) auto_delete: bool,
     /// Clients may not publish to it.
     pub(super) internal: bool,
     /// Somebody declares it when the run begins; else whoever publishes to it gets 404.
@@ -191,6 +189,8 @@ pub(super) struct QueueSpec {
     pub(super) auto_delete: bool,
     /// Somebody declares it when the run begins; else it exists when a client has declared it.
     pub(super) is_declared: bool,
+    /// When of the run an administrator declares it, if it is then.
+    pub(super) declared_at: Option<Span>,
     /// The node on which it lives when the run begins: its leader.
     pub(super) home: u16,
     /// The nodes that hold it when the run begins, its leader first: mirrors, quorum members, stream replicas.
@@ -221,6 +221,13 @@ pub(super) enum Storage {
     V2,
 }
 
+impl QueueSpec {
+    /// Whoever uses it declares it: nobody else does.
+    pub(super) fn is_declared_by_users(&self) -> bool {
+        self.exclusive || self.auto_delete || !self.is_declared && self.declared_at.is_none()
+    }
+}
+
 impl Storage {
     /// Whether the index is flushed to the device before a confirm: the journal of v1 is, v2 is only written to the
     /// operating system.
@@ -243,10 +250,10 @@ pub(super) struct QueueArgs {
     pub(super) single_active_consumer: bool,
     /// Quorum queues: how many returns a message survives; none: any number.
     pub(super) delivery_limit: Option<u32>,
-    /// Whether a delivery limit was written, not just the release's own.
-    pub(super) is_limit_written: bool,
     /// How long a consumer may hold a message; none: as long as it likes.
     pub(super) consumer_timeout: Option<Span>,
+    /// Quorum queues: how long they keep what a consumer holds whose node is out of reach.
+    pub(super) consumer_disconnected_timeout: Span,
     /// Quorum queues of 4.3: a returned message comes back after this times its deliveries, at most after that.
     pub(super) delayed_retry: Option<(Span, Span)>,
     /// Mirrors of a classic queue.
@@ -325,6 +332,8 @@ pub(super) struct Stamp {
     pub(super) producer_name: Option<KeyId>,
     /// Its number, by which a stream recognises it; left out: counted.
     pub(super) publishing_id: Option<u64>,
+    /// What its header `x-death` says, as far as the release believes it.
+    pub(super) deaths: Vec<Death>,
 }
 
 /// Where a producer's messages go.

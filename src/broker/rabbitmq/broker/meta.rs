@@ -5,7 +5,8 @@
 //!
 //! Source: Mnesia tables `rabbit_queue`, `rabbit_durable_queue`; <https://www.rabbitmq.com/docs/clustering>.
 //!
-//! Not modelled: transactions that wait for locks; exchanges and bindings that change while the run goes on.
+//! Not modelled: transactions that wait for locks; exchanges and bindings that clients make while the run goes on, and
+//! exchanges that go with their last binding.
 
 use smallvec::SmallVec;
 
@@ -16,6 +17,8 @@ use crate::broker::rabbitmq::topology::{Destination, QueueId, QueueKind, Topolog
 #[derive(Clone, Debug)]
 pub(in super::super) struct Meta {
     pub(super) queues: Vec<QueueRecord>,
+    /// By exchange: it is there. Those that are not durable go when no node is left that knows them.
+    pub(super) exchanges: Vec<bool>,
     /// By node: it runs, as far as this one knows.
     pub(super) running: Vec<bool>,
     /// Counts changes, for whoever keeps something derived from it.
@@ -62,7 +65,8 @@ impl Meta {
                 }
             })
             .collect();
-        Self { queues, running: vec![true; topology.brokers as usize], version: 0 }
+        let exchanges = vec![true; topology.exchanges.len()];
+        Self { queues, exchanges, running: vec![true; topology.brokers as usize], version: 0 }
     }
 
     pub(in super::super) fn queue(&self, queue: QueueId) -> &QueueRecord {
@@ -77,7 +81,7 @@ impl Meta {
     pub(super) fn has(&self, to: Destination) -> bool {
         match to {
             Destination::Queue(queue) => self.exists(queue),
-            Destination::Exchange(_) => true,
+            Destination::Exchange(exchange) => self.exchanges[usize::from(exchange.0)],
         }
     }
 

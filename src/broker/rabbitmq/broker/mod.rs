@@ -14,12 +14,13 @@ use super::model::{RabbitCtx, Shared, Timer};
 use super::packet::{Frame, Packet};
 use super::topology::QueueId;
 use crate::fact::Rule;
-use crate::sim::{ByConn, ConnId, FileId, Input, Loss, NodeId, Time};
+use crate::sim::{ByConn, ConnId, FileId, Input, Loss, Time};
 
 pub(super) mod channel;
 pub(super) mod classic;
 pub(super) mod dead_letter;
 pub(super) mod dist;
+pub(super) mod limiter;
 pub(super) mod meta;
 pub(super) mod mirror;
 pub(super) mod node;
@@ -70,6 +71,10 @@ pub(super) struct Core {
     /// The log of its quorum queues.
     pub(super) wal: quorum::Wal,
     pub(super) rates: Rates,
+    /// What channels hold whose prefetch is their own.
+    pub(super) limiter: limiter::Limiter,
+    /// The processes of its queues have ended: the node stops or pauses.
+    pub(super) is_closed: bool,
     mailbox: VecDeque<(Pid, Proc, Msg)>,
 }
 
@@ -138,13 +143,6 @@ impl Env<'_, '_> {
     }
 }
 
-impl Core {
-    /// From the process itself or from nobody: straight into a mailbox of this node.
-    pub(super) fn post(&mut self, from: Pid, to: Proc, msg: Msg) {
-        self.mailbox.push_back((from, to, msg));
-    }
-}
-
 /// The file of a queue's index on a node.
 pub(super) fn index_file(queue: QueueId) -> FileId {
     FileId(u32::from(queue.0))
@@ -159,8 +157,10 @@ impl Broker {
                 id,
                 meta: Meta::established(topology, id),
                 dist: Dist::new(topology.brokers, id),
-                wal: quorum::Wal::default(),
+                wal: quorum::Wal::new(topology.config.wal_batch_max),
                 rates: Rates::default(),
+                limiter: limiter::Limiter::default(),
+                is_closed: false,
                 mailbox: VecDeque::new(),
             },
             node: Node::new(topology, id),
@@ -218,7 +218,13 @@ impl Broker {
                 }
             }
             Proc::Queue(queue) => {
-                if let Some(process) = &mut self.queues[queue.0 as usize] {
+                let is_closed = core.is_closed;
+                // Members of groups hand over while the node stops; the others have ended.
+                let is_there = |process: &QueueProc| {
+                    !is_closed || !matches!(process, QueueProc::Classic(_) | QueueProc::Mirror(_))
+                };
+                let process = self.queues[queue.0 as usize].as_mut();
+                if let Some(process) = process.filter(|process| is_there(process)) {
                     process.on(from, msg, &mut Env { me, core, shared, ctx });
                 } else {
                     node::nobody(from, &msg, &mut Env { me, core, shared, ctx });
@@ -351,7 +357,8 @@ impl Broker {
     }
 
     /// Whether this client is connected here.
-    pub(super) fn serves(&self, client: NodeId) -> bool {
+    #[cfg(test)]
+    pub(super) fn serves(&self, client: crate::sim::NodeId) -> bool {
         self.channels().any(|channel| channel.client == client)
     }
 }
@@ -420,7 +427,11 @@ impl QueueProc {
 
     /// How many messages are delivered and not settled.
     pub(super) fn unacked(&self) -> usize {
-        if let Self::Stream(stream) = self { stream.unacked() } else { self.messages() - self.ready() }
+        match self {
+            Self::Quorum(member) => member.unacked(),
+            Self::Stream(stream) => stream.unacked(),
+            _ => self.messages() - self.ready(),
+        }
     }
 
     /// How many consumers it has.

@@ -5,6 +5,7 @@ use crate::broker::Remedy;
 use crate::broker::inquiry::Copy;
 use crate::broker::rabbitmq::config::StreamOffset;
 use crate::broker::rabbitmq::story;
+use crate::broker::rabbitmq::topology::Storage;
 use crate::fact::{Fact, Rule};
 use crate::scenario::plan::{Idempotency, Value};
 use crate::sim::Time;
@@ -21,7 +22,9 @@ impl Reading<'_> {
         if self.recognised_by_a_stream() || self.skipped_in_a_stream() {
             return;
         }
-        let gone = self.copies.iter().rev().find_map(|copy| Some((*copy, copy.removed?)));
+        let mut gone = self.copies.iter().rev().filter_map(|copy| Some((*copy, copy.removed?)));
+        let crashed = gone.clone().find(|(_, (_, rule))| *rule == Rule::Crashed);
+        let gone = crashed.or_else(|| gone.next());
         let was_delivered = self.last(|fact| matches!(fact, Fact::Delivered { .. }));
         match gone {
             Some((copy, (at, rule))) => self.copy_gone(copy, at, rule),
@@ -140,14 +143,26 @@ impl Reading<'_> {
                 );
             }
             Rule::PowerLost => {
-                let text = if self.is_stream() {
-                    "a stream confirms what a majority has handed to the system: nothing is flushed"
+                if self.is_stream() {
+                    self.setting(
+                        "not flushed",
+                        "a stream confirms what a majority has handed to the system: nothing is flushed",
+                    );
+                    if !self.has_stream_settings() {
+                        self.remedy_queue("arguments.\"x-queue-type\"", "\"quorum\"");
+                    }
+                } else if self.rules().shared_store_syncs || self.rules().default_storage == Storage::V2 {
+                    self.setting(
+                        "not flushed",
+                        "classic queue, storage v2: a message is confirmed when the operating system has it",
+                    );
                 } else {
-                    "classic queue, storage v2: a message is confirmed when the operating system has it"
-                };
-                self.setting("not flushed", text);
-                if self.is_stream() && !self.has_stream_settings() {
-                    self.remedy_queue("arguments.\"x-queue-type\"", "\"quorum\"");
+                    self.setting(
+                        "shared store not flushed",
+                        "queue_index_embed_msgs_below: from 3.13 on what lies outside the index is not flushed",
+                    );
+                    let line = "cluster.config.queue_index_embed_msgs_below = 1000000000";
+                    self.remedy(Remedy::Set(line.to_owned()));
                 }
                 self.link(Some(at), "not on the device", format!("{node} lost it with its page cache"));
             }
@@ -157,11 +172,39 @@ impl Reading<'_> {
                 let text =
                     "the queue was deleted, and everything in it: temporary queues go with their users";
                 self.link(Some(at), "queue deleted", text);
-                if self.queue_is("exclusive") {
+                // The longest that the vendor takes: it does not end in this run.
+                let never = u32::MAX;
+                let policies = self.case.plan.entities.iter().filter(|one| one.kind == "policy");
+                let ends: Vec<_> = policies.filter(|policy| policy.config.contains_key("expires")).collect();
+                for name in ends.into_iter().map(|policy| key(&policy.name)).collect::<Vec<_>>() {
+                    self.remedy(Remedy::Set(format!("policy.{name}.definition.expires = {never}")));
+                }
+                if self.queue_table().is_some_and(|queue| queue.config.contains_key("x-expires")) {
+                    self.remedy_queue("arguments.x-expires", &never.to_string());
+                } else if self.queue_is("exclusive") {
                     self.remedy_queue("exclusive", "false");
                 } else if self.queue_is("auto_delete") {
                     self.remedy_queue("auto_delete", "false");
                 }
+            }
+            Rule::Crashed
+                if self.queue_table().is_some_and(|queue| !queue.config.contains_key("x-queue-type")) =>
+            {
+                self.setting(
+                    "mirrors race at start",
+                    "mirrored queues of nodes that start at the same time can come up empty: a bug until 3.8.2",
+                );
+                let text = format!("{place} crashed when {node} started, and is empty");
+                self.link(Some(at), "started empty", text);
+                self.repaired_in("3.8.3");
+            }
+            Rule::Crashed => {
+                self.setting(
+                    "young quorum queue",
+                    "a quorum queue that was declared less than half a second ago does not survive a kill",
+                );
+                self.link(Some(at), "of no use", format!("{place} on {node} does not come back"));
+                self.remedy_queue("declared_at", "\"0s\"");
             }
             Rule::Retention => {
                 self.link(Some(at), "retention", format!("{node} removed the segment that it was in"));
@@ -183,8 +226,29 @@ impl Reading<'_> {
                 "both sides went on",
                 "cluster_partition_handling: both sides of a partition confirm, and only one is kept",
             );
-            let line = "cluster.config.cluster_partition_handling = \"pause_minority\"";
-            self.remedy(Remedy::Set(line.to_owned()));
+            let config = &self.case.plan.cluster.config;
+            let nodes = "cluster_partition_handling.pause_if_all_down.nodes";
+            let lines: Vec<String> = match config.get(nodes) {
+                // Both sides saw one of them.
+                Some(Value::Texts(names)) => {
+                    names.iter().map(|name| format!("cluster.config.\"{nodes}\" = [\"{name}\"]")).collect()
+                }
+                _ => vec!["cluster.config.cluster_partition_handling = \"pause_minority\"".to_owned()],
+            };
+            for line in lines {
+                self.remedy(Remedy::Set(line));
+            }
+            let is_overlooked = |seen: &&crate::fact::Observation| match seen.fact {
+                Fact::Family(told) => story::is_overlooked(&told),
+                _ => false,
+            };
+            if let Some(seen) = self.case.events.iter().find(is_overlooked).copied() {
+                let text = "until 3.8 a node that comes back from a pause does not pause again";
+                self.setting("pauses only once", text);
+                let node = self.case.names.node(seen.node);
+                self.link(Some(seen.at), "ran on alone", format!("{node} sees nobody, and does not pause"));
+                self.repaired_in("3.9.0");
+            }
         } else {
             self.setting(
                 "unsynchronised mirror promoted",

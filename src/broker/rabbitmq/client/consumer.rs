@@ -126,7 +126,7 @@ impl Consumer {
         let spec = &topology.consumers[usize::from(consumer)];
         let queues = spec.queues_of(instance).iter().map(|&id| {
             let queue = topology.queue(id);
-            let is_own = queue.exclusive || queue.auto_delete || !queue.is_declared;
+            let is_own = queue.is_declared_by_users();
             let is_stream = queue.kind == QueueKind::Stream;
             Queue { id, is_own, is_cancelled: false, is_stream, next: None, kept: None }
         });
@@ -253,7 +253,17 @@ impl Consumer {
         for (tag, queue) in self.queues.clone().iter().enumerate() {
             let (tag, offset, queue) = (tag as ConsumerTag, self.begins(queue), queue.id);
             let ConsumerConfig { no_ack, exclusive: is_exclusive, priority, .. } = self.config;
-            self.ask(Frame::Consume { queue, tag, no_ack, is_exclusive, priority, offset }, ctx);
+            let is_cancelled_on_failover = self.config.cancels_on_failover;
+            let consume = Frame::Consume {
+                queue,
+                tag,
+                no_ack,
+                is_exclusive,
+                priority,
+                offset,
+                is_cancelled_on_failover,
+            };
+            self.ask(consume, ctx);
         }
     }
 

@@ -6,6 +6,8 @@
 //!   again.
 //! - **Transactions**: a batch, then `tx.commit`; nothing else is published before the answer, which is the answer for
 //!   the whole batch.
+//! - **Both**: an application that wants a transaction and confirms asks for the transaction first; the broker closes
+//!   the channel with 406, and every send fails with that.
 //! - `mandatory`: what no queue takes comes back before it is confirmed. An application that sends again what failed
 //!   sends this again, too, if it has confirms; one that does not is told nothing else.
 //! - A call blocks while the window or the socket is full. Without a connection it throws, and the message failed; an
@@ -28,11 +30,12 @@ use std::collections::{BTreeMap, VecDeque};
 
 use super::super::config::PublisherConfig;
 use super::super::content::Envelope;
+use super::super::error::Error;
 use super::super::model::{RabbitCtx, Shared, Timer};
 use super::super::packet::{Frame, Packet};
 use super::brokers_named;
 use super::connection::{Connection, Heard, METHOD_BYTES};
-use crate::app::{OWN_WRITE, Origin, Sender, Written};
+use crate::app::{Doubt, OWN_WRITE, Origin, Sender, Written};
 use crate::fact::{Fact, MessageId, ProducerId};
 use crate::scenario::plan::{Plan, Spread};
 use crate::sim::{Input, Span, Time};
@@ -205,8 +208,8 @@ impl Publisher {
         }
         let is_caller = self.calls.is_some();
         let modes = [
-            (self.config.confirms && !is_caller, Frame::ConfirmSelect),
             (self.config.transaction.is_some() && !is_caller, Frame::TxSelect),
+            (self.config.confirms && !is_caller, Frame::ConfirmSelect),
         ];
         for (_, select) in modes.into_iter().filter(|(is_wanted, _)| *is_wanted) {
             self.setup += 1;
@@ -229,7 +232,19 @@ impl Publisher {
 
     /// Whether its application waits while it cannot publish, instead of trying one message after another.
     fn holds_back(&self) -> bool {
+        self.sends_in_a_row() && self.refused().is_none()
+    }
+
+    /// Whether it sends as fast as it can, or one message after another.
+    fn sends_in_a_row(&self) -> bool {
         self.app.is_greedy() || self.app.is_one_by_one()
+    }
+
+    /// What the broker said to an application that wants a transaction and confirms on one channel: no channel will
+    /// ever be ready.
+    fn refused(&self) -> Option<Error> {
+        let wants_both = self.config.transaction.is_some() && self.config.confirms && self.calls.is_none();
+        self.link.refusal().filter(|_| wants_both)
     }
 
     fn arm_due(&mut self, ctx: &mut RabbitCtx<'_>) {
@@ -242,7 +257,7 @@ impl Publisher {
         if let Some(at) = self.app.due() {
             self.is_due_armed = true;
             // Whoever sends one after another is not faster than the calls.
-            let at = if self.holds_back() { at.max(self.called + CALL) } else { at };
+            let at = if self.sends_in_a_row() { at.max(self.called + CALL) } else { at };
             ctx.timer_at(at, Timer::Due);
         }
     }
@@ -279,6 +294,11 @@ impl Publisher {
 
     /// The application calls publish for the first time.
     fn call(&mut self, message: MessageId, ctx: &mut RabbitCtx<'_>) {
+        if let Some(error) = self.refused() {
+            self.called = ctx.now();
+            self.failed(message, error, Doubt::None, ctx);
+            return;
+        }
         // A channel that is being made ready is no reason to fail: the application waits for its own calls.
         if self.link.is_open() || !self.link.was_open() || self.holds_back() {
             self.blocked.push_back(message);
@@ -346,8 +366,9 @@ impl Publisher {
         let (number, destination) = self.destination(message, shared);
         let spec = &shared.topology.producers[usize::from(self.app.producer().0)];
         let id = spec.stamp(number, destination);
-        let envelope = Envelope::new(message, id, shared.topology.stamp(id), size);
-        let envelope = shared.content.add(envelope);
+        let stamp = shared.topology.stamp(id);
+        let envelope = Envelope::new(message, id, stamp, size);
+        let envelope = shared.content.add_with_deaths(envelope, &stamp.deaths);
         let is_mandatory = self.config.mandatory;
         self.link.write(Frame::Publish { envelope, is_mandatory }, METHOD_BYTES + size, ctx);
         if let Some(calls) = &mut self.calls {

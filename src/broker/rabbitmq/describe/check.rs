@@ -210,6 +210,10 @@ fn exchange(plan: &Plan, exchange: &EntityPlan, findings: &mut Vec<Finding>) {
         let part = if is_delayed { "type" } else { "arguments" };
         findings.push(finding(&path(part), message, if is_delayed { help } else { "" }));
     }
+    if is_on(&exchange.fields, "auto_delete") {
+        let message = "an exchange that goes with its last binding is not modelled";
+        findings.push(finding(&path("auto_delete"), message, "left out: it stays"));
+    }
     bindings(plan, exchange, findings);
     exchange_is_there(plan, exchange, "arguments", "alternate-exchange", findings);
 }
@@ -283,6 +287,7 @@ const BY_TYPE: &[(&str, &[&str])] = &[
     ("queue-version", &["classic"]),
     ("queue-master-locator", &["classic"]),
     ("consumer-timeout", &["classic", "quorum"]),
+    ("consumer-disconnected-timeout", &["quorum"]),
     ("delayed-retry-min", &["quorum"]),
     ("delayed-retry-max", &["quorum"]),
     ("max-age", &["stream"]),
@@ -321,6 +326,15 @@ fn queue(plan: &Plan, queue: &EntityPlan, findings: &mut Vec<Finding>) {
         && broker_number(&node).is_none_or(|number| number >= brokers(plan))
     {
         refuse("on", format!("`{node}` is no node of this cluster"), "such as `broker-1`");
+    }
+    if let Some(at) = queue.fields.get("declared_at").map(Value::shown) {
+        if let Err(expected) = crate::scenario::duration(&at) {
+            refuse("declared_at", expected, "a time of the run, such as `1s`");
+        }
+        if queue.fields.contains_key("declared") || is_on(&queue.fields, "exclusive") {
+            let help = "an administrator declares it then, for everybody";
+            refuse("declared_at", "either `declared_at`, or `declared` or `exclusive`".to_owned(), help);
+        }
     }
     arguments(plan, queue, &kind, findings);
     bindings(plan, queue, findings);

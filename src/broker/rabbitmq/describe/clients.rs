@@ -59,10 +59,6 @@ fn publisher(producer: &ProducerPlan, findings: &mut Vec<Finding>) {
     let mut refuse = |name: &str, message: &str, help: &str| {
         findings.push(finding(&["producer", &producer.name, "config", name], message, help));
     };
-    if is_on(config, "confirm") && is_on(config, "tx") {
-        let message = "PRECONDITION_FAILED - cannot switch from tx to confirm mode";
-        refuse("confirm", message, "a channel is transactional, or it confirms");
-    }
     for name in ["window", "confirm_timeout"] {
         if config.contains_key(name) && !is_on(config, "confirm") {
             refuse(name, &format!("`{name}` means nothing without `confirm = true`"), "");
@@ -185,6 +181,11 @@ fn consumer(consumer: &ConsumerPlan, queues: &[&EntityPlan], findings: &mut Vec<
         let message = "expected `first`, `last`, `next` or the number of a message";
         let help = "times and intervals are not modelled";
         findings.push(finding(&["consumer", &consumer.name, "config", "x-stream-offset"], message, help));
+    }
+    if is_on(config, "confirm") && !matches!(consumer.if_fails.then, Then::SendTo(_)) {
+        let message = "`confirm` means nothing to a consumer that publishes nothing";
+        let help = "`if_fails = { then = \"send to X\" }`";
+        findings.push(finding(&["consumer", &consumer.name, "config", "confirm"], message, help));
     }
     let is_single = |queue: &&EntityPlan| is_on(&queue.config, "x-single-active-consumer");
     if is_on(config, "exclusive") && queues.iter().any(is_single) {

@@ -144,6 +144,23 @@ pub(super) const SETTINGS: &[Setting] = &[
         "Whether the server tells the consumer that its queue is gone; else it waits for ever.",
     )
     .defaults(&[(ALWAYS, "true")]),
+    Setting::new(
+        CONSUMER,
+        "x-cancel-on-ha-failover",
+        Kind::Bool,
+        "Whether the consumer is cancelled, and told so, when a mirror takes over its queue; else it is \
+         subscribed again without a word.",
+    )
+    .defaults(&[(ALWAYS, "false")])
+    .until(Version(4, 0, 0)),
+    Setting::new(
+        CONSUMER,
+        "confirm",
+        Kind::Bool,
+        "Whether what it publishes elsewhere (`then = \"send to X\"`) is confirmed before the original is \
+         acknowledged, as `RepublishMessageRecovererWithConfirms` does.",
+    )
+    .defaults(&[(ALWAYS, "false")]),
     Setting::new(CONSUMER, "heartbeat", SECONDS, HEARTBEAT).defaults(&[(ALWAYS, "60")]),
     recovery(Scope::Consumer(Some("java")), &[(ALWAYS, "true")]),
     recovery(Scope::Consumer(Some("pika")), &[(ALWAYS, "false")]),
@@ -240,7 +257,6 @@ pub(super) const ABSENT: &[Absent] = &[
     ),
     (CONSUMER, "prefetch_size", "How many bytes a consumer may hold; the server refuses it."),
     (CONSUMER, "topology_recovery", "Whether recovery declares anew what the client used; here it does."),
-    (CONSUMER, "x-cancel-on-ha-failover", "Whether the consumer is cancelled when a mirror takes over."),
     (CONSUMER, "x-stream-filter", "Which messages of a stream the consumer wants."),
     (Scope::Message, "app_id", "The name of the application that publishes."),
     (Scope::Message, "content_encoding", "How the body is packed."),

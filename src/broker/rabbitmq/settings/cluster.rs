@@ -134,10 +134,10 @@ pub(super) const SETTINGS: &[Setting] = &[
         CLUSTER,
         "quorum_commands_soft_limit",
         COUNT,
-        "How many commands a channel has under way to a quorum queue before it reads no further.",
+        "How many commands a channel has under way to a quorum queue before it grants its reader no more.",
     )
     .defaults(&[(ALWAYS, "32")])
-    .not_modelled(),
+    .since(Version(3, 8, 0)),
     // Queues.
     Setting::new(
         CLUSTER,
@@ -172,7 +172,7 @@ pub(super) const SETTINGS: &[Setting] = &[
          shared store.",
     )
     .defaults(&[(ALWAYS, "4096")])
-    .not_modelled(),
+    .until(Version(4, 0, 0)),
     Setting::new(
         CLUSTER,
         "queue_index_max_journal_entries",
@@ -229,7 +229,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         "How many commands one write to the log of the quorum queues takes at most.",
     )
     .defaults(&[(ALWAYS, "4096")])
-    .not_modelled(),
+    .since(Version(3, 8, 0)),
     Setting::new(
         CLUSTER,
         "dead_letter_worker_consumer_prefetch",
@@ -237,7 +237,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         "How many dead letters a quorum queue sends on at a time, with `at-least-once`.",
     )
     .defaults(&[(ALWAYS, "32")])
-    .not_modelled(),
+    .since(Version(3, 10, 0)),
     Setting::new(
         CLUSTER,
         "dead_letter_worker_publisher_confirm_timeout",
@@ -245,7 +245,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         "After how many milliseconds without a confirm such a dead letter is sent again.",
     )
     .defaults(&[(ALWAYS, "180000")])
-    .not_modelled(),
+    .since(Version(3, 10, 0)),
 ];
 
 /// Known, and refused.

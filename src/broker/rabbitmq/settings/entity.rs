@@ -40,6 +40,8 @@ const LAZY: &str =
     "Whether a classic queue writes everything out at once and holds nothing in memory; until 3.11.";
 const VERSION: &str = "The storage of a classic queue: v1 with a journal, or v2.";
 const TIMEOUT: &str = "How many milliseconds a consumer of this queue may hold a message.";
+const DISCONNECTED: &str =
+    "How many milliseconds a quorum queue keeps what a consumer holds whose node is out of reach.";
 const MAX_AGE: &str = "How old the segments of a stream get: `7D`, `12h`, `30s`.";
 const SEGMENT: &str = "How many bytes a segment of a stream has; retention takes whole segments.";
 const RETRY_MIN: &str =
@@ -101,6 +103,9 @@ pub(super) const SETTINGS: &[Setting] = &[
     Setting::new(QUEUE, "x-queue-leader-locator", LOCATOR, LEADER).since(Version(3, 9, 0)),
     Setting::new(QUEUE, "x-queue-master-locator", OLD_LOCATOR, LEADER).until(Version(4, 0, 0)),
     Setting::new(QUEUE, "x-consumer-timeout", EXPIRES, TIMEOUT).since(Version(3, 12, 0)),
+    Setting::new(QUEUE, "x-consumer-disconnected-timeout", MILLIS, DISCONNECTED)
+        .defaults(&[(Version(4, 3, 0), "60000")])
+        .since(Version(4, 3, 0)),
     Setting::new(QUEUE, "x-delayed-retry-min", EXPIRES, RETRY_MIN).since(Version(4, 3, 0)),
     Setting::new(QUEUE, "x-delayed-retry-max", EXPIRES, RETRY_MAX).since(Version(4, 3, 0)),
     Setting::new(QUEUE, "x-max-age", Kind::Text, MAX_AGE).since(Version(3, 9, 0)),
@@ -133,6 +138,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     Setting::new(POLICY, "queue-leader-locator", LOCATOR, LEADER).since(Version(3, 9, 0)),
     Setting::new(POLICY, "queue-master-locator", OLD_LOCATOR, LEADER).until(Version(4, 0, 0)),
     Setting::new(POLICY, "consumer-timeout", EXPIRES, TIMEOUT).since(Version(3, 12, 0)),
+    Setting::new(POLICY, "consumer-disconnected-timeout", MILLIS, DISCONNECTED).since(Version(4, 3, 0)),
     Setting::new(POLICY, "delayed-retry-min", EXPIRES, RETRY_MIN).since(Version(4, 3, 0)),
     Setting::new(POLICY, "delayed-retry-max", EXPIRES, RETRY_MAX).since(Version(4, 3, 0)),
     Setting::new(POLICY, "max-age", Kind::Text, MAX_AGE).since(Version(3, 9, 0)),
@@ -193,22 +199,12 @@ pub(super) const SETTINGS: &[Setting] = &[
 
 /// Known, and refused.
 pub(super) const ABSENT: &[Absent] = &[
-    (
-        QUEUE,
-        "x-consumer-disconnected-timeout",
-        "How long a quorum queue keeps what an unreachable consumer holds.",
-    ),
     (QUEUE, "x-delayed-retry-type", "Which returns a quorum queue delays; here all."),
     (QUEUE, "x-max-in-memory-bytes", "How many bytes a quorum queue keeps in memory."),
     (QUEUE, "x-max-in-memory-length", "How many messages a quorum queue keeps in memory."),
     (QUEUE, "x-message-deduplication", "Whether a plugin drops messages that were seen before."),
     (QUEUE, "x-quorum-target-group-size", "How many members a quorum queue grows to."),
     (QUEUE, "x-stream-filter-size-bytes", "How large the filters of a stream are."),
-    (
-        POLICY,
-        "consumer-disconnected-timeout",
-        "How long a quorum queue keeps what an unreachable consumer holds.",
-    ),
     (POLICY, "delayed-retry-type", "Which returns a quorum queue delays; here all."),
     (POLICY, "federation-upstream-set", "Where a federated exchange or queue gets messages from."),
     (POLICY, "ha-sync-max-throughput", "How fast a mirror is brought up to date."),

@@ -93,7 +93,6 @@ impl Arguments<'_> {
                 && self.text("dead-letter-strategy").as_deref() == Some("at-least-once"),
         });
         let has_ttl = is_classic || kind == QueueKind::Quorum && self.rules.has_quorum_ttl;
-        let (delivery_limit, is_limit_written) = self.delivery_limit(kind);
         QueueArgs {
             message_ttl: self.smaller_ms("message-ttl").filter(|_| has_ttl),
             expires: self.smaller_ms("expires").filter(|_| !is_stream),
@@ -108,9 +107,11 @@ impl Arguments<'_> {
                 .map(|levels| levels as u8),
             single_active_consumer: !is_stream
                 && self.argument("single-active-consumer") == Some(&Value::Bool(true)),
-            delivery_limit,
-            is_limit_written,
+            delivery_limit: self.delivery_limit(kind),
             consumer_timeout: self.consumer_timeout(topology, kind),
+            consumer_disconnected_timeout: self
+                .smaller_ms("consumer-disconnected-timeout")
+                .unwrap_or(self.rules.consumer_disconnected_timeout),
             delayed_retry: self.delayed_retry(kind),
             ha: if is_classic && self.rules.has_mirrors { self.ha(topology) } else { None },
             max_age: self.text("max-age").as_deref().and_then(describe::age),
@@ -119,9 +120,9 @@ impl Arguments<'_> {
     }
 
     /// The smaller one of argument and policy; a negative one means none, and beats others.
-    fn delivery_limit(&self, kind: QueueKind) -> (Option<u32>, bool) {
+    fn delivery_limit(&self, kind: QueueKind) -> Option<u32> {
         if kind != QueueKind::Quorum {
-            return (None, false);
+            return None;
         }
         let both = [self.argument("delivery-limit"), self.policy.get("delivery-limit")];
         let written = both.into_iter().flatten().filter_map(|value| match value {
@@ -130,9 +131,9 @@ impl Arguments<'_> {
         });
         let written: Vec<i64> = written.collect();
         match written.iter().min() {
-            None => (self.rules.quorum_delivery_limit, false),
-            Some(least) if *least < 0 => (None, false),
-            Some(least) => (Some(*least as u32), true),
+            None => self.rules.quorum_delivery_limit,
+            Some(least) if *least < 0 => None,
+            Some(least) => Some(*least as u32),
         }
     }
 

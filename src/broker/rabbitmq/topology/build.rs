@@ -13,6 +13,7 @@ use crate::broker::rabbitmq::config::ClusterConfig;
 use crate::broker::rabbitmq::describe;
 use crate::broker::rabbitmq::policy::{self, Policy};
 use crate::broker::rabbitmq::rules::{MetadataStore, Rules};
+use crate::scenario::duration;
 use crate::scenario::plan::{Config, ConsumerPlan, EntityPlan, Plan, Value};
 
 /// Exchanges that every vhost has.
@@ -101,7 +102,6 @@ impl Topology {
             ram: (1..=brokers).map(|number| listed("ram", &format!("broker-{number}"))).collect(),
             rules,
             config: ClusterConfig::new(plan, &rules),
-            has_delayed_exchange: listed("plugins", describe::DELAYED_PLUGIN),
             vhosts,
             exchanges: Vec::new(),
             queues: Vec::new(),
@@ -200,7 +200,6 @@ impl Topology {
             self.exchanges.push(Exchange {
                 is_delayed,
                 durable: flag(fields, "durable", true),
-                auto_delete: flag(fields, "auto_delete", false),
                 internal: flag(fields, "internal", false),
                 is_declared: flag(fields, "declared", true),
                 ..exchange(&entity.name, self.vhost_of(fields), kind)
@@ -218,6 +217,7 @@ impl Topology {
                 _ => QueueKind::Classic { storage: self.rules.default_storage, is_lazy: false },
             };
             let exclusive = flag(fields, "exclusive", false);
+            let declared_at = duration(&text(fields, "declared_at")).ok();
             let home = self.home(plan, entity, number, &load);
             load[usize::from(home)] += 1;
             self.queues.push(QueueSpec {
@@ -228,7 +228,8 @@ impl Topology {
                 durable: flag(fields, "durable", true),
                 exclusive,
                 auto_delete: flag(fields, "auto_delete", false),
-                is_declared: flag(fields, "declared", !exclusive),
+                is_declared: flag(fields, "declared", !exclusive) && declared_at.is_none(),
+                declared_at,
                 home,
                 members: vec![home],
                 args: QueueArgs::default(),
@@ -406,7 +407,6 @@ fn exchange(name: &str, vhost: VhostId, kind: ExchangeKind) -> Exchange {
         kind,
         is_delayed: false,
         durable: true,
-        auto_delete: false,
         internal: false,
         is_declared: true,
         alternate: None,

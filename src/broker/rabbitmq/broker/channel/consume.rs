@@ -22,7 +22,6 @@ pub(in super::super::super) struct Unacked {
     pub(in super::super::super) node: u16,
     /// The queue's own number for it.
     pub(in super::super::super) id: u64,
-    pub(in super::super::super) envelope: EnvelopeId,
     /// Whose; none: of `basic.get`.
     pub(in super::super::super) consumer: Option<ConsumerTag>,
     pub(super) at: Time,
@@ -60,8 +59,8 @@ impl Channel {
         let tag = self.tag_next;
         self.tag_next += 1;
         if let (false, Proc::Queue(queue)) = (delivery.no_ack, from.proc) {
-            let (id, envelope, at) = (delivery.id, delivery.envelope, env.ctx.now());
-            self.unacked.push_back(Unacked { tag, queue, node: from.node, id, envelope, consumer, at });
+            let (id, at) = (delivery.id, env.ctx.now());
+            self.unacked.push_back(Unacked { tag, queue, node: from.node, id, consumer, at });
             if !self.is_timeout_armed && env.shared.topology.queue(queue).args.consumer_timeout.is_some() {
                 self.is_timeout_armed = true;
                 self.remind(CONSUMER_TIMEOUT_CHECK, Alarm::ConsumerTimeout, env);
@@ -105,6 +104,7 @@ impl Channel {
         queue: QueueId,
         tag: ConsumerTag,
         (no_ack, is_exclusive, priority, offset): (bool, bool, i32, StreamOffset),
+        is_cancelled_on_failover: bool,
         env: &mut Env<'_, '_>,
     ) {
         let Some(process) = self.usable(queue, env) else { return };
@@ -118,7 +118,7 @@ impl Channel {
         } else {
             process
         };
-        self.consumers.push(Consumer { tag, queue, no_ack, prefetch, subscribe });
+        self.consumers.push(Consumer { tag, queue, subscribe, is_cancelled_on_failover });
         self.awaited = Some(Awaited::Subscribed(tag));
         if is_quorum(queue, env) {
             return self.quorum_subscribe(queue, subscribe, env);
@@ -225,6 +225,23 @@ impl Channel {
             let ids = group.iter().map(|one| one.id).collect();
             let process = Pid { node: first.node, proc: Proc::Queue(first.queue) };
             env.send(process, Msg::Settle { ids, how });
+            self.make_room(group, env);
+        }
+    }
+
+    /// With a prefetch that belongs to the channel, the other queues of this node may hand over again.
+    fn make_room(&self, settled: &[Unacked], env: &mut Env<'_, '_>) {
+        if !self.consumers.iter().any(|one| one.subscribe.is_global) {
+            return;
+        }
+        let count = settled.iter().filter(|one| one.consumer.is_some()).count() as u32;
+        env.core.limiter.settled(env.me, count);
+        for one in &self.consumers {
+            let leader = env.core.meta.queue(one.queue).leader;
+            let is_other = settled.iter().all(|settled| settled.queue != one.queue);
+            if is_other && leader == env.core.id && !is_quorum(one.queue, env) {
+                env.send(Pid { node: leader, proc: Proc::Queue(one.queue) }, Msg::Room);
+            }
         }
     }
 
@@ -246,9 +263,17 @@ impl Channel {
         }
     }
 
-    /// A mirror took over: it gives up what the old leader had delivered, and subscribes again.
+    /// A mirror took over: it gives up what the old leader had delivered, and subscribes again. Consumers that asked
+    /// for it (`x-cancel-on-ha-failover`) are cancelled instead, and hear of it.
     pub(in super::super) fn follow_leader(&mut self, queue: QueueId, node: u16, env: &mut Env<'_, '_>) {
         let process = Pid { node, proc: Proc::Queue(queue) };
+        let mut ended: SmallVec<[ConsumerTag; 1]> = SmallVec::new();
+        for one in self.consumers.iter().filter(|one| one.queue == queue && one.is_cancelled_on_failover) {
+            ended.push(one.tag);
+        }
+        for tag in ended {
+            self.consumer_gone(tag, env);
+        }
         let consumers: SmallVec<[Subscribe; 1]> =
             self.consumers.iter().filter(|one| one.queue == queue).map(|one| one.subscribe).collect();
         for subscribe in consumers {

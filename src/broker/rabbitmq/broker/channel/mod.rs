@@ -20,7 +20,7 @@ use smallvec::SmallVec;
 
 use super::{BrokerTimer, Env, node, quorum, stream};
 use crate::broker::rabbitmq::error::Error;
-use crate::broker::rabbitmq::message::{Msg, Pid, Proc};
+use crate::broker::rabbitmq::message::{Msg, Pid};
 use crate::broker::rabbitmq::model::Timer;
 use crate::broker::rabbitmq::packet::{ConsumerTag, Frame, Packet};
 use crate::broker::rabbitmq::topology::{QueueId, QueueKind};
@@ -85,7 +85,7 @@ pub(in super::super) struct Channel {
 pub(super) struct Hold {
     /// An alarm, and it publishes.
     pub(super) by_alarm: bool,
-    /// A process that it publishes to has had enough for now: the channel still takes what its reader has credit for.
+    /// A process that it publishes to has had enough: the channel still takes what its reader has credit for.
     pub(super) by_flow: bool,
     is_paused: bool,
 }
@@ -112,9 +112,9 @@ pub(in super::super) enum Mode {
 pub(in super::super) struct Consumer {
     pub(in super::super) tag: ConsumerTag,
     pub(in super::super) queue: QueueId,
-    pub(in super::super) no_ack: bool,
-    pub(in super::super) prefetch: u16,
     pub(super) subscribe: crate::broker::rabbitmq::message::Subscribe,
+    /// It ends when a mirror takes over its queue.
+    pub(super) is_cancelled_on_failover: bool,
 }
 
 /// Whose answer is awaited.
@@ -122,7 +122,6 @@ pub(in super::super) struct Consumer {
 enum Awaited {
     Subscribed(ConsumerTag),
     Got(QueueId),
-    Deleted,
     /// The queue has no leader that serves it.
     Declared(QueueId),
     Committed,
@@ -287,15 +286,22 @@ impl Channel {
                 self.write(Frame::Ok, env);
             }
             Frame::TxCommit => self.commit(env),
-            Frame::TxRollback => self.rollback(env),
             Frame::Qos { count, is_global } => {
                 self.prefetch = (count, is_global);
                 self.write(Frame::Ok, env);
             }
             Frame::Declare { queue, is_passive } => self.declare(queue, is_passive, env),
-            Frame::Delete { queue } => self.delete(queue, env),
-            Frame::Consume { queue, tag, no_ack, is_exclusive, priority, offset } => {
-                self.consume(queue, tag, (no_ack, is_exclusive, priority, offset), env);
+            Frame::Consume {
+                queue,
+                tag,
+                no_ack,
+                is_exclusive,
+                priority,
+                offset,
+                is_cancelled_on_failover,
+            } => {
+                let how = (no_ack, is_exclusive, priority, offset);
+                self.consume(queue, tag, how, is_cancelled_on_failover, env);
             }
             Frame::ConsumeReplies { tag } => {
                 self.takes_replies = Some(tag);
@@ -365,10 +371,6 @@ impl Channel {
             Msg::Reply(envelope) => self.replied(envelope, env),
             Msg::Got(delivery) => self.got(from, delivery, env),
             Msg::Subscribed(result) => self.subscribed(result, env),
-            Msg::Deleted => {
-                self.write(Frame::Ok, env);
-                self.goes_on(Awaited::Deleted, env);
-            }
             Msg::Credit(more) => self.credited(from, more, env),
             Msg::ConsumerGone { tag } => self.consumer_gone(tag, env),
             Msg::QueueDown { queue, node, how } => self.queue_down(queue, node, how, env),
@@ -399,6 +401,7 @@ impl Channel {
             env.send(process, Msg::ChannelDown);
         }
         self.quorum_end(env);
+        env.core.limiter.forget(env.me);
         node::owner_gone(env.me, env);
         if self.end != Some(End::Lost) {
             env.ctx.close(self.conn);
@@ -436,19 +439,6 @@ impl Channel {
             self.write(Frame::Ok, env);
             self.goes_on(Awaited::Declared(queue), env);
         }
-    }
-
-    fn delete(&mut self, queue: QueueId, env: &mut Env<'_, '_>) {
-        let record = env.core.meta.queue(queue);
-        if !record.exists {
-            return self.write(Frame::Ok, env);
-        }
-        if !record.is_live {
-            return self.fail(Error::NotFound, env);
-        }
-        let to = Pid { node: record.leader, proc: Proc::Queue(queue) };
-        self.awaited = Some(Awaited::Deleted);
-        env.send(to, Msg::Delete);
     }
 
     /// What it has not confirmed.

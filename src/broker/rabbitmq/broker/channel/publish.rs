@@ -40,7 +40,7 @@ impl Channel {
             return self.fail(Error::PreconditionFailed, env);
         }
         let exchange = topology.exchange(published.exchange);
-        if !exchange.is_declared {
+        if !exchange.is_declared || !env.core.meta.has(Destination::Exchange(published.exchange)) {
             return self.fail(Error::NotFound, env);
         }
         if exchange.internal {
@@ -144,9 +144,11 @@ impl Channel {
     /// While somebody that it publishes to has had enough, the channel grants its reader nothing; what the reader has
     /// credit for still comes.
     pub(super) fn look_at_flow(&mut self, env: &mut Env<'_, '_>) {
+        let config = &env.shared.topology.config;
+        let is_out = self.credit.iter().any(|(_, left)| *left <= 0);
         self.hold.by_flow =
-            self.credit.iter().any(|(_, left)| *left <= 0) || self.quorum.is_full() || self.streams.is_full();
-        if !self.hold.by_flow && self.reader.taken >= env.shared.topology.config.credit.1 {
+            is_out || self.quorum.is_full(config.quorum_commands_max) || self.streams.is_full();
+        if !self.hold.by_flow && self.reader.taken >= config.credit.1 {
             self.reader.left += std::mem::take(&mut self.reader.taken);
         }
         self.hold_or_read(env);
@@ -178,7 +180,7 @@ fn destinations(envelope: EnvelopeId, env: &Env<'_, '_>) -> Destinations {
     };
     let is_there = |to: Destination| match to {
         Destination::Queue(queue) => meta.exists(queue) && !(forgets && is_dead(queue)),
-        Destination::Exchange(_) => true,
+        Destination::Exchange(_) => meta.has(to),
     };
     let routed = topology.route_stamp(stamp, &is_there);
     let (gone, queues) = routed.queues.iter().copied().partition(|queue| is_dead(*queue));

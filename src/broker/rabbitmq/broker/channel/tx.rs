@@ -4,6 +4,8 @@
 //! between leaves a part. What was delivered is not transactional.
 //!
 //! Source: `rabbit_channel` (`tx.commit`), <https://www.rabbitmq.com/docs/semantics>.
+//!
+//! Not modelled: `tx.rollback`, which no client here calls.
 
 use smallvec::SmallVec;
 
@@ -56,18 +58,5 @@ impl Channel {
         } else {
             self.awaited = Some(Awaited::Committed);
         }
-    }
-
-    /// `tx.rollback`: the publishes are forgotten, and what was settled is unacknowledged again.
-    pub(super) fn rollback(&mut self, env: &mut Env<'_, '_>) {
-        if self.mode != Mode::Tx {
-            return self.fail(Error::PreconditionFailed, env);
-        }
-        let Transaction { settlements, .. } = std::mem::take(&mut self.transaction);
-        let returned = settlements.into_iter().flat_map(|(taken, _)| taken);
-        let mut unacked: Vec<_> = self.unacked.drain(..).chain(returned).collect();
-        unacked.sort_unstable_by_key(|one| one.tag);
-        self.unacked = unacked.into();
-        self.write(Frame::Ok, env);
     }
 }

@@ -3,6 +3,7 @@
 //! The highest priority among those that can take a message is served, in turn within it. A consumer can take one
 //! while it holds fewer than its prefetch, or its channel fewer than the channel's.
 
+use crate::broker::rabbitmq::broker::Core;
 use crate::broker::rabbitmq::message::{Pid, Subscribe};
 use crate::broker::rabbitmq::packet::ConsumerTag;
 
@@ -71,21 +72,24 @@ impl Consumers {
 
     /// The consumer that gets the next message; none: none can take one.
     #[inline]
-    pub(super) fn next(&self, is_single: bool) -> Option<usize> {
+    pub(super) fn next(&self, is_single: bool, core: &Core) -> Option<usize> {
         if is_single {
             let active = self.active?;
             let at = self.all.iter().position(|one| (one.channel, one.tag) == active)?;
-            return self.can_take(&self.all[at]).then_some(at);
+            return self.can_take(&self.all[at], core).then_some(at);
         }
-        self.all.iter().position(|one| self.can_take(one))
+        self.all.iter().position(|one| self.can_take(one, core))
     }
 
-    fn can_take(&self, one: &Consumer) -> bool {
+    fn can_take(&self, one: &Consumer, core: &Core) -> bool {
         if one.prefetch == 0 {
             return true;
         }
         if !one.is_global {
             return one.unacked < one.prefetch;
+        }
+        if one.channel.node == core.id {
+            return core.limiter.held(one.channel) < one.prefetch;
         }
         let of_channel = self.all.iter().filter(|other| other.channel == one.channel);
         of_channel.map(|other| other.unacked).sum::<u32>() < one.prefetch

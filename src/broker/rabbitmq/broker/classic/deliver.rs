@@ -18,7 +18,7 @@ impl Classic {
             if self.backing.ready() == 0 {
                 break;
             }
-            let Some(at) = self.consumers.next(is_single) else { break };
+            let Some(at) = self.consumers.next(is_single, env.core) else { break };
             let Some(entry) = self.backing.pop(env) else { break };
             fetched.push(entry.id);
             self.deliver(at, entry, env);
@@ -44,6 +44,9 @@ impl Classic {
     pub(super) fn hand_over(&mut self, at: usize, entry: Entry, env: &mut Env<'_, '_>) {
         let consumer = self.consumers.took(at);
         let (channel, tag, no_ack) = (consumer.channel, consumer.tag, consumer.no_ack);
+        if consumer.is_global && !no_ack {
+            env.core.limiter.took(channel);
+        }
         let Entry { id, envelope, redelivered, .. } = entry;
         let delivery = Delivery { tag, id, envelope, redelivered, count: 0, no_ack };
         env.send(channel, Msg::Deliver(delivery));

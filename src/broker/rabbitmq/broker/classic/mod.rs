@@ -101,6 +101,7 @@ impl Classic {
             Msg::Unsubscribe { tag } => self.unsubscribe(from, tag, env),
             Msg::Get { no_ack } => self.get(from, no_ack, env),
             Msg::ChannelDown => self.channel_down(from, env),
+            Msg::Room => self.run(env),
             Msg::Delete => self.delete(Some(from), env),
             Msg::Mirror(msg) => self.mirror_says(from, &msg, env),
             _ => {}
@@ -214,7 +215,7 @@ impl Classic {
         for entry in self.backing.clear() {
             self.observe_gone(entry, env);
         }
-        self.backing.store.wipe(env.ctx);
+        self.backing.store.wipe(env.shared, env.ctx);
         if let Some(channel) = by {
             env.send(channel, Msg::Deleted);
         }

@@ -28,7 +28,7 @@ impl Classic {
         self.observe_stored(entry, env);
         let waits = is_confirmed.then_some((channel, seq));
         if self.is_free_to_hand_over(env)
-            && let Some(at) = self.consumers.next(self.is_single_active(env))
+            && let Some(at) = self.consumers.next(self.is_single_active(env), env.core)
         {
             let consumer = self.consumers.get(at);
             let (to, tag, no_ack) = (consumer.channel, consumer.tag, consumer.no_ack);

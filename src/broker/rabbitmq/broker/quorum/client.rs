@@ -21,8 +21,6 @@ use crate::broker::rabbitmq::packet::ConsumerTag;
 use crate::broker::rabbitmq::topology::QueueId;
 use crate::sim::{Span, Time};
 
-/// With so many commands under way a channel grants its reader no more (`quorum_commands_soft_limit`).
-const SOFT_LIMIT: usize = 32;
 /// How long the answer to a call is waited for.
 const CALL_TIMEOUT: Span = Span::from_secs(30);
 
@@ -97,9 +95,10 @@ pub(in super::super) fn enqueue_untracked(queue: QueueId, envelope: EnvelopeId, 
 }
 
 impl Clients {
-    /// So many commands are under way that the channel grants its reader no more.
-    pub(in super::super) fn is_full(&self) -> bool {
-        self.all.iter().any(|client| client.pending.len() >= SOFT_LIMIT)
+    /// So many commands are under way to a queue that the channel grants its reader no more
+    /// (`quorum_commands_soft_limit`).
+    pub(in super::super) fn is_full(&self, limit: u32) -> bool {
+        self.all.iter().any(|client| client.pending.len() >= limit as usize)
     }
 
     fn client(&mut self, queue: QueueId) -> &mut Client {
@@ -116,6 +115,11 @@ impl Clients {
             self.all.len() - 1
         });
         &mut self.all[at]
+    }
+
+    /// The queue was deleted, and with it whatever was under way to it.
+    pub(in super::super) fn forget(&mut self, queue: QueueId) {
+        self.all.retain(|client| client.queue != queue);
     }
 
     /// Whether the queue said that it takes nothing more.
@@ -209,8 +213,10 @@ impl Clients {
     /// Whether a call that waits for an answer has waited for too long.
     pub(in super::super) fn has_call_overdue(&mut self, queue: QueueId, now: Time) -> bool {
         let is_call = |request: &Request| matches!(request, Request::Subscribe(_) | Request::Get { .. });
-        let mut pending = self.client(queue).pending.iter();
-        pending.any(|one| is_call(&one.request) && one.since + CALL_TIMEOUT <= now)
+        let client = self.client(queue);
+        // With no leader to ask, two tries go by before it is given up.
+        let patience = if client.leader.is_some() { CALL_TIMEOUT } else { CALL_TIMEOUT * 2 };
+        client.pending.iter().any(|one| is_call(&one.request) && one.since + patience <= now)
     }
 
     /// The leaders that know this process, so that they hear of its end.

@@ -20,7 +20,6 @@ pub(super) type Who = (Pid, ConsumerTag);
 #[derive(Clone, Debug)]
 pub(super) struct Consumer {
     pub(super) who: Who,
-    pub(super) no_ack: bool,
     priority: i32,
     pub(super) prefetch: u32,
     /// It takes no more.
@@ -81,7 +80,6 @@ impl Consumers {
         let prefetch = if prefetch == 0 || no_ack { PREFETCH_MAX } else { u32::from(prefetch) };
         self.insert(Consumer {
             who,
-            no_ack,
             priority,
             prefetch: prefetch.min(PREFETCH_MAX),
             is_cancelled: false,
@@ -104,7 +102,6 @@ impl Consumers {
         if self.get(who).is_none() {
             self.insert(Consumer {
                 who,
-                no_ack: false,
                 priority: i32::MIN,
                 prefetch: 0,
                 is_cancelled: true,

@@ -1,7 +1,8 @@
 //! Dead lettering at least once: the leader publishes dead letters to their destinations, and the queue lets go of each
 //! when all of them have confirmed it.
 //!
-//! At most 32 are under way. What is not confirmed after three minutes (a destination is down, full, or there is none)
+//! At most `dead_letter_worker_consumer_prefetch` are under way. What is not confirmed after
+//! `dead_letter_worker_publisher_confirm_timeout` (a destination is down, full, or there is none)
 //! is published again, so a destination can get it twice, and later than others.
 //!
 //! Source: `rabbit_fifo_dlx`, `rabbit_fifo_dlx_worker`;
@@ -18,12 +19,8 @@ use crate::broker::rabbitmq::broker::{Env, QueueAlarm, dead_letter, publishing};
 use crate::broker::rabbitmq::content::EnvelopeId;
 use crate::broker::rabbitmq::message::{Pid, Proc, Publish};
 use crate::broker::rabbitmq::topology::{QueueId, QueueKind};
-use crate::sim::{Span, Time};
+use crate::sim::Time;
 
-/// Dead letters under way at most.
-const OPEN_MAX: usize = 32;
-/// How long a confirm is waited for.
-const RETRY: Span = Span::from_secs(180);
 /// A destination that answers as one, whichever node it is on.
 const ANY_NODE: u16 = u16::MAX;
 
@@ -55,14 +52,15 @@ struct Open {
 impl Quorum {
     /// Publishes dead letters, as long as few enough are under way.
     pub(super) fn send_dead_letters(&mut self, env: &mut Env<'_, '_>) {
+        let open_max = env.shared.topology.config.dead_letter_prefetch as usize;
         let dead = &self.fifo.dead;
         self.dead.open.retain(|one| dead.iter().any(|(item, _)| item.index == one.id));
-        if self.dead.open.len() >= OPEN_MAX || self.fifo.dead.len() <= self.dead.open.len() {
+        if self.dead.open.len() >= open_max || self.fifo.dead.len() <= self.dead.open.len() {
             return;
         }
         let is_open = |id: u64| self.dead.open.iter().any(|one| one.id == id);
         let waiting = self.fifo.dead.iter().filter(|(item, _)| !is_open(item.index)).copied();
-        let next: Vec<_> = waiting.take(OPEN_MAX - self.dead.open.len()).collect();
+        let next: Vec<_> = waiting.take(open_max - self.dead.open.len()).collect();
         for (item, reason) in next {
             let letter = dead_letter::letter(self.queue, item.envelope, reason, env);
             let (envelope, targets) =
@@ -154,7 +152,8 @@ impl Quorum {
         let first = self.dead.open.iter().filter(|one| !one.is_done).map(|one| one.since).min();
         if let Some(first) = first.filter(|_| !self.dead.is_armed) {
             self.dead.is_armed = true;
-            env.remind(first + RETRY, self.queue, QueueAlarm::Quorum(Alarm::Retry));
+            let at = first + env.shared.topology.config.dead_letter_timeout;
+            env.remind(at, self.queue, QueueAlarm::Quorum(Alarm::Retry));
         }
     }
 
@@ -164,8 +163,8 @@ impl Quorum {
         if !self.leads() {
             return;
         }
-        let now = env.ctx.now();
-        self.dead.open.retain(|one| one.is_done || one.since + RETRY > now);
+        let (now, patience) = (env.ctx.now(), env.shared.topology.config.dead_letter_timeout);
+        self.dead.open.retain(|one| one.is_done || one.since + patience > now);
         self.dead.clients.resend_all(env);
         self.send_dead_letters(env);
         self.arm_retry(env);

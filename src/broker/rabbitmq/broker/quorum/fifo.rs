@@ -101,7 +101,7 @@ impl Setup {
             is_single: args.single_active_consumer,
             yields: rules.active_consumer_yields,
             retry: args.delayed_retry,
-            is_patient: rules.consumer_disconnected_timeout > Span::ZERO,
+            is_patient: args.consumer_disconnected_timeout > Span::ZERO,
         }
     }
 }
@@ -275,7 +275,13 @@ impl Fifo {
 
     /// A channel's process ended: all that it held comes back, and counts.
     fn gone(&mut self, pid: Pid, at: Time, setup: &Setup, effects: &mut Vec<Effect>) {
-        self.senders.remove(&pid);
+        if let Some(mut sender) = self.senders.remove(&pid) {
+            // What came early was confirmed, and nobody is left who could bring what it waits for.
+            sender.early.sort_unstable_by_key(|(number, ..)| *number);
+            for (_, index, fresh) in sender.early {
+                self.take_in(index, fresh, setup, effects);
+            }
+        }
         for item in self.consumers.remove_channel(pid) {
             self.give_back(item, Why::Crash, at, setup, effects);
         }

@@ -57,15 +57,6 @@ impl<T: Clone> Line<T> {
     pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
         self.all.iter_from(self.served)
     }
-
-    /// Takes out those that are meant.
-    pub(super) fn remove(&mut self, is_meant: impl Fn(&T) -> bool) -> Vec<T> {
-        let (out, stay): (Vec<T>, Vec<T>) = self.iter().cloned().partition(|item| is_meant(item));
-        if !out.is_empty() {
-            *self = Self { all: stay.into_iter().collect(), served: 0 };
-        }
-        out
-    }
 }
 
 #[cfg(test)]
@@ -84,7 +75,6 @@ mod tests {
         assert_eq!((line.len(), line.front()), (1_000, Some(&9_000)));
         assert!(line.all.len() < 3_100, "{} are held", line.all.len());
         assert!(line.iter().copied().eq(9_000..10_000));
-        assert_eq!(line.remove(|number| number % 2 == 0).len(), 500);
-        assert_eq!((line.len(), line.pop()), (500, Some(9_001)));
+        assert_eq!((line.pop(), line.len()), (Some(9_000), 999));
     }
 }

@@ -5,8 +5,20 @@ use super::member::Quorum;
 use crate::broker::picture::Field;
 use crate::broker::rabbitmq::content::EnvelopeId;
 use crate::broker::rabbitmq::model::{RabbitCtx, Shared};
+use crate::fact::{Fact, PlaceId, Rule};
 
 impl Quorum {
+    /// All that it has is gone, by this rule.
+    pub(super) fn observe_gone(&self, rule: Rule, shared: &Shared, ctx: &mut RabbitCtx<'_>) {
+        let place = PlaceId(u32::from(self.queue.0));
+        if ctx.has_details() {
+            for item in self.fifo.items() {
+                let message = shared.content.message(item.envelope);
+                ctx.observe(Fact::Removed { message, place, offset: item.index, rule });
+            }
+        }
+    }
+
     /// Whether time alone will change something.
     pub(in super::super) fn expects(&self) -> bool {
         self.leads() && (self.fifo.next_due().is_some() || !self.fifo.dead.is_empty())
@@ -69,8 +81,12 @@ impl Quorum {
     }
 
     pub(in super::super) fn messages(&self) -> usize {
-        let held: usize = self.fifo.consumers.iter().map(|one| one.held.len()).sum();
-        self.fifo.waiting() + held + self.fifo.delayed.len() + self.fifo.dead.len()
+        self.fifo.waiting() + self.unacked() + self.fifo.delayed.len() + self.fifo.dead.len()
+    }
+
+    /// What consumers hold: not what is kept back, or waits for its dead-letter destination.
+    pub(in super::super) fn unacked(&self) -> usize {
+        self.fifo.consumers.iter().map(|one| one.held.len()).sum()
     }
 
     /// Its log is thrown away, with the queue.

@@ -56,11 +56,6 @@ impl Ready {
     }
 
     #[inline]
-    pub(super) fn peek(&self, priorities: QuorumPriorities) -> Option<&Item> {
-        self.levels[self.next_level(priorities)?].front()
-    }
-
-    #[inline]
     pub(super) fn pop(&mut self, priorities: QuorumPriorities) -> Option<Item> {
         let level = self.next_level(priorities)?;
         self.high_served = if level == 1 { self.high_served.saturating_add(1) } else { 0 };

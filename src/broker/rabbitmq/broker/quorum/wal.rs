@@ -1,8 +1,8 @@
 //! A node's log of all its quorum queues: one file, one flush at a time.
 //!
-//! What members hand over while a flush is under way waits in memory and goes out with the next one, up to 4096 entries
-//! at once: the busier the queues, the more entries share a flush. A kill loses what waits in memory; a power loss also
-//! what was written and not flushed.
+//! What members hand over while a flush is under way waits in memory and goes out with the next one, up to
+//! `raft.wal_max_batch_size` entries at once: the busier the queues, the more entries share a flush. A kill loses what
+//! waits in memory; a power loss also what was written and not flushed.
 //!
 //! Source: `ra_log_wal`.
 //!
@@ -15,12 +15,11 @@ use crate::broker::rabbitmq::topology::QueueId;
 use crate::broker::raft::Mark;
 use crate::sim::FileId;
 
-/// Entries of one flush at most.
-const BATCH_MAX: usize = 4_096;
-
 /// The node-wide log of all quorum queues.
 #[derive(Clone, Debug, Default)]
 pub(in super::super::super) struct Wal {
+    /// Entries of one flush at most.
+    batch_max: u32,
     /// In memory, with their bytes.
     waiting: VecDeque<(QueueId, Piece, u32)>,
     /// In the file and not flushed, with the file's length after them.
@@ -46,6 +45,10 @@ pub(in super::super) fn wal_file(shared: &Shared) -> FileId {
 }
 
 impl Wal {
+    pub(in super::super) fn new(batch_max: u32) -> Self {
+        Self { batch_max, ..Self::default() }
+    }
+
     /// A member has something to be made durable.
     pub(super) fn append(
         &mut self,
@@ -62,7 +65,7 @@ impl Wal {
     }
 
     fn flush(&mut self, file: FileId, ctx: &mut RabbitCtx<'_>) {
-        let count = self.waiting.len().min(BATCH_MAX);
+        let count = self.waiting.len().min(self.batch_max as usize);
         for (queue, piece, bytes) in self.waiting.drain(..count) {
             self.len += u64::from(bytes);
             self.written.push_back((self.len, queue, piece));

@@ -9,11 +9,6 @@ use crate::fact::NodeId;
 use crate::sim::Engine;
 
 impl Consumer {
-    /// Deliveries that the library has and the application did not take yet.
-    pub(in super::super::super) fn buffered(&self) -> usize {
-        self.buffer.len()
-    }
-
     /// Deliveries that the broker waits to hear about, as far as this client knows.
     pub(in super::super::super) fn unacked(&self) -> usize {
         if self.config.no_ack || !self.link.is_open() {

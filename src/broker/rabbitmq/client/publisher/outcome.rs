@@ -151,6 +151,12 @@ impl Publisher {
                 (false, _) => self.failed(message, Error::ConnectionLost, Doubt::None, ctx),
             }
         }
+        if let Some(error) = self.refused() {
+            for message in std::mem::take(&mut self.blocked) {
+                self.failed(message, error, Doubt::None, ctx);
+            }
+            return;
+        }
         if !self.link.was_open() || self.holds_back() {
             return;
         }

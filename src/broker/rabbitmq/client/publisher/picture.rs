@@ -9,11 +9,6 @@ use crate::fact::{MessageId, NodeId};
 use crate::sim::Engine;
 
 impl Publisher {
-    /// How many messages the application was not answered about.
-    pub(in super::super::super) fn unanswered(&self) -> u64 {
-        u64::from(self.app.unanswered())
-    }
-
     /// As much as fits into a box.
     pub(in super::super::super) fn shown(&self, engine: &Engine<RabbitModel>, node: NodeId) -> Shown {
         let is_full = self.is_ready() && !self.blocked.is_empty();
