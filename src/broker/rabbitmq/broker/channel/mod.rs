@@ -90,7 +90,8 @@ pub(super) struct Hold {
     is_paused: bool,
 }
 
-/// Publishes that the reader may still hand to the channel, and those that the channel took and granted nothing for yet.
+/// Publishes that the reader may still hand to the channel, and those that the channel took and granted nothing for
+/// yet.
 #[derive(Clone, Copy, Debug)]
 struct ReaderCredit {
     left: u32,
