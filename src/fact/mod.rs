@@ -241,6 +241,8 @@ pub enum Rule {
     Deleted,
     /// It was among the oldest of a log that keeps only so much.
     Retention,
+    /// The place that it was in did not start again with what it had.
+    Crashed,
 }
 
 /// Why a message is given up, and what becomes of it.

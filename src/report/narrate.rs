@@ -398,6 +398,7 @@ fn removed(rule: Rule, node: &str, of: &str, which: &str) -> String {
         Rule::Retention => format!("{node} removes the oldest of {of}: {which}"),
         Rule::Replaced => format!("{node} throws away, of {of}, to join the others: {which}"),
         Rule::Deleted => format!("deleted with {of}: {which}"),
+        Rule::Crashed => format!("{of} on {node} does not start again with {which}"),
     }
 }
 

@@ -149,6 +149,7 @@ fn rule_name(rule: Rule) -> &'static str {
         Rule::Replaced => "replaced",
         Rule::Retention => "retention",
         Rule::Deleted => "deleted",
+        Rule::Crashed => "crashed",
     }
 }
 

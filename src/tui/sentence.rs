@@ -134,6 +134,7 @@ fn removed(rule: Rule) -> &'static str {
         Rule::Replaced => "sentence.replaced",
         Rule::Retention => "sentence.retention",
         Rule::Deleted => "sentence.deleted",
+        Rule::Crashed => "sentence.crashed",
     }
 }
 

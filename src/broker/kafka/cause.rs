@@ -173,7 +173,12 @@ impl<'a> Reading<'a> {
                 }
                 Rule::Torn => ("torn", format!("offset {offset} of {place} torn off the log of {nodes}")),
                 // Nothing of Kafka's disappears like that.
-                Rule::Unwritten | Rule::Transient | Rule::Replaced | Rule::Deleted | Rule::Retention => {
+                Rule::Unwritten
+                | Rule::Transient
+                | Rule::Replaced
+                | Rule::Deleted
+                | Rule::Retention
+                | Rule::Crashed => {
                     continue;
                 }
             };

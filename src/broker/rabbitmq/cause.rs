@@ -7,10 +7,11 @@ use std::ops::{Deref, DerefMut};
 
 use super::config::{ConsumerConfig, PublisherConfig};
 use super::error::Error;
+use super::rules::Rules;
 use crate::broker::inquiry::{Inquiry, key};
 use crate::broker::{Case, Chain, Remedy};
 use crate::fact::{Fact, GivenUp, Observation};
-use crate::scenario::plan::{EntityPlan, Value};
+use crate::scenario::plan::{EntityPlan, Value, Version};
 use crate::sim::Time;
 
 mod given_up;
@@ -99,6 +100,14 @@ impl<'a> Reading<'a> {
             ),
             None => self.link(None, "never answered", "the application was never told what became of it"),
         }
+        let is_mirrored = self.case.plan.entities.iter().any(|one| one.config.contains_key("ha-mode"));
+        if answer.is_none() && is_mirrored && self.rules().mirrors_send_unsafely {
+            self.setting(
+                "mirrors send unsafely",
+                "in this release what a busy connection between mirrors has no room for is dropped",
+            );
+            self.repaired_in(if self.rules().version < Version(3, 11, 0) { "3.10.10" } else { "3.11.2" });
+        }
         if self.case.fate == "phantom" {
             let text = "what was not confirmed may still be in a queue: it was processed";
             self.link(None, "unconfirmed is not absent", text);
@@ -155,6 +164,15 @@ impl<'a> Reading<'a> {
             Fact::GivenUp { subscription, how, .. } if subscription == whose => Some((*seen, how)),
             _ => None,
         })
+    }
+
+    /// A bug that the release has, and that one has not.
+    fn repaired_in(&mut self, release: &str) {
+        self.remedy(Remedy::Set(format!("version = \"{release}\"")));
+    }
+
+    fn rules(&self) -> Rules {
+        Rules::of(self.case.plan.version)
     }
 
     fn remedy_queue(&mut self, path: &str, value: &str) {

@@ -52,6 +52,24 @@ pub(super) enum Reason {
     DeliveryLimit,
 }
 
+impl Reason {
+    /// By its name in the `x-death` header.
+    pub(super) fn of(name: &str) -> Option<Self> {
+        let all = [Self::Rejected, Self::Expired, Self::Maxlen, Self::DeliveryLimit];
+        all.into_iter().find(|reason| reason.name() == name)
+    }
+
+    /// As the `x-death` header has it.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Rejected => "rejected",
+            Self::Expired => "expired",
+            Self::Maxlen => "maxlen",
+            Self::DeliveryLimit => "delivery_limit",
+        }
+    }
+}
+
 /// One entry of the `x-death` header: by queue and reason, newest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Death {
@@ -85,6 +103,30 @@ impl Content {
     pub(super) fn add(&mut self, envelope: Envelope) -> EnvelopeId {
         self.envelopes.push(envelope);
         EnvelopeId(self.envelopes.len() as u32 - 1)
+    }
+
+    /// A publish whose client wrote an `x-death` header on it that the release believes.
+    #[inline]
+    pub(super) fn add_with_deaths(&mut self, envelope: Envelope, deaths: &[Death]) -> EnvelopeId {
+        if deaths.is_empty() {
+            return self.add(envelope);
+        }
+        self.deaths.push(deaths.into());
+        let death = self.deaths.len() as u32 - 1;
+        self.add(Envelope { death, ..envelope })
+    }
+
+    /// What died first and what died last of a message that dies now: the headers `x-first-death-…` and
+    /// `x-last-death-…`.
+    pub(super) fn first_and_last(
+        &self,
+        id: EnvelopeId,
+        in_queue: QueueId,
+        reason: Reason,
+    ) -> [(Reason, QueueId, ExchangeId); 2] {
+        let last = (reason, in_queue, self.get(id).exchange);
+        let first = self.deaths(id).iter().min_by_key(|one| one.at);
+        [first.map_or(last, |one| (one.reason, one.queue, one.exchange)), last]
     }
 
     /// Whoever answers this request answers on that channel.

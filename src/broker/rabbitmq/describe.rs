@@ -69,6 +69,13 @@ const DECLARED: Field = Field {
               404.",
 };
 
+const DECLARED_AT: Field = Field {
+    name: "declared_at",
+    kind: Kind::Text,
+    meaning: "An administrator declares it then, at this time of the run: `1s`; before, it is not there. \
+              Left out: before the run.",
+};
+
 /// Named tables.
 pub(super) const ENTITIES: &[EntityKind] = &[
     EntityKind { table: "vhost", fields: &[], settings: "limits" },
@@ -121,6 +128,7 @@ pub(super) const ENTITIES: &[EntityKind] = &[
             },
             BIND,
             DECLARED,
+            DECLARED_AT,
         ],
         settings: "arguments",
     },

@@ -74,6 +74,10 @@ pub(super) struct Rules {
     pub(super) consumer_timeout: Option<Span>,
     /// The largest message, by default; none: no limit.
     pub(super) message_bytes_max: Option<u64>,
+    /// Headers `x-last-death-…` say why a message died last (3.13).
+    pub(super) notes_last_death: bool,
+    /// A header `x-death` that a client sent counts (until 3.13).
+    pub(super) trusts_sent_deaths: bool,
     /// A publish to a durable classic queue whose node is down is unroutable (until 3.10): it is confirmed, and in no
     /// queue. Source: commit 110899b254, in 3.11.0.
     pub(super) forgets_queues_of_dead_nodes: bool,
@@ -135,6 +139,8 @@ impl Rules {
                 _ if from(3, 8, 0) => Some(128 << 20),
                 _ => None,
             },
+            notes_last_death: from(3, 13, 0),
+            trusts_sent_deaths: !from(4, 0, 0),
             forgets_queues_of_dead_nodes: !from(3, 11, 0),
             dead_queues_confirm: !from(3, 8, 0),
             crashes_on_cancelled_active: within(Version(3, 8, 0), Version(3, 9, 27))

@@ -34,6 +34,10 @@ pub(super) enum Kind {
     CutOff,
     /// Place: the stream; numbers: the message, its publishing id.
     Repeated,
+    /// Place: the queue; numbers: the node of a member that does not come back.
+    Ruined,
+    /// Place: the node, which should pause and does not.
+    Overlooked,
 }
 
 impl Kind {
@@ -52,6 +56,8 @@ impl Kind {
             Self::PausedForAll,
             Self::CutOff,
             Self::Repeated,
+            Self::Ruined,
+            Self::Overlooked,
         ]
         .into_iter()
         .find(|&kind| kind as u16 == number)
@@ -71,6 +77,11 @@ pub(super) fn repeated(told: &FamilyFact) -> Option<(u64, u64)> {
 /// Whether it says that two nodes found themselves partitioned.
 pub(super) fn is_partitioned(told: &FamilyFact) -> bool {
     Kind::of(told.kind) == Some(Kind::Partitioned)
+}
+
+/// Whether it says that a node ran on that should have paused.
+pub(super) fn is_overlooked(told: &FamilyFact) -> bool {
+    Kind::of(told.kind) == Some(Kind::Overlooked)
 }
 
 /// One sentence for a fact of this family.
@@ -104,6 +115,14 @@ pub(super) fn tell(told: &FamilyFact, names: &dyn Names) -> Option<String> {
         }
         Kind::QueueCrashed => format!("the process of {} crashed and was restarted", place()),
         Kind::Wiped => format!("a copy of {} with {a} messages was thrown away", place()),
+        Kind::Overlooked => format!("{} sees no majority while it comes back, and runs on alone", node()),
+        Kind::Ruined => {
+            format!(
+                "the member of {} on {} was killed too young: it is of no use",
+                place(),
+                names.node(NodeId(a as u16))
+            )
+        }
         Kind::Repeated => {
             format!("{} takes publishing id {b} for one that it has, and does not store it", place())
         }

@@ -1,6 +1,7 @@
 //! Whole worlds, built without a scenario file.
 
 mod quorum;
+mod switches;
 
 use std::collections::BTreeMap;
 

@@ -14,6 +14,7 @@ use crate::scenario::plan::{EntityPlan, Spread};
 use crate::sim::Span;
 
 use super::config::ClusterConfig;
+use super::content::Death;
 use super::policy::Policy;
 use super::rules::Rules;
 
@@ -188,6 +189,8 @@ pub(super) struct QueueSpec {
     pub(super) auto_delete: bool,
     /// Somebody declares it when the run begins; else it exists when a client has declared it.
     pub(super) is_declared: bool,
+    /// When of the run an administrator declares it, if it is then.
+    pub(super) declared_at: Option<Span>,
     /// The node on which it lives when the run begins: its leader.
     pub(super) home: u16,
     /// The nodes that hold it when the run begins, its leader first: mirrors, quorum members, stream replicas.
@@ -216,6 +219,13 @@ pub(super) enum Storage {
     V1,
     /// A store and an index of the queue's own, without journal.
     V2,
+}
+
+impl QueueSpec {
+    /// Whoever uses it declares it: nobody else does.
+    pub(super) fn is_declared_by_users(&self) -> bool {
+        self.exclusive || self.auto_delete || !self.is_declared && self.declared_at.is_none()
+    }
 }
 
 impl Storage {
@@ -322,6 +332,8 @@ pub(super) struct Stamp {
     pub(super) producer_name: Option<KeyId>,
     /// Its number, by which a stream recognises it; left out: counted.
     pub(super) publishing_id: Option<u64>,
+    /// What its header `x-death` says, as far as the release believes it.
+    pub(super) deaths: Vec<Death>,
 }
 
 /// Where a producer's messages go.

@@ -111,6 +111,7 @@ impl Hosted for RabbitModel {
                 !is_up(engine, node) || broker.node.standing != Standing::Booting && broker.is_calm()
             })
             && (0..count).all(|subscription| Self::waiting(engine, SubscriptionId(subscription)).is_empty())
+            && !is_electing(engine)
             && is_quiet(engine)
     }
 
@@ -232,8 +233,12 @@ impl Hosted for RabbitModel {
     }
 }
 
-/// Somebody leads, and of a stream all replicas have all of it.
+/// Somebody leads, and of a stream all replicas have all of it; or nobody ever will.
 fn has_recovered(engine: &World, queue: QueueId) -> bool {
+    let is_there = running(engine).any(|(_, broker)| broker.core.meta.exists(queue));
+    if !is_there || is_ruined(engine, queue) {
+        return true;
+    }
     let Some((_, process)) = serving(engine, queue).next() else { return false };
     let QueueProc::Stream(stream) = process else { return true };
     let (_, end) = stream.bounds();
@@ -283,6 +288,28 @@ pub(super) fn serving(engine: &World, queue: QueueId) -> impl Iterator<Item = (u
             QueueProc::Stream(stream) => stream.leads(),
         };
         leads.then_some((node.0, process))
+    })
+}
+
+/// Whether the majority of a quorum queue's members runs and has not found a leader yet.
+fn is_electing(engine: &World) -> bool {
+    let groups = (0..).zip(&engine.model.shared.topology.queues);
+    let mut groups = groups.filter(|(_, spec)| spec.kind == QueueKind::Quorum);
+    groups.any(|(number, spec)| {
+        let queue = QueueId(number);
+        let is_member = |(node, broker): &(NodeId, &Broker)| {
+            spec.members.contains(&node.0) && broker.core.meta.exists(queue)
+        };
+        let members = running(engine).filter(is_member).count();
+        members * 2 > spec.members.len() && leader(engine, queue).is_none() && !is_ruined(engine, queue)
+    })
+}
+
+/// Whether some member of a quorum queue never comes back.
+fn is_ruined(engine: &World, queue: QueueId) -> bool {
+    running(engine).any(|(_, broker)| match &broker.queues[queue.0 as usize] {
+        Some(QueueProc::Quorum(member)) => member.is_ruined,
+        _ => false,
     })
 }
 

@@ -8,12 +8,16 @@
 //!
 //! Source: `rabbit_dead_letter`.
 
+use std::borrow::Cow;
+
 use smallvec::SmallVec;
 
 use super::{Env, publishing};
 use crate::broker::rabbitmq::content::{EnvelopeId, Reason};
 use crate::broker::rabbitmq::message::Publish;
-use crate::broker::rabbitmq::topology::{KeyId, QueueId};
+use crate::broker::rabbitmq::topology::{
+    ExchangeId, ExchangeKind, Header, Headers, KeyId, QueueId, Topology,
+};
 use crate::fact::{Fact, GivenUp, NONE, PlaceId, Rule};
 
 /// A message that died: as it is published again, and to which queues.
@@ -41,7 +45,13 @@ pub(super) fn letter(
         keys.extend_from_slice(&stamp.carbon);
     }
     let meta = &env.core.meta;
-    let routed = topology.route(exchange, &keys, &stamp.headers, &|to| meta.has(to));
+    let headers = if topology.exchange(exchange).kind == ExchangeKind::Headers {
+        let deaths = env.shared.content.first_and_last(envelope, queue, reason);
+        Cow::Owned(with_deaths(&stamp.headers, deaths, &topology))
+    } else {
+        Cow::Borrowed(&stamp.headers)
+    };
+    let routed = topology.route(exchange, &keys, &headers, &|to| meta.has(to));
     let targets: Vec<_> = routed
         .queues
         .into_iter()
@@ -53,6 +63,31 @@ pub(super) fn letter(
     let at = env.ctx.now();
     let envelope = env.shared.content.die(envelope, queue, reason, (exchange, key), at);
     Some(Letter { envelope, targets })
+}
+
+/// The headers by which a dead letter is routed: those it came with, and those that say how it died, first and last.
+pub(in super::super) fn with_deaths(
+    headers: &Headers,
+    deaths: [(Reason, QueueId, ExchangeId); 2],
+    topology: &Topology,
+) -> Headers {
+    let names = ["first", "last"];
+    let count = if topology.rules.notes_last_death { 2 } else { 1 };
+    let mut all = headers.clone();
+    for (which, (reason, queue, exchange)) in names.into_iter().zip(deaths).take(count) {
+        let said = [
+            ("reason", reason.name()),
+            ("queue", topology.queue(queue).name.as_str()),
+            ("exchange", topology.exchange(exchange).name.as_str()),
+        ];
+        for (what, value) in said {
+            let name = format!("x-{which}-death-{what}");
+            all.retain(|(known, _)| *known != name);
+            all.push((name, Header::Text(value.to_owned())));
+        }
+    }
+    all.sort_unstable();
+    all
 }
 
 /// Publishes it again without waiting for anything, or gives it up.

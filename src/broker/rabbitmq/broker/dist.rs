@@ -14,10 +14,13 @@ use crate::broker::rabbitmq::message::{Msg, Pid};
 use crate::broker::rabbitmq::model::RabbitCtx;
 use crate::broker::rabbitmq::packet::{Letter, Packet};
 use crate::fact::NodeId;
-use crate::sim::{ByConn, ConnId};
+use crate::sim::{ByConn, ConnId, Span, Time};
 
 /// A peer that was silent for so many looks is down.
 const SILENT_LOOKS_MAX: u8 = 4;
+/// A connection is busy when more than so much was written to it in such a time: a socket's buffer. An estimate.
+const BURST: Span = Span::from_millis(1);
+const BURST_BYTES: u64 = 1 << 20;
 /// A tick on the wire.
 const TICK_BYTES: u32 = 4;
 
@@ -40,6 +43,8 @@ struct Peer {
     waiting: VecDeque<(Letter, u32)>,
     was_heard: bool,
     silent_looks: u8,
+    /// The bytes that were written since then.
+    burst: (Time, u64),
 }
 
 impl Dist {
@@ -57,6 +62,11 @@ impl Dist {
     pub(super) fn send(&mut self, from: Pid, to: Pid, msg: Msg, bytes: u32, ctx: &mut RabbitCtx<'_>) {
         let peer = &mut self.peers[to.node as usize];
         let letter = Letter { from, to: to.proc, msg };
+        let now = ctx.now();
+        if peer.burst.0 + BURST < now {
+            peer.burst = (now, 0);
+        }
+        peer.burst.1 += u64::from(bytes);
         match peer.conn {
             Some(conn) if peer.is_open => {
                 ctx.send(conn, Packet::Dist(Box::new(letter)), bytes);
@@ -64,6 +74,12 @@ impl Dist {
             Some(_) => peer.waiting.push_back((letter, bytes)),
             None => {}
         }
+    }
+
+    /// Whether so much was written to this peer a moment ago that the next write would have to wait.
+    pub(super) fn is_busy(&self, peer: u16, now: Time) -> bool {
+        let (since, bytes) = self.peers[peer as usize].burst;
+        since + BURST >= now && bytes > BURST_BYTES
     }
 
     /// Something came on a connection: from whom.

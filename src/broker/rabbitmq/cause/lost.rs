@@ -5,6 +5,7 @@ use crate::broker::Remedy;
 use crate::broker::inquiry::Copy;
 use crate::broker::rabbitmq::config::StreamOffset;
 use crate::broker::rabbitmq::story;
+use crate::broker::rabbitmq::topology::Storage;
 use crate::fact::{Fact, Rule};
 use crate::scenario::plan::{Idempotency, Value};
 use crate::sim::Time;
@@ -21,7 +22,9 @@ impl Reading<'_> {
         if self.recognised_by_a_stream() || self.skipped_in_a_stream() {
             return;
         }
-        let gone = self.copies.iter().rev().find_map(|copy| Some((*copy, copy.removed?)));
+        let mut gone = self.copies.iter().rev().filter_map(|copy| Some((*copy, copy.removed?)));
+        let crashed = gone.clone().find(|(_, (_, rule))| *rule == Rule::Crashed);
+        let gone = crashed.or_else(|| gone.next());
         let was_delivered = self.last(|fact| matches!(fact, Fact::Delivered { .. }));
         match gone {
             Some((copy, (at, rule))) => self.copy_gone(copy, at, rule),
@@ -140,14 +143,26 @@ impl Reading<'_> {
                 );
             }
             Rule::PowerLost => {
-                let text = if self.is_stream() {
-                    "a stream confirms what a majority has handed to the system: nothing is flushed"
+                if self.is_stream() {
+                    self.setting(
+                        "not flushed",
+                        "a stream confirms what a majority has handed to the system: nothing is flushed",
+                    );
+                    if !self.has_stream_settings() {
+                        self.remedy_queue("arguments.\"x-queue-type\"", "\"quorum\"");
+                    }
+                } else if self.rules().shared_store_syncs || self.rules().default_storage == Storage::V2 {
+                    self.setting(
+                        "not flushed",
+                        "classic queue, storage v2: a message is confirmed when the operating system has it",
+                    );
                 } else {
-                    "classic queue, storage v2: a message is confirmed when the operating system has it"
-                };
-                self.setting("not flushed", text);
-                if self.is_stream() && !self.has_stream_settings() {
-                    self.remedy_queue("arguments.\"x-queue-type\"", "\"quorum\"");
+                    self.setting(
+                        "shared store not flushed",
+                        "queue_index_embed_msgs_below: from 3.13 on what lies outside the index is not flushed",
+                    );
+                    let line = "cluster.config.queue_index_embed_msgs_below = 1000000000";
+                    self.remedy(Remedy::Set(line.to_owned()));
                 }
                 self.link(Some(at), "not on the device", format!("{node} lost it with its page cache"));
             }
@@ -171,6 +186,25 @@ impl Reading<'_> {
                 } else if self.queue_is("auto_delete") {
                     self.remedy_queue("auto_delete", "false");
                 }
+            }
+            Rule::Crashed
+                if self.queue_table().is_some_and(|queue| !queue.config.contains_key("x-queue-type")) =>
+            {
+                self.setting(
+                    "mirrors race at start",
+                    "mirrored queues of nodes that start at the same time can come up empty: a bug until 3.8.2",
+                );
+                let text = format!("{place} crashed when {node} started, and is empty");
+                self.link(Some(at), "started empty", text);
+                self.repaired_in("3.8.3");
+            }
+            Rule::Crashed => {
+                self.setting(
+                    "young quorum queue",
+                    "a quorum queue that was declared less than half a second ago does not survive a kill",
+                );
+                self.link(Some(at), "of no use", format!("{place} on {node} does not come back"));
+                self.remedy_queue("declared_at", "\"0s\"");
             }
             Rule::Retention => {
                 self.link(Some(at), "retention", format!("{node} removed the segment that it was in"));
@@ -203,6 +237,17 @@ impl Reading<'_> {
             };
             for line in lines {
                 self.remedy(Remedy::Set(line));
+            }
+            let is_overlooked = |seen: &&crate::fact::Observation| match seen.fact {
+                Fact::Family(told) => story::is_overlooked(&told),
+                _ => false,
+            };
+            if let Some(seen) = self.case.events.iter().find(is_overlooked).copied() {
+                let text = "until 3.8 a node that comes back from a pause does not pause again";
+                self.setting("pauses only once", text);
+                let node = self.case.names.node(seen.node);
+                self.link(Some(seen.at), "ran on alone", format!("{node} sees nobody, and does not pause"));
+                self.repaired_in("3.9.0");
             }
         } else {
             self.setting(

@@ -126,7 +126,7 @@ impl Consumer {
         let spec = &topology.consumers[usize::from(consumer)];
         let queues = spec.queues_of(instance).iter().map(|&id| {
             let queue = topology.queue(id);
-            let is_own = queue.exclusive || queue.auto_delete || !queue.is_declared;
+            let is_own = queue.is_declared_by_users();
             let is_stream = queue.kind == QueueKind::Stream;
             Queue { id, is_own, is_cancelled: false, is_stream, next: None, kept: None }
         });

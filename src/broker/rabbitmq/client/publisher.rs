@@ -366,8 +366,9 @@ impl Publisher {
         let (number, destination) = self.destination(message, shared);
         let spec = &shared.topology.producers[usize::from(self.app.producer().0)];
         let id = spec.stamp(number, destination);
-        let envelope = Envelope::new(message, id, shared.topology.stamp(id), size);
-        let envelope = shared.content.add(envelope);
+        let stamp = shared.topology.stamp(id);
+        let envelope = Envelope::new(message, id, stamp, size);
+        let envelope = shared.content.add_with_deaths(envelope, &stamp.deaths);
         let is_mandatory = self.config.mandatory;
         self.link.write(Frame::Publish { envelope, is_mandatory }, METHOD_BYTES + size, ctx);
         if let Some(calls) = &mut self.calls {

@@ -327,6 +327,15 @@ fn queue(plan: &Plan, queue: &EntityPlan, findings: &mut Vec<Finding>) {
     {
         refuse("on", format!("`{node}` is no node of this cluster"), "such as `broker-1`");
     }
+    if let Some(at) = queue.fields.get("declared_at").map(Value::shown) {
+        if let Err(expected) = crate::scenario::duration(&at) {
+            refuse("declared_at", expected, "a time of the run, such as `1s`");
+        }
+        if queue.fields.contains_key("declared") || is_on(&queue.fields, "exclusive") {
+            let help = "an administrator declares it then, for everybody";
+            refuse("declared_at", "either `declared_at`, or `declared` or `exclusive`".to_owned(), help);
+        }
+    }
     arguments(plan, queue, &kind, findings);
     bindings(plan, queue, findings);
     exchange_is_there(plan, queue, "arguments", "x-dead-letter-exchange", findings);

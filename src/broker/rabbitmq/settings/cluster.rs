@@ -172,7 +172,7 @@ pub(super) const SETTINGS: &[Setting] = &[
          shared store.",
     )
     .defaults(&[(ALWAYS, "4096")])
-    .not_modelled(),
+    .until(Version(4, 0, 0)),
     Setting::new(
         CLUSTER,
         "queue_index_max_journal_entries",

@@ -13,6 +13,7 @@ use crate::broker::rabbitmq::config::ClusterConfig;
 use crate::broker::rabbitmq::describe;
 use crate::broker::rabbitmq::policy::{self, Policy};
 use crate::broker::rabbitmq::rules::{MetadataStore, Rules};
+use crate::scenario::duration;
 use crate::scenario::plan::{Config, ConsumerPlan, EntityPlan, Plan, Value};
 
 /// Exchanges that every vhost has.
@@ -216,6 +217,7 @@ impl Topology {
                 _ => QueueKind::Classic { storage: self.rules.default_storage, is_lazy: false },
             };
             let exclusive = flag(fields, "exclusive", false);
+            let declared_at = duration(&text(fields, "declared_at")).ok();
             let home = self.home(plan, entity, number, &load);
             load[usize::from(home)] += 1;
             self.queues.push(QueueSpec {
@@ -226,7 +228,8 @@ impl Topology {
                 durable: flag(fields, "durable", true),
                 exclusive,
                 auto_delete: flag(fields, "auto_delete", false),
-                is_declared: flag(fields, "declared", !exclusive),
+                is_declared: flag(fields, "declared", !exclusive) && declared_at.is_none(),
+                declared_at,
                 home,
                 members: vec![home],
                 args: QueueArgs::default(),

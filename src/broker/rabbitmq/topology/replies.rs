@@ -54,6 +54,7 @@ fn stamp(topology: &mut Topology, exchange: super::ExchangeId, key: KeyId, vhost
         is_persistent: false,
         priority: None,
         expiration: None,
+        deaths: Vec::new(),
         delay: None,
         producer_name: None,
         publishing_id: None,

@@ -2,10 +2,11 @@
 
 use super::arguments::headers;
 use super::build::{Interner, text};
-use super::{Header, Headers, ProducerSpec, Stamp, StampId, Topology, VhostId};
+use super::{ExchangeId, Header, Headers, KeyId, ProducerSpec, Stamp, StampId, Topology, VhostId};
+use crate::broker::rabbitmq::content::{Death, Reason};
 use crate::broker::rabbitmq::{config, describe};
 use crate::scenario::plan::{Config, Plan, ProducerPlan, Then, Value};
-use crate::sim::Span;
+use crate::sim::{Span, Time};
 
 /// Fills in what producers, and consumers that send on, write on messages.
 pub(super) fn add(topology: &mut Topology, plan: &Plan, keys: &mut Interner) {
@@ -95,10 +96,15 @@ fn stamp(
     });
     let name = producer.config.get("name").map(Value::shown).filter(|name| !name.is_empty());
     let key = properties.get("routing_key").map_or_else(|| key.to_owned(), Value::shown);
+    let key = keys.key(&key);
+    let deaths = written.iter().find_map(|(name, value)| match value {
+        Header::Text(text) if name == "x-death" => Some(deaths(topology, text, (exchange, key))),
+        _ => None,
+    });
     let stamp = Stamp {
         vhost,
         exchange,
-        key: keys.key(&key),
+        key,
         carbon,
         blind,
         headers: written,
@@ -112,6 +118,7 @@ fn stamp(
         delay,
         producer_name: name.map(|name| keys.key(&name)),
         publishing_id: properties.get("publishing_id").and_then(|value| value.shown().parse().ok()),
+        deaths: deaths.filter(|_| topology.rules.trusts_sent_deaths).unwrap_or_default(),
     };
     let known = topology.stamps.iter().position(|known| *known == stamp);
     let at = known.unwrap_or_else(|| {
@@ -119,4 +126,15 @@ fn stamp(
         topology.stamps.len() - 1
     });
     Some(StampId(at as u32))
+}
+
+/// The header `x-death` of a client, newest entry first: `"retry expired, orders rejected"`.
+fn deaths(topology: &Topology, text: &str, (exchange, key): (ExchangeId, KeyId)) -> Vec<Death> {
+    let one = |entry: &str| -> Option<Death> {
+        let (queue, reason) = entry.trim().rsplit_once(' ')?;
+        let reason = Reason::of(reason)?;
+        let queue = topology.queue_named(queue.trim())?;
+        Some(Death { queue, reason, count: 1, exchange, key, at: Time::ZERO })
+    };
+    text.split(',').filter_map(one).collect()
 }

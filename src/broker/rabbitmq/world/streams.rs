@@ -44,7 +44,7 @@ pub(in super::super) fn position(
 fn next(engine: &World, node: NodeId, consumer: &Consumer, queue: QueueId) -> Option<u64> {
     let reading = consumer.reading(queue)?;
     if is_up(engine, node) {
-        let here = reading.next.or_else(|| reader(engine, node, queue).map(|reader| reader.begins()));
+        let here = reading.next.or_else(|| reader(engine, node, queue).map(Reader::begins));
         if here.is_some() {
             return here;
         }

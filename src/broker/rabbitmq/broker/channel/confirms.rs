@@ -174,13 +174,17 @@ impl Channel {
 
     /// A process of a queue ended: what waits for it will not be answered by it.
     pub(super) fn queue_down(&mut self, queue: QueueId, node: u16, how: QueueEnd, env: &mut Env<'_, '_>) {
-        let counts_as_done = how == QueueEnd::Deleted
-            || how == QueueEnd::NodeDown && env.shared.topology.rules.dead_queues_confirm;
+        let is_deleted = how == QueueEnd::Deleted;
+        if is_deleted {
+            self.quorum.forget(queue);
+        }
+        let counts_as_done =
+            is_deleted || how == QueueEnd::NodeDown && env.shared.topology.rules.dead_queues_confirm;
         let first = self.confirms.first;
         let mut ended: SmallVec<[u64; 8]> = SmallVec::new();
         for (seq, one) in (first..).zip(&mut self.confirms.pending) {
             let before = one.waits.len();
-            one.waits.retain(|wait| *wait != (queue, node));
+            one.waits.retain(|wait| *wait != (queue, node) && !(is_deleted && *wait == (queue, ALL_NODES)));
             if one.waits.len() == before {
                 continue;
             }

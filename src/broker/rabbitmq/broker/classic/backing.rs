@@ -109,7 +109,7 @@ impl Backing {
         for entry in self.clear() {
             observe_removed(self.queue, entry, rule, shared, ctx);
         }
-        self.store.wipe(ctx);
+        self.store.wipe(shared, ctx);
     }
 
     pub(in super::super::super) fn ready(&self) -> usize {

@@ -215,7 +215,7 @@ impl Classic {
         for entry in self.backing.clear() {
             self.observe_gone(entry, env);
         }
-        self.backing.store.wipe(env.ctx);
+        self.backing.store.wipe(env.shared, env.ctx);
         if let Some(channel) = by {
             env.send(channel, Msg::Deleted);
         }

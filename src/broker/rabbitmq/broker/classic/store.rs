@@ -10,9 +10,12 @@
 //!
 //! Source: `rabbit_amqqueue_process` (`SYNC_INTERVAL`), `rabbit_queue_index`, `rabbit_classic_queue_index_v2`.
 //!
-//! Not modelled: segments and their compaction (the file is cut when nothing in it is needed), reading back, the
-//! shared store's own files: a message above `queue_index_embed_msgs_below` is as safe as its index entry, but where
-//! the release does not flush the shared store.
+//! With v1 a message of `queue_index_embed_msgs_below` and more lies in the store that the queues of a vhost share, its
+//! index entry says where. From 3.13 on that store is not flushed before a confirm: after a power loss the index knows
+//! messages whose bodies are gone, and drops them.
+//!
+//! Not modelled: segments and their compaction (a file is cut when nothing in it is needed), reading back, the shared
+//! store as one file (each queue has one of its own, which is as safe).
 
 use std::collections::{BTreeSet, VecDeque};
 
@@ -22,9 +25,9 @@ use crate::broker::rabbitmq::broker::{Env, QueueAlarm, index_file};
 use crate::broker::rabbitmq::content::EnvelopeId;
 use crate::broker::rabbitmq::message::{Msg, Pid};
 use crate::broker::rabbitmq::model::{RabbitCtx, Shared};
-use crate::broker::rabbitmq::topology::{QueueId, Storage};
+use crate::broker::rabbitmq::topology::{QueueId, Storage, Topology};
 use crate::fact::{Fact, PlaceId, Rule};
-use crate::sim::{Chunked, Loss, Span, Time};
+use crate::sim::{Chunked, FileId, Loss, Span, Time};
 
 /// At the latest so long after the first unflushed publish that waits for a confirm.
 const SYNC_INTERVAL: Span = Span::from_millis(200);
@@ -59,6 +62,8 @@ pub(in super::super::super) struct Store {
     unwritten: VecDeque<(u64, Pid, u64)>,
     /// Who waits for the file to be durable up to here.
     unsynced: VecDeque<(u64, Pid, u64)>,
+    /// How long the file of large messages is.
+    large: u64,
     is_syncing: bool,
     busy_until: Time,
     touched: Time,
@@ -75,6 +80,8 @@ struct Record {
     what: What,
     /// The length of the file with it.
     end: u64,
+    /// The length of the file of large messages with it; zero: it is not in there.
+    large: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,6 +114,7 @@ impl Store {
             entries: 0,
             unwritten: VecDeque::new(),
             unsynced: VecDeque::new(),
+            large: 0,
             is_syncing: false,
             busy_until: Time::ZERO,
             touched: Time::ZERO,
@@ -238,13 +246,17 @@ impl Store {
         self.entries = 0;
         let mut end = self.written.last().map_or(0, |last| last.end);
         for (id, envelope, expires) in std::mem::take(&mut self.publishes) {
-            end += ENTRY_BYTES + u64::from(env.shared.content.get(envelope).size);
-            self.written.push(Record { id, what: What::Published(envelope, expires), end });
+            let size = u64::from(env.shared.content.get(envelope).size);
+            let is_apart = self.lies_apart(size, env.shared);
+            end += ENTRY_BYTES + if is_apart { 0 } else { size };
+            let large = if is_apart { self.large + size } else { 0 };
+            self.large = self.large.max(large);
+            self.written.push(Record { id, what: What::Published(envelope, expires), end, large });
             self.live += 1;
         }
         for id in std::mem::take(&mut self.acks) {
             end += ACK_BYTES;
-            self.written.push(Record { id, what: What::Acked, end });
+            self.written.push(Record { id, what: What::Acked, end, large: 0 });
             self.live = self.live.saturating_sub(1);
         }
         self.flush_by = Time::NEVER;
@@ -255,9 +267,23 @@ impl Store {
         if self.live == 0 && !self.is_syncing && self.unsynced.is_empty() {
             self.written = Chunked::new();
             env.ctx.truncate(file, 0);
+            if std::mem::take(&mut self.large) > 0 {
+                env.ctx.truncate(large_file(self.queue, env.shared), 0);
+            }
         } else {
+            if self.large > 0 {
+                env.ctx.write(large_file(self.queue, env.shared), self.large);
+            }
             env.ctx.write(file, end);
         }
+    }
+
+    /// Whether a message of so many bytes lies in a file that nobody flushes before a confirm.
+    fn lies_apart(&self, size: u64, shared: &Shared) -> bool {
+        let Topology { rules, config, .. } = &*shared.topology;
+        self.storage == Storage::V1
+            && !rules.shared_store_syncs
+            && size >= u64::from(config.embed_below_bytes)
     }
 
     /// The device has the file up to this length. What was confirmed by that.
@@ -283,6 +309,9 @@ impl Store {
     /// The queue is closed in order: everything is written and flushed; these had been delivered.
     pub(in super::super) fn close(&mut self, delivered: Vec<u64>, env: &mut Env<'_, '_>) {
         self.write(env);
+        if self.large > 0 {
+            env.ctx.sync(large_file(self.queue, env.shared));
+        }
         self.sync(env);
         self.closed = Some(delivered);
     }
@@ -314,11 +343,33 @@ impl Store {
             }
         }
         self.written.truncate(keep);
+        if self.large > 0 && loss != Loss::Torn {
+            self.lose_large(rule, shared, ctx);
+        }
         let end = self.written.last().map_or(0, |last| last.end);
         ctx.truncate(index_file(self.queue), end);
         if loss != Loss::Torn {
             self.closed = None;
         }
+    }
+
+    /// Entries whose message is gone: the index drops them.
+    fn lose_large(&mut self, rule: Rule, shared: &Shared, ctx: &mut RabbitCtx<'_>) {
+        let left = ctx.file_len(large_file(self.queue, shared));
+        let mut kept = Chunked::new();
+        for record in self.written.iter() {
+            match record.what {
+                What::Published(envelope, _) if record.large > left => {
+                    if ctx.has_details() {
+                        let message = shared.content.message(envelope);
+                        let (place, offset) = (PlaceId(u32::from(self.queue.0)), record.id);
+                        ctx.observe(Fact::Removed { message, place, offset, rule });
+                    }
+                }
+                _ => kept.push(*record),
+            }
+        }
+        (self.written, self.large) = (kept, left.min(self.large));
     }
 
     /// The node starts: what was never written is gone. What survived, in the order of its numbers.
@@ -341,8 +392,8 @@ impl Store {
             .collect();
         survivors.sort_unstable_by_key(|one| one.id);
         let written = std::mem::take(&mut self.written);
-        let live = survivors.len();
-        *self = Self { written, live, ..Self::new(self.queue, self.storage) };
+        let (live, large) = (survivors.len(), self.large);
+        *self = Self { written, live, large, ..Self::new(self.queue, self.storage) };
         survivors
     }
 
@@ -358,8 +409,11 @@ impl Store {
     }
 
     /// The queue begins anew: its files are thrown away.
-    pub(in super::super) fn wipe(&mut self, ctx: &mut RabbitCtx<'_>) {
+    pub(in super::super) fn wipe(&mut self, shared: &Shared, ctx: &mut RabbitCtx<'_>) {
         ctx.truncate(index_file(self.queue), 0);
+        if self.large > 0 {
+            ctx.truncate(large_file(self.queue, shared), 0);
+        }
         *self = Self::new(self.queue, self.storage);
     }
 
@@ -370,7 +424,7 @@ impl Store {
 
     /// How long its file is.
     pub(in super::super) fn bytes(&self) -> u64 {
-        self.written.last().map_or(0, |last| last.end)
+        self.written.last().map_or(0, |last| last.end) + self.large
     }
 
     /// Everything that waits for a confirm.
@@ -384,6 +438,11 @@ impl Store {
     pub(in crate::broker::rabbitmq) fn on_disk(&self) -> usize {
         self.live
     }
+}
+
+/// The file of a queue's large messages, where the release flushes them apart from the index.
+fn large_file(queue: QueueId, shared: &Shared) -> FileId {
+    FileId(shared.topology.queues.len() as u32 + 2 + u32::from(queue.0))
 }
 
 /// Tells the channels what is confirmed, each in one message as far as it follows in a row.

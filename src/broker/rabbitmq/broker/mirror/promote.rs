@@ -108,6 +108,9 @@ impl Broker {
     fn look_for_mirrors(&mut self, queue: QueueId, shared: &mut Shared, ctx: &mut RabbitCtx<'_>) {
         let topology = std::sync::Arc::clone(&shared.topology);
         let Some(ha) = &topology.queue(queue).args.ha else { return };
+        if self.node.lacks_mirrors(queue) {
+            return;
+        }
         let record = self.core.meta.queue(queue).clone();
         let leads = matches!(self.queues[queue.0 as usize], Some(QueueProc::Classic(_)));
         if !leads || record.leader != self.core.id || !record.is_live {
@@ -171,6 +174,7 @@ impl Broker {
             }
             return;
         }
+        // The leader is gone; or the one that was to take over is.
         self.core.meta.queues[queue.0 as usize].is_live = false;
         let topology = std::sync::Arc::clone(&shared.topology);
         let Some(ha) = &topology.queue(queue).args.ha else { return };

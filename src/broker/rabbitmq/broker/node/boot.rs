@@ -17,10 +17,11 @@ use super::{Alarm, NodeMsg, Standing, records};
 use crate::broker::rabbitmq::error::Error;
 use crate::broker::rabbitmq::message::{Pid, Proc};
 use crate::broker::rabbitmq::model::{RabbitCtx, Shared, Timer};
-use crate::broker::rabbitmq::topology::{QueueId, QueueKind};
+use crate::broker::rabbitmq::story::{self, Kind};
+use crate::broker::rabbitmq::topology::{QueueId, QueueKind, Topology};
 use crate::fact::Rule;
 use crate::sim::draw::{self, Purpose};
-use crate::sim::{ConnId, Span};
+use crate::sim::{ConnId, Span, Time};
 
 /// How often a node looks for peers that it lost.
 const LOOK_EVERY: Span = Span::from_secs(1);
@@ -29,10 +30,22 @@ const REACH_FOR: Span = Span::from_secs(7);
 /// How often it measures its memory and its disk.
 const MEASURE_EVERY: Span = Span::from_millis(2_500);
 
+/// Of so many mirrored queues that start with others, one comes up empty and one without mirrors. An estimate: the
+/// report says "some".
+const RACE_OUT_OF: u64 = 4;
+
+/// How a mirrored queue can come up that loses the race at the start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Race {
+    Empty,
+    WithoutMirrors,
+}
+
 impl Broker {
     /// The process starts: at the beginning of the run in a healthy cluster, later on what the disk has.
     pub(in super::super) fn start(&mut self, shared: &mut Shared, ctx: &mut RabbitCtx<'_>) {
         let is_first = self.node.incarnation == 0;
+        self.node.returns_until = Time::ZERO;
         self.core.mailbox.clear();
         self.core.dist.restart();
         self.core.limiter = super::super::limiter::Limiter::default();
@@ -73,6 +86,12 @@ impl Broker {
         }
         self.start_beating(shared, ctx);
         remind(MEASURE_EVERY, Alarm::Measure, ctx);
+        for (number, spec) in (0..).zip(&shared.topology.queues) {
+            if let Some(at) = spec.declared_at.filter(|_| spec.home == self.core.id) {
+                let at = (Time::ZERO + at).max(ctx.now());
+                ctx.timer_at(at, Timer::Broker(BrokerTimer::Node(Alarm::Declare(QueueId(number)))));
+            }
+        }
     }
 
     /// The application starts: it needs a peer that runs, or to know that nobody knows more.
@@ -82,6 +101,9 @@ impl Broker {
         self.core.is_closed = false;
         self.node.partitions.clear();
         self.node.starting.clear();
+        self.node.pings.clear();
+        self.node.bare.clear();
+        self.node.is_overlooked = false;
         self.node.alarms.fill(false);
         let id = self.core.id;
         let is_ram = shared.topology.ram.get(id as usize).copied().unwrap_or(false);
@@ -157,6 +179,7 @@ impl Broker {
     /// The node serves from now on.
     fn come_up(&mut self, shared: &mut Shared, ctx: &mut RabbitCtx<'_>) {
         self.node.standing = Standing::Running;
+        self.node.starts_together = !self.node.starting.is_empty();
         self.node.joins_only.clear();
         let id = self.core.id;
         self.core.meta.running[id as usize] = true;
@@ -196,7 +219,7 @@ impl Broker {
         let me = Pid { node: id, proc: Proc::Queue(queue) };
         let record = self.core.meta.queue(queue).clone();
         let is_durable = shared.topology.queue(queue).durable;
-        let old = self.queues[queue.0 as usize].take();
+        let mut old = self.queues[queue.0 as usize].take();
         if !record.exists || record.leader != id {
             self.join_as_mirror(queue, &record, old, is_first, shared, ctx);
             return;
@@ -209,8 +232,16 @@ impl Broker {
             self.forget_queue(queue, shared, ctx);
             return;
         }
-        let ring = Ring::of(queue, &record, &shared.topology);
         let topology = std::sync::Arc::clone(&shared.topology);
+        let raced = if is_first { None } else { self.races(queue, &topology, ctx.seed()) };
+        if raced == Some(Race::Empty)
+            && let Some(old) = &mut old
+        {
+            ctx.observe(story::fact(Kind::QueueCrashed, u32::from(queue.0), [0, 0]));
+            old.wipe(Rule::Crashed, shared, ctx);
+        }
+        // Mirrors of a queue that starts again are taken on anew.
+        let ring = if is_first { Ring::of(queue, &record, &topology) } else { None };
         let env = &mut super::super::Env { me, core: &mut self.core, shared, ctx };
         let mut process = match old {
             Some(QueueProc::Classic(old)) => Classic::over(old.backing, ring),
@@ -223,7 +254,32 @@ impl Broker {
         process.begin(env);
         self.queues[queue.0 as usize] = Some(QueueProc::Classic(Box::new(process)));
         if !is_first {
-            self.change_record(queue, |record| record.is_live = true, shared, ctx);
+            let alone = |record: &mut QueueRecord| {
+                record.is_live = true;
+                record.others.clear();
+                record.synchronised.clear();
+            };
+            self.change_record(queue, alone, shared, ctx);
+            if raced == Some(Race::WithoutMirrors) {
+                self.node.bare.push(queue);
+            }
+            self.mirror_node_up(queue, id, shared, ctx);
+        }
+    }
+
+    /// Bug: mirrors start before the supervisor of their vhost does, when all nodes start at once; how that ends is a
+    /// matter of luck.
+    fn races(&self, queue: QueueId, topology: &Topology, seed: u64) -> Option<Race> {
+        let is_mirrored = topology.queue(queue).args.ha.is_some();
+        if !(is_mirrored && self.node.starts_together && topology.rules.mirrors_race_at_start) {
+            return None;
+        }
+        let which = u64::from(self.node.incarnation) << 16 | u64::from(queue.0);
+        let bits = draw::bits(seed, Purpose::Bootstrap, u64::from(self.core.id), which);
+        match draw::below(bits, RACE_OUT_OF) {
+            0 => Some(Race::Empty),
+            1 => Some(Race::WithoutMirrors),
+            _ => None,
         }
     }
 
@@ -293,12 +349,14 @@ impl Broker {
         ctx: &mut RabbitCtx<'_>,
     ) {
         if self.core.dist.accepted(conn, peer, ctx) {
+            self.node.pings.retain(|&other| other != peer);
             self.greet(peer, shared, ctx);
         }
     }
 
     pub(in super::super) fn linked(&mut self, conn: ConnId, shared: &mut Shared, ctx: &mut RabbitCtx<'_>) {
         if let Some(peer) = self.core.dist.connected(conn, ctx) {
+            self.node.pings.retain(|&other| other != peer);
             self.greet(peer, shared, ctx);
         }
     }

@@ -59,6 +59,16 @@ pub(in super::super) struct Node {
     /// Peers that ran on while it took them for down, and the other way round.
     pub(in super::super) partitions: Vec<u16>,
     autoheal: Autoheal,
+    /// Peers whose connection was closed under it, and which it tries to reach before it believes that they are gone.
+    pings: Vec<u16>,
+    /// It paused, and until then it is on its way back.
+    returns_until: Time,
+    /// It sees too few others, and nobody stopped it.
+    is_overlooked: bool,
+    /// Other nodes started when it did.
+    starts_together: bool,
+    /// Mirrored queues that lost their mirrors when they started.
+    bare: Vec<QueueId>,
     /// It paused because a peer was out of its sight alone: it starts when it sees all.
     awaits_all: bool,
     /// Whose losers may join: the winners of an autoheal.
@@ -158,6 +168,8 @@ pub(in super::super) enum Alarm {
     Delayed,
     /// It shows that it lives, and looks who does.
     Beat,
+    /// An administrator declares a queue.
+    Declare(QueueId),
 }
 
 impl Node {
@@ -173,6 +185,11 @@ impl Node {
             boot_ends: Time::NEVER,
             partitions: Vec::new(),
             autoheal: Autoheal::default(),
+            pings: Vec::new(),
+            returns_until: Time::ZERO,
+            is_overlooked: false,
+            starts_together: false,
+            bare: Vec::new(),
             awaits_all: false,
             joins_only: Vec::new(),
             alarms: vec![false; brokers],
@@ -185,6 +202,11 @@ impl Node {
     /// Whether clients get in.
     pub(super) fn takes_clients(&self) -> bool {
         self.standing == Standing::Running
+    }
+
+    /// Whether a queue lost its mirrors when it started, and takes on none.
+    pub(super) fn lacks_mirrors(&self, queue: QueueId) -> bool {
+        self.bare.contains(&queue)
     }
 
     /// Whether some node of the cluster has an alarm.
@@ -247,6 +269,7 @@ impl Broker {
             Alarm::Restart => self.boot(shared, ctx),
             Alarm::Delayed => self.release_delayed(shared, ctx),
             Alarm::Beat => self.beat(shared, ctx),
+            Alarm::Declare(queue) => self.declare_now(queue, shared, ctx),
         }
     }
 
@@ -347,6 +370,16 @@ impl NodeMsg {
 
 impl Alarm {
     pub(in super::super) fn fingerprint(self) -> u64 {
-        self as u64
+        match self {
+            Self::Tick => 0,
+            Self::Look => 1,
+            Self::Measure => 2,
+            Self::Reach => 3,
+            Self::Boot => 4,
+            Self::Restart => 5,
+            Self::Delayed => 6,
+            Self::Beat => 7,
+            Self::Declare(queue) => u64::from(queue.0) << 4 | 8,
+        }
     }
 }

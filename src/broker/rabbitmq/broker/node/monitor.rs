@@ -2,7 +2,7 @@
 
 use super::super::meta::QueueRecord;
 use super::super::{Broker, BrokerTimer, QueueProc};
-use super::{Alarm, NodeMsg, Standing};
+use super::{Alarm, NodeMsg, Standing, partitions};
 use crate::broker::rabbitmq::message::{Msg, Pid, Proc, QueueEnd};
 use crate::broker::rabbitmq::model::{RabbitCtx, Shared, Timer};
 use crate::broker::rabbitmq::topology::{QueueId, QueueKind};
@@ -26,7 +26,9 @@ impl Broker {
     pub(super) fn look_for_peers(&mut self, shared: &mut Shared, ctx: &mut RabbitCtx<'_>) {
         let id = self.core.id;
         for peer in self.peers() {
-            let is_needed = self.node.standing != Standing::Stopping && !self.core.dist.is_open(peer);
+            let is_needed = self.node.standing != Standing::Stopping
+                && !self.node.is_overlooked
+                && !self.core.dist.is_open(peer);
             // Between two that both look, the smaller number connects; one that starts connects to all.
             if is_needed && (id < peer || self.node.standing == Standing::Booting) {
                 self.core.dist.dial(peer, ctx);
@@ -44,8 +46,16 @@ impl Broker {
         ctx: &mut RabbitCtx<'_>,
     ) {
         let Some((peer, was_open)) = self.core.dist.closed(conn) else { return };
+        self.node.pings.retain(|&other| other != peer);
         if was_open {
+            if self.node.standing == Standing::Running && partitions::counts(shared) {
+                // Before it counts who is left it asks those who are gone: a node that slept finds them all.
+                self.core.dist.dial(peer, ctx);
+                self.node.pings.push(peer);
+            }
             self.node_lost(peer, shared, ctx);
+        } else {
+            self.look_at_majority(shared, ctx);
         }
         if self.node.standing == Standing::Booting {
             self.node.unresolved.retain(|&other| other != peer);

@@ -6,6 +6,8 @@
 //!   they were mirrors.
 //! - `pause_minority`: a node that sees no more than half of all nodes stops serving, looks every second, and starts
 //!   again when it sees a majority.
+//!   It counts whom it can reach: a machine that slept finds, when it wakes, that the others have closed their
+//!   connections, reaches all of them again at once, and has no reason to pause.
 //! - `pause_if_all_down`: the same of a node that sees none of some; when the sides meet again, as in one of the
 //!   others.
 //!
@@ -26,6 +28,9 @@ use crate::sim::Span;
 /// How long the application takes to start again.
 const RESTART: Span = Span::from_secs(2);
 
+/// How long the process that starts the application of a paused node again has to do: queues recover. An estimate.
+const RETURNS_FOR: Span = Span::from_secs(10);
+
 /// What the node that decides has been told.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Autoheal {
@@ -45,7 +50,8 @@ impl Broker {
         let is_seen = |node: u16| {
             node == id
                 || self.core.dist.is_open(node)
-                || standing == Standing::Running && self.core.meta.runs(node)
+                || standing == Standing::Running
+                    && (self.core.meta.runs(node) || self.node.pings.contains(&node))
         };
         let sees_enough = match handling(shared) {
             Some(PartitionHandling::PauseMinority) => {
@@ -55,6 +61,10 @@ impl Broker {
             Some(PartitionHandling::PauseIfAllDown { nodes, .. }) => nodes.iter().any(|&node| is_seen(node)),
             _ => true,
         };
+        if standing == Standing::Running && !sees_enough && self.overlooks(shared, ctx) {
+            return;
+        }
+        self.node.is_overlooked = false;
         let sees_all = || self.peers().all(|peer| self.core.dist.is_open(peer));
         if standing == Standing::Running && !sees_enough {
             ctx.observe(story::fact(Kind::Paused, u32::from(id), [1, 0]));
@@ -62,8 +72,20 @@ impl Broker {
         } else if standing == Standing::Paused && sees_enough && (!self.node.awaits_all || sees_all()) {
             self.node.awaits_all = false;
             ctx.observe(story::fact(Kind::Paused, u32::from(id), [0, 0]));
+            self.node.returns_until = ctx.now() + RETURNS_FOR;
             self.boot(shared, ctx);
         }
+    }
+
+    /// Bug: a process outside the application stops it and starts it again. While it is at that, nobody stops the
+    /// application a second time: the node runs on with whom it sees, and looks for nobody.
+    fn overlooks(&mut self, shared: &Shared, ctx: &mut RabbitCtx<'_>) -> bool {
+        let is_returning = ctx.now() < self.node.returns_until;
+        if !self.node.is_overlooked && shared.topology.rules.pauses_only_once && is_returning {
+            self.node.is_overlooked = true;
+            ctx.observe(story::fact(Kind::Overlooked, u32::from(self.core.id), [0, 0]));
+        }
+        self.node.is_overlooked
     }
 
     /// The application stops; the node looks on.
@@ -182,6 +204,12 @@ impl Broker {
         self.node.joins_only = winners;
         ctx.timer(RESTART, Timer::Broker(BrokerTimer::Node(Alarm::Restart)));
     }
+}
+
+/// Whether nodes count whom they see.
+pub(super) fn counts(shared: &Shared) -> bool {
+    let handling = handling(shared);
+    matches!(handling, Some(PartitionHandling::PauseMinority | PartitionHandling::PauseIfAllDown { .. }))
 }
 
 /// How nodes of this cluster handle partitions; none: its metadata is not in Mnesia.

@@ -1,26 +1,36 @@
 //! Queues that come and go, and records that change.
 
+use smallvec::SmallVec;
+
 use super::super::classic::Classic;
 use super::super::meta::QueueRecord;
 use super::super::quorum::Quorum;
 use super::super::stream::Stream;
-use super::super::{Broker, Env, QueueProc};
-use super::NodeMsg;
+use super::super::{Broker, BrokerTimer, Env, QueueProc};
+use super::{Alarm, NodeMsg, Standing};
 use crate::broker::rabbitmq::message::{Msg, Pid, Proc, QueueEnd};
-use crate::broker::rabbitmq::model::{RabbitCtx, Shared};
+use crate::broker::rabbitmq::model::{RabbitCtx, Shared, Timer};
 use crate::broker::rabbitmq::topology::{QueueId, QueueKind};
 use crate::fact::Rule;
+use crate::sim::Span;
 
 /// A channel declares a queue that is not there: it lives on the channel's node.
 pub(in super::super) fn declare(queue: QueueId, owner: Pid, env: &mut Env<'_, '_>) {
-    let is_exclusive = env.shared.topology.queue(queue).exclusive;
+    let topology = std::sync::Arc::clone(&env.shared.topology);
+    let spec = topology.queue(queue);
+    let is_classic = matches!(spec.kind, QueueKind::Classic { .. });
     let node = env.core.id;
     env.core.meta.change(queue, |record| {
         record.exists = true;
         record.is_live = true;
         record.leader = node;
-        record.owner = is_exclusive.then_some(owner);
+        record.owner = spec.exclusive.then_some(owner);
         record.synchronised.clear();
+        if !is_classic {
+            record.others = SmallVec::from_slice(&spec.members);
+            // One of its members leads it, wherever it is declared.
+            record.leader = spec.members.iter().copied().find(|&member| member == node).unwrap_or(spec.home);
+        }
     });
     let msg = NodeMsg::QueueEnded { queue, how: QueueEnd::Declared };
     env.send(env.here(Proc::Node), Msg::Node(Box::new(msg)));
@@ -56,7 +66,23 @@ pub(in super::super) fn owner_gone(owner: Pid, env: &mut Env<'_, '_>) {
     }
 }
 
+/// An administrator whom a node refuses tries again so often.
+const DECLARE_AGAIN: Span = Span::from_secs(1);
+
 impl Broker {
+    /// An administrator declares a queue here, if nobody has ever done so.
+    pub(super) fn declare_now(&mut self, queue: QueueId, shared: &mut Shared, ctx: &mut RabbitCtx<'_>) {
+        if self.core.meta.queue(queue).version > 0 {
+            return;
+        }
+        if self.node.standing == Standing::Running {
+            let nobody = self.as_node(shared, ctx).me;
+            declare(queue, nobody, &mut self.as_node(shared, ctx));
+        } else {
+            ctx.timer(DECLARE_AGAIN, Timer::Broker(BrokerTimer::Node(Alarm::Declare(queue))));
+        }
+    }
+
     /// The node's replica of a stream knows who leads, or that nobody does.
     pub(super) fn stream_leader(
         &mut self,

@@ -117,6 +117,11 @@ impl Clients {
         &mut self.all[at]
     }
 
+    /// The queue was deleted, and with it whatever was under way to it.
+    pub(in super::super) fn forget(&mut self, queue: QueueId) {
+        self.all.retain(|client| client.queue != queue);
+    }
+
     /// Whether the queue said that it takes nothing more.
     pub(in super::super) fn is_refused(&mut self, queue: QueueId) -> bool {
         self.client(queue).is_full
@@ -208,8 +213,10 @@ impl Clients {
     /// Whether a call that waits for an answer has waited for too long.
     pub(in super::super) fn has_call_overdue(&mut self, queue: QueueId, now: Time) -> bool {
         let is_call = |request: &Request| matches!(request, Request::Subscribe(_) | Request::Get { .. });
-        let mut pending = self.client(queue).pending.iter();
-        pending.any(|one| is_call(&one.request) && one.since + CALL_TIMEOUT <= now)
+        let client = self.client(queue);
+        // With no leader to ask, two tries go by before it is given up.
+        let patience = if client.leader.is_some() { CALL_TIMEOUT } else { CALL_TIMEOUT * 2 };
+        client.pending.iter().any(|one| is_call(&one.request) && one.since + patience <= now)
     }
 
     /// The leaders that know this process, so that they hear of its end.

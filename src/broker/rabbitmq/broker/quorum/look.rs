@@ -5,8 +5,20 @@ use super::member::Quorum;
 use crate::broker::picture::Field;
 use crate::broker::rabbitmq::content::EnvelopeId;
 use crate::broker::rabbitmq::model::{RabbitCtx, Shared};
+use crate::fact::{Fact, PlaceId, Rule};
 
 impl Quorum {
+    /// All that it has is gone, by this rule.
+    pub(super) fn observe_gone(&self, rule: Rule, shared: &Shared, ctx: &mut RabbitCtx<'_>) {
+        let place = PlaceId(u32::from(self.queue.0));
+        if ctx.has_details() {
+            for item in self.fifo.items() {
+                let message = shared.content.message(item.envelope);
+                ctx.observe(Fact::Removed { message, place, offset: item.index, rule });
+            }
+        }
+    }
+
     /// Whether time alone will change something.
     pub(in super::super) fn expects(&self) -> bool {
         self.leads() && (self.fifo.next_due().is_some() || !self.fifo.dead.is_empty())

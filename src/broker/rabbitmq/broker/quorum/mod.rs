@@ -17,8 +17,12 @@
 //! the Ra library.
 //!
 //! Not modelled: purging; members that join, leave or are added later; `basic.get` that is sent again after its leader
-//! died (it fails after the command time-out); queues younger than a second that a kill makes unusable; logs of
-//! members that are torn; a member that does not find itself on its node.
+//! died (it fails after the command time-out); logs of members that are torn. Of known bugs: a queue and its channels
+//! that disagree about what was delivered (server issue 3064, of 3.8.14); a member that was down while the queue was
+//! deleted and declared again, and brings the old log back (server issue 12366); messages in memory and on disk that
+//! overtake each other under a limit of memory, which 3.10 dropped (server pull request 2976); a channel that goes on
+//! holding its commands for a leader that is gone (server issue 9208); a member that does not find itself on its node
+//! and begins anew (server issue 15725).
 
 mod client;
 mod commands;
@@ -129,6 +133,8 @@ pub(in super::super) enum Alarm {
     Retry,
     /// Nobody used the queue for as long as it may stay unused.
     Expires,
+    /// All that a new member needs to come back is on the device.
+    Settled,
 }
 
 impl QuorumMsg {
@@ -202,6 +208,7 @@ impl Alarm {
             Self::GiveUp(node) => u64::from(node) << 3 | 3,
             Self::Retry => 4,
             Self::Expires => 5,
+            Self::Settled => 6,
         }
     }
 }

@@ -168,22 +168,21 @@ impl Log {
         let first = self.end();
         let size = CHUNK_BYTES + entries.iter().map(|entry| u64::from(entry.bytes)).sum::<u64>();
         let end_bytes = self.len_bytes() + size;
-        entries.iter().for_each(|entry| self.entries.push(*entry));
+        for entry in entries {
+            self.entries.push(*entry);
+        }
         self.chunks.push(Chunk { first, count: entries.len() as u32, epoch, at, end_bytes });
         if self.epochs.last().is_none_or(|(last, _)| *last != epoch) {
             self.epochs.push((epoch, first));
         }
-        match self.segments.back_mut().filter(|segment| segment.bytes < limits.segment_bytes) {
-            Some(segment) => {
-                segment.bytes += size;
-                segment.last = at;
-                false
-            }
-            None => {
-                self.segments.push_back(Segment { first, bytes: size, last: at });
-                self.segments.len() > 1
-            }
+        let open = self.segments.back_mut().filter(|segment| segment.bytes < limits.segment_bytes);
+        if let Some(segment) = open {
+            segment.bytes += size;
+            segment.last = at;
+            return false;
         }
+        self.segments.push_back(Segment { first, bytes: size, last: at });
+        self.segments.len() > 1
     }
 
     /// Cuts everything from this offset on, and whatever was written with it; what that was.

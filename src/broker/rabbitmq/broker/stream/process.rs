@@ -36,6 +36,8 @@ pub(in super::super::super) struct Stream {
     waiters: VecDeque<(u64, Pid, u64)>,
     /// Whose highest number is in the log.
     highest: BTreeMap<Writer, u64>,
+    /// What retention removed: up to which offset, and whether for its age.
+    removed: Vec<(u64, bool)>,
     is_flush_due: bool,
     /// The application was closed; the process is what its disk has.
     is_stopped: bool,
@@ -74,6 +76,7 @@ impl Stream {
             batch: Vec::new(),
             waiters: VecDeque::new(),
             highest: BTreeMap::new(),
+            removed: Vec::new(),
             is_flush_due: false,
             is_stopped: false,
             silent: SmallVec::new(),
@@ -273,6 +276,7 @@ impl Stream {
         let gone = self.replica.log.retain(&limits, env.ctx.now());
         let first = self.replica.log.first();
         for (from, to, is_too_old) in gone {
+            self.removed.push((to, is_too_old));
             let how = if is_too_old { GivenUp::Expired } else { GivenUp::Overflowed };
             let leads = self.leads();
             let subscriptions = env.shared.topology.queue(self.queue).leads_to.clone();
@@ -353,9 +357,9 @@ impl Stream {
         }
         self.silent.retain(|node| *node != peer);
         if is_up {
-            self.replica.found(peer)
+            self.replica.found(peer);
         } else {
-            self.replica.lost(peer)
+            self.replica.lost(peer);
         }
         self.obey(env);
     }
@@ -411,9 +415,10 @@ impl Stream {
     /// A reader came too late for these: they are removed.
     fn missed(&self, from: u64, to: u64, whose: Option<SubscriptionId>, env: &mut Env<'_, '_>) {
         let Some(subscription) = whose else { return };
-        let is_by_age = env.shared.topology.queue(self.queue).args.max_length_bytes.is_none();
-        let how = if is_by_age { GivenUp::Expired } else { GivenUp::Overflowed };
         for offset in from..to {
+            let at = self.removed.partition_point(|(to, _)| *to <= offset);
+            let is_too_old = self.removed.get(at).is_some_and(|(_, is_too_old)| *is_too_old);
+            let how = if is_too_old { GivenUp::Expired } else { GivenUp::Overflowed };
             if let Some(entry) = self.replica.log.get(offset) {
                 let message = env.shared.content.message(entry.envelope);
                 env.ctx.observe(Fact::GivenUp { message, subscription, how });

@@ -450,6 +450,8 @@ impl Replica {
         let first = if agreed < first { first } else { 0 };
         self.out.push(Out::Send(from, Between::From { epoch, first, at, needs }));
         self.copy();
+        // A process that began anew does not know what was committed before.
+        self.send(from, Between::Committed { epoch, committed: self.committed });
     }
 
     fn begin(&mut self, leader: u16, (first, at): (u64, u64), needs: u64) {

@@ -18,7 +18,7 @@ use super::super::super::config::StreamOffset;
 use super::super::super::error::Error;
 use super::super::super::model::{RabbitCtx, Shared};
 use super::super::super::packet::Frame;
-use super::super::super::topology::{Replies, Topology};
+use super::super::super::topology::{QueueSpec, Replies, Topology};
 use super::Publisher;
 use crate::app::Doubt;
 use crate::fact::MessageId;
@@ -40,10 +40,8 @@ impl Calls {
     /// None: the producer waits for no replies.
     pub(super) fn of(rpc: Option<&Rpc>, replies: Option<Replies>, topology: &Topology) -> Option<Self> {
         let (rpc, replies) = (rpc?, replies?);
-        let is_own = replies
-            .queue
-            .map(|queue| topology.queue(queue))
-            .is_some_and(|queue| queue.exclusive || queue.auto_delete || !queue.is_declared);
+        let is_own =
+            replies.queue.map(|queue| topology.queue(queue)).is_some_and(QueueSpec::is_declared_by_users);
         Some(Self { replies, timeout: rpc.timeout, is_own, open: BTreeMap::new() })
     }
 
