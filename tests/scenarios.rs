@@ -283,15 +283,6 @@ fn root(path: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(path)
 }
 
-/// Settings that a lesson cannot show, and why.
-const UNSHOWN: &[(&str, &str)] = &[
-    ("x-initial-cluster-size", "streams"),
-    ("x-stream-offset", "streams"),
-    ("x-max-age", "segments of a stream end by size alone in the lessons"),
-    ("max-age", "the same by policy"),
-    ("stream-max-segment-size-bytes", "the same by policy"),
-];
-
 /// Every modelled setting has a lesson that writes it, and whose run or claims come out differently without it. Kafka's
 /// list has gaps still.
 #[test]
@@ -301,8 +292,7 @@ fn every_setting_is_shown_by_a_lesson() {
     let all: Vec<(&Outcome, &Played)> =
         own.flat_map(|played| played.outcomes.iter().map(move |outcome| (outcome, played))).collect();
     let modelled = family.settings().iter().filter(|setting| setting.status == Status::Modelled);
-    let settings: Vec<&Setting> =
-        modelled.filter(|setting| !UNSHOWN.iter().any(|(name, _)| *name == setting.name)).collect();
+    let settings: Vec<&Setting> = modelled.collect();
     let is_shown = |setting: &Setting| {
         all.iter().any(|(with, played)| {
             let mut plan = with.plan.clone();

@@ -14,7 +14,7 @@ use mqlab::sim::{Span, Time};
 /// How often the promises are looked at.
 const LOOK_EVERY: Span = Span::from_millis(250);
 /// A small world that dispatches more than this goes round in circles.
-const EVENTS_MAX: u64 = 500_000;
+const EVENTS_MAX: u64 = 5_000_000;
 /// How long a healed world may replicate: longer than the longest pause between two retransmissions of TCP.
 const HEAL_FOR: Span = Span::from_secs(200);
 

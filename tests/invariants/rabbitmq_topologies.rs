@@ -314,7 +314,7 @@ impl Fault {
                 "duplicate = \"frames\"\non = [\"{target}\", \"{from}\"]\nrate = \"5%\"\n\
                  for = \"{for_ms}ms\"\n"
             ),
-            _ => write!(text, "{verb} = \"{target}\"\n"),
+            _ => writeln!(text, "{verb} = \"{target}\""),
         };
     }
 }

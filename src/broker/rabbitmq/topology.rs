@@ -202,6 +202,8 @@ pub(super) struct QueueSpec {
     pub(super) leads_to: Vec<SubscriptionId>,
     /// Nobody consumes it, and dead letters of other queues lead here.
     pub(super) is_graveyard: bool,
+    /// The queues that its dead letters can come to.
+    pub(super) graves: Vec<QueueId>,
 }
 
 /// The type of a queue.

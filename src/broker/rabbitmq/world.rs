@@ -82,7 +82,14 @@ impl Hosted for RabbitModel {
                     aside.messages.push(shared.content.message(envelope));
                 }
             }
-            let is_a_way = is_sent_there || aside.messages.len() > before;
+            let queue = QueueId(number);
+            let dies_there = |one: &QueueSpec| {
+                one.graves.contains(&queue)
+                    && (one.is_read_by(subscription) || one.leads_to.contains(&subscription))
+            };
+            let is_a_way = is_sent_there
+                || aside.messages.len() > before
+                || shared.topology.queues.iter().any(dies_there);
             if is_a_way && spec.kind == QueueKind::Stream {
                 aside.readers.extend(&spec.leads_to);
             } else {

@@ -57,7 +57,10 @@ impl Reading<'_> {
         let Some(consumer) = self.consumer else {
             return self.link(Some(at), "given up", where_to.to_owned());
         };
-        let was_handed = self.first(|fact| matches!(fact, Fact::Delivered { .. })).is_some();
+        let whose = self.case.subscription;
+        let is_own =
+            |fact: &Fact| matches!(fact, Fact::Delivered { subscription, .. } if *subscription == whose);
+        let was_handed = self.first(is_own).is_some();
         match &consumer.if_fails.then {
             _ if !was_handed => self.died_waiting(),
             Then::Reject => self.setting("rejects", "`if_fails` says `reject`: not to be delivered again"),

@@ -119,22 +119,7 @@ impl Reading<'_> {
         self.faults_between(copy.stored, at);
         self.elections(copy.stored, at);
         match rule {
-            Rule::Transient => {
-                if self.queue_is("durable") {
-                    self.setting(
-                        "transient message",
-                        "delivery_mode 1: a transient message is in memory, and no restart keeps it",
-                    );
-                    self.remedy_producer("config.delivery_mode", "2");
-                } else {
-                    self.setting(
-                        "not durable",
-                        "the queue is not durable: it goes with its node, and all in it",
-                    );
-                    self.remedy_queue("durable", "true");
-                }
-                self.link(Some(at), "not kept", format!("{node} started without it"));
-            }
+            Rule::Transient => self.not_kept(&node, at),
             Rule::Unwritten => {
                 self.link(
                     Some(at),
@@ -142,76 +127,98 @@ impl Reading<'_> {
                     format!("{node} had not written it: it died with the process"),
                 );
             }
-            Rule::PowerLost => {
-                if self.is_stream() {
-                    self.setting(
-                        "not flushed",
-                        "a stream confirms what a majority has handed to the system: nothing is flushed",
-                    );
-                    if !self.has_stream_settings() {
-                        self.remedy_queue("arguments.\"x-queue-type\"", "\"quorum\"");
-                    }
-                } else if self.rules().shared_store_syncs || self.rules().default_storage == Storage::V2 {
-                    self.setting(
-                        "not flushed",
-                        "classic queue, storage v2: a message is confirmed when the operating system has it",
-                    );
-                } else {
-                    self.setting(
-                        "shared store not flushed",
-                        "queue_index_embed_msgs_below: from 3.13 on what lies outside the index is not flushed",
-                    );
-                    let line = "cluster.config.queue_index_embed_msgs_below = 1000000000";
-                    self.remedy(Remedy::Set(line.to_owned()));
-                }
-                self.link(Some(at), "not on the device", format!("{node} lost it with its page cache"));
-            }
+            Rule::PowerLost => self.not_flushed(&node, at),
             Rule::DiskLost => self.link(Some(at), "disk lost", format!("gone with the disk of {node}")),
             Rule::Replaced => self.thrown_away(at, &node),
-            Rule::Deleted => {
-                let text =
-                    "the queue was deleted, and everything in it: temporary queues go with their users";
-                self.link(Some(at), "queue deleted", text);
-                // The longest that the vendor takes: it does not end in this run.
-                let never = u32::MAX;
-                let policies = self.case.plan.entities.iter().filter(|one| one.kind == "policy");
-                let ends: Vec<_> = policies.filter(|policy| policy.config.contains_key("expires")).collect();
-                for name in ends.into_iter().map(|policy| key(&policy.name)).collect::<Vec<_>>() {
-                    self.remedy(Remedy::Set(format!("policy.{name}.definition.expires = {never}")));
-                }
-                if self.queue_table().is_some_and(|queue| queue.config.contains_key("x-expires")) {
-                    self.remedy_queue("arguments.x-expires", &never.to_string());
-                } else if self.queue_is("exclusive") {
-                    self.remedy_queue("exclusive", "false");
-                } else if self.queue_is("auto_delete") {
-                    self.remedy_queue("auto_delete", "false");
-                }
-            }
-            Rule::Crashed
-                if self.queue_table().is_some_and(|queue| !queue.config.contains_key("x-queue-type")) =>
-            {
-                self.setting(
-                    "mirrors race at start",
-                    "mirrored queues of nodes that start at the same time can come up empty: a bug until 3.8.2",
-                );
-                let text = format!("{place} crashed when {node} started, and is empty");
-                self.link(Some(at), "started empty", text);
-                self.repaired_in("3.8.3");
-            }
-            Rule::Crashed => {
-                self.setting(
-                    "young quorum queue",
-                    "a quorum queue that was declared less than half a second ago does not survive a kill",
-                );
-                self.link(Some(at), "of no use", format!("{place} on {node} does not come back"));
-                self.remedy_queue("declared_at", "\"0s\"");
-            }
+            Rule::Deleted => self.queue_deleted(at),
+            Rule::Crashed => self.crashed(&node, &place, at),
             Rule::Retention => {
                 self.link(Some(at), "retention", format!("{node} removed the segment that it was in"));
             }
             Rule::Truncated | Rule::Torn => {
                 self.link(Some(at), "cut off", format!("{node} cut it off its log"));
             }
+        }
+    }
+
+    /// It was published transient, or the queue is.
+    fn not_kept(&mut self, node: &str, at: Time) {
+        if self.queue_is("durable") {
+            self.setting(
+                "transient message",
+                "delivery_mode 1: a transient message is in memory, and no restart keeps it",
+            );
+            self.remedy_producer("config.delivery_mode", "2");
+        } else {
+            self.setting("not durable", "the queue is not durable: it goes with its node, and all in it");
+            self.remedy_queue("durable", "true");
+        }
+        self.link(Some(at), "not kept", format!("{node} started without it"));
+    }
+
+    /// The page cache went with the power.
+    fn not_flushed(&mut self, node: &str, at: Time) {
+        if self.is_stream() {
+            self.setting(
+                "not flushed",
+                "a stream confirms what a majority has handed to the system: nothing is flushed",
+            );
+            if !self.has_stream_settings() {
+                self.remedy_queue("arguments.\"x-queue-type\"", "\"quorum\"");
+            }
+        } else if self.rules().shared_store_syncs || self.rules().default_storage == Storage::V2 {
+            self.setting(
+                "not flushed",
+                "classic queue, storage v2: a message is confirmed when the operating system has it",
+            );
+        } else {
+            self.setting(
+                "shared store not flushed",
+                "queue_index_embed_msgs_below: from 3.13 on what lies outside the index is not flushed",
+            );
+            let line = "cluster.config.queue_index_embed_msgs_below = 1000000000";
+            self.remedy(Remedy::Set(line.to_owned()));
+        }
+        self.link(Some(at), "not on the device", format!("{node} lost it with its page cache"));
+    }
+
+    /// The queue went with its users, or with time.
+    fn queue_deleted(&mut self, at: Time) {
+        let text = "the queue was deleted, and everything in it: temporary queues go with their users";
+        self.link(Some(at), "queue deleted", text);
+        // The longest that the vendor takes: it does not end in this run.
+        let never = u32::MAX;
+        let policies = self.case.plan.entities.iter().filter(|one| one.kind == "policy");
+        let ends: Vec<_> = policies.filter(|policy| policy.config.contains_key("expires")).collect();
+        for name in ends.into_iter().map(|policy| key(&policy.name)).collect::<Vec<_>>() {
+            self.remedy(Remedy::Set(format!("policy.{name}.definition.expires = {never}")));
+        }
+        if self.queue_table().is_some_and(|queue| queue.config.contains_key("x-expires")) {
+            self.remedy_queue("arguments.x-expires", &never.to_string());
+        } else if self.queue_is("exclusive") {
+            self.remedy_queue("exclusive", "false");
+        } else if self.queue_is("auto_delete") {
+            self.remedy_queue("auto_delete", "false");
+        }
+    }
+
+    /// A bug took the queue while its node started.
+    fn crashed(&mut self, node: &str, place: &str, at: Time) {
+        if self.queue_table().is_some_and(|queue| !queue.config.contains_key("x-queue-type")) {
+            self.setting(
+                "mirrors race at start",
+                "mirrored queues of nodes that start at the same time can come up empty: a bug until 3.8.2",
+            );
+            let text = format!("{place} crashed when {node} started, and is empty");
+            self.link(Some(at), "started empty", text);
+            self.repaired_in("3.8.3");
+        } else {
+            self.setting(
+                "young quorum queue",
+                "a quorum queue that was declared less than half a second ago does not survive a kill",
+            );
+            self.link(Some(at), "of no use", format!("{place} on {node} does not come back"));
+            self.remedy_queue("declared_at", "\"0s\"");
         }
     }
 

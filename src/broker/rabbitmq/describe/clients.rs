@@ -133,6 +133,18 @@ fn reader(plan: &Plan, number: usize, consumer: &ConsumerPlan, findings: &mut Ve
     }
 }
 
+/// Where a stream is read from.
+fn stream_offset(consumer: &ConsumerPlan, findings: &mut Vec<Finding>) {
+    if let Some(offset) = consumer.config.get("x-stream-offset").map(Value::shown)
+        && !["first", "last", "next"].contains(&offset.as_str())
+        && offset.parse::<u64>().is_err()
+    {
+        let message = "expected `first`, `last`, `next` or the number of a message";
+        let help = "times and intervals are not modelled";
+        findings.push(finding(&["consumer", &consumer.name, "config", "x-stream-offset"], message, help));
+    }
+}
+
 fn consumer(consumer: &ConsumerPlan, queues: &[&EntityPlan], findings: &mut Vec<Finding>) {
     let config = &consumer.config;
     let no_ack = is_on(config, "no_ack");
@@ -174,14 +186,7 @@ fn consumer(consumer: &ConsumerPlan, queues: &[&EntityPlan], findings: &mut Vec<
         let message = format!("`x-stream-offset = {}` means nothing: no stream is read", offset.shown());
         refuse("x-stream-offset", &message, "");
     }
-    if let Some(offset) = config.get("x-stream-offset").map(Value::shown)
-        && !["first", "last", "next"].contains(&offset.as_str())
-        && offset.parse::<u64>().is_err()
-    {
-        let message = "expected `first`, `last`, `next` or the number of a message";
-        let help = "times and intervals are not modelled";
-        findings.push(finding(&["consumer", &consumer.name, "config", "x-stream-offset"], message, help));
-    }
+    stream_offset(consumer, findings);
     if is_on(config, "confirm") && !matches!(consumer.if_fails.then, Then::SendTo(_)) {
         let message = "`confirm` means nothing to a consumer that publishes nothing";
         let help = "`if_fails = { then = \"send to X\" }`";

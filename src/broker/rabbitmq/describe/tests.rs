@@ -145,7 +145,4 @@ fn what_the_broker_refuses_is_refused_in_its_words() {
         let all = mistakes(version, lines);
         assert!(all.iter().any(|one| one.contains(expected)), "{lines}\n{all:?}");
     }
-    let client =
-        "[queue.q]\n[producer.p]\nsend_to = 'q'\nmessages = 1\nconfig = { confirm = true, tx = true }";
-    assert!(mistakes("3.10", client)[0].contains("cannot switch from tx to confirm mode"));
 }

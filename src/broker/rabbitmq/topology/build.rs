@@ -236,6 +236,7 @@ impl Topology {
                 subscription: None,
                 leads_to: Vec::new(),
                 is_graveyard: false,
+                graves: Vec::new(),
             });
         }
     }

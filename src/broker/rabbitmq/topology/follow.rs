@@ -33,8 +33,24 @@ impl Topology {
             } else {
                 self.ends(id, &direct)
             };
-            (self.queues[at].leads_to, self.queues[at].is_graveyard) = (leads_to, is_grave);
+            let graves = self.graves(id, &direct);
+            let spec = &mut self.queues[at];
+            (spec.leads_to, spec.is_graveyard, spec.graves) = (leads_to, is_grave, graves);
         }
+    }
+
+    /// The queues that the dead letters of a queue can come to, through others that nobody reads.
+    fn graves(&self, id: QueueId, direct: &[Vec<QueueId>]) -> Vec<QueueId> {
+        let (mut all, mut open) = (Vec::new(), direct[usize::from(id.0)].clone());
+        while let Some(next) = open.pop() {
+            if next != id && !all.contains(&next) {
+                all.push(next);
+                if self.queue(next).subscription.is_none() {
+                    open.extend(&direct[usize::from(next.0)]);
+                }
+            }
+        }
+        all
     }
 
     /// By queue: the queues that its dead letters reach.

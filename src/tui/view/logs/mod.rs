@@ -156,13 +156,14 @@ impl Parts {
 const TALL: u16 = 16;
 const TITLE_ROWS_MAX: u16 = 3;
 
-/// Where each field of a title stands: column and row. A row that is full goes on in the next, below the first field.
-fn title_fields(place: &PlacePicture, columns: u16) -> impl Iterator<Item = (u16, u16)> + '_ {
+/// Where each field of a title stands: column and row. A row that is full goes on in the next, below the first field;
+/// the last one is cut off.
+fn title_fields(place: &PlacePicture, columns: u16, rows: u16) -> impl Iterator<Item = (u16, u16)> + '_ {
     let first = width(&place.name) + 3;
     let (mut column, mut row) = (first, 0);
     place.fields.iter().map(move |field| {
         let needed = width(&field.name) + 1 + width(&field.value);
-        if column > first && column + needed > columns {
+        if column > first && column + needed > columns && row + 1 < rows {
             (column, row) = (first, row + 1);
         }
         let at = (column, row);
@@ -172,15 +173,15 @@ fn title_fields(place: &PlacePicture, columns: u16) -> impl Iterator<Item = (u16
 }
 
 fn title_rows(place: &PlacePicture, columns: u16) -> u16 {
-    title_fields(place, columns).last().map_or(1, |(_, row)| row + 1).min(TITLE_ROWS_MAX)
+    title_fields(place, columns, TITLE_ROWS_MAX).last().map_or(1, |(_, row)| row + 1)
 }
 
 fn draw_title(scene: &Scene<'_>, place: &PlacePicture, area: Rect, out: &mut Out) {
     let look = scene.look;
     out.claim(area);
     out.fitted(area, 0, 0, &place.name, look, Role::Title);
-    for (field, (column, row)) in place.fields.iter().zip(title_fields(place, area.width)) {
-        if row >= area.height || column + width(&field.name) + 2 > area.width {
+    for (field, (column, row)) in place.fields.iter().zip(title_fields(place, area.width, area.height)) {
+        if column + width(&field.name) + 2 > area.width {
             return;
         }
         let column = column + out.fitted(area, column, row, &field.name, look, Role::Dim) + 1;

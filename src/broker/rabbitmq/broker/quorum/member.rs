@@ -33,6 +33,7 @@ const SETTLES_AFTER: Span = Span::from_millis(400);
 
 /// A member of a quorum queue.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each says of the process something of its own")]
 pub(in super::super::super) struct Quorum {
     pub(super) queue: QueueId,
     /// The nodes of the group, in the order of [`Member`] numbers.
