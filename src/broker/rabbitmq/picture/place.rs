@@ -1,8 +1,8 @@
 //! A queue with all its copies.
 
 use crate::broker::picture::{Field, Gauge, LanePicture, OffsetMark, PlacePicture, ReaderPicture};
-use crate::broker::rabbitmq::broker::{QueueProc, index_file};
 use crate::broker::rabbitmq::broker::rates::Rate;
+use crate::broker::rabbitmq::broker::{QueueProc, index_file};
 use crate::broker::rabbitmq::topology::{Destination, QueueId, QueueKind, QueueSpec, Storage, Topology};
 use crate::broker::rabbitmq::world::{
     World, broker_name, brokers, consumers, is_up, leader, of_all, running, serving, streams,

@@ -67,8 +67,10 @@ impl Quorum {
         fields.push(Field::new("dead letters under way", self.fifo.dead.len()));
         if let Some((channel, tag)) = self.fifo.consumers.active() {
             let node = channel.node + 1;
-            fields
-                .push(Field::new("single active consumer", format!("tag {tag} of a channel on broker-{node}")));
+            fields.push(Field::new(
+                "single active consumer",
+                format!("tag {tag} of a channel on broker-{node}"),
+            ));
         }
         fields
     }
