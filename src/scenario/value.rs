@@ -186,6 +186,11 @@ pub(super) fn share_of(node: &Node) -> Result<u32, String> {
     }
 }
 
+/// The same, where `0%` takes away what another layer says.
+pub(super) fn share_or_none(node: &Node) -> Result<u32, String> {
+    if matches!(node, Node::Text(text) if text == "0%") { Ok(0) } else { share_of(node) }
+}
+
 /// `2.0`, `3.7.1`.
 pub(super) fn version(text: &str) -> Result<Version, String> {
     let expected = || "expected a release such as `\"2.0\"` or `\"3.7.1\"`".to_owned();

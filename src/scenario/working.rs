@@ -39,7 +39,7 @@ pub(super) fn read(
     consumer.workers = reader.int(table, "workers", 1, WORKERS_MAX).map(|count| count as u16);
     consumer.order = order(reader, table);
     consumer.poison = poison(reader, table, plan, consumer, ways);
-    let share = reader.parsed(table, "fails", value::share_of);
+    let share = reader.parsed(table, "fails", value::share_or_none);
     consumer.fails_ppm = share.unwrap_or(0);
     if let Some(if_fails) = if_fails(reader, table, plan) {
         consumer.if_fails = if_fails;

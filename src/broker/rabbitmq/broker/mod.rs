@@ -482,13 +482,13 @@ impl QueueProc {
         (first.min(end), end)
     }
 
-    /// Up to which number its messages have been written.
-    pub(super) fn durable_to(&self) -> u64 {
+    /// Up to which number its messages would survive a power loss, if so much of its file is on the device.
+    pub(super) fn durable_to(&self, on_device: u64) -> u64 {
         match self {
-            Self::Classic(queue) => queue.backing.durable_to(),
-            Self::Mirror(mirror) => mirror.backing.durable_to(),
-            Self::Quorum(member) => member.number_next(),
-            Self::Stream(stream) => stream.bounds().1,
+            Self::Classic(queue) => queue.backing.durable_to(on_device),
+            Self::Mirror(mirror) => mirror.backing.durable_to(on_device),
+            Self::Quorum(member) => member.durable_to(),
+            Self::Stream(stream) => stream.durable_to(on_device),
         }
     }
 

@@ -51,6 +51,8 @@ impl Reading<'_> {
     fn rejected(&mut self, at: Time, node: &str, how: GivenUp) {
         let where_to = if how == GivenUp::DeadLettered {
             "it went to the dead-letter exchange"
+        } else if self.consumer.is_some_and(|one| one.if_fails.then == Then::Skip) {
+            "it was acknowledged without an effect"
         } else {
             "there is no dead-letter exchange: it was dropped"
         };
@@ -69,7 +71,10 @@ impl Reading<'_> {
                 "a quorum queue gives a message up that came back more often than its delivery limit",
             ),
             Then::Skip => {
-                self.setting("skips", "`if_fails` says `skip`: it is acknowledged without an effect");
+                self.setting(
+                    "skips",
+                    "`if_fails` is `skip`, the default: what fails is acknowledged without an effect",
+                );
             }
             Then::SendTo(_) => {
                 self.setting("sends on", "`if_fails` sends it somewhere else and acknowledges it");

@@ -1,8 +1,8 @@
 //! A queue with all its copies.
 
 use crate::broker::picture::{Field, Gauge, LanePicture, OffsetMark, PlacePicture, ReaderPicture};
-use crate::broker::rabbitmq::broker::QueueProc;
 use crate::broker::rabbitmq::broker::rates::Rate;
+use crate::broker::rabbitmq::broker::{QueueProc, index_file};
 use crate::broker::rabbitmq::topology::{Destination, QueueId, QueueKind, QueueSpec, Storage, Topology};
 use crate::broker::rabbitmq::world::{
     World, broker_name, brokers, consumers, is_up, leader, of_all, running, serving, streams,
@@ -142,6 +142,7 @@ fn lane(engine: &World, node: NodeId, queue: QueueId, process: &QueueProc) -> La
         process => process.head().map(|at| OffsetMark { name: "head", at }),
     };
     let (start, end) = process.span();
+    let on_device = engine.disk(node).durable(engine.now(), index_file(queue));
     LanePicture {
         node,
         name: String::new(),
@@ -149,7 +150,7 @@ fn lane(engine: &World, node: NodeId, queue: QueueId, process: &QueueProc) -> La
         is_live: is_up(engine, node),
         start,
         end,
-        durable: process.durable_to(),
+        durable: process.durable_to(on_device),
         marks: mark.into_iter().collect(),
     }
 }

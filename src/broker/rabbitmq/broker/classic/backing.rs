@@ -95,8 +95,8 @@ impl Backing {
     }
 
     /// Up to which number its messages have been written; transient ones never are.
-    pub(in super::super::super) fn durable_to(&self) -> u64 {
-        self.store.first_unwritten().unwrap_or(self.id_next)
+    pub(in super::super::super) fn durable_to(&self, on_device: u64) -> u64 {
+        self.store.first_volatile(on_device).unwrap_or(self.id_next)
     }
 
     /// Everything may have been delivered before.

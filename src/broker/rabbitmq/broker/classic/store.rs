@@ -417,9 +417,11 @@ impl Store {
         *self = Self::new(self.queue, self.storage);
     }
 
-    /// The first publish that is not written.
-    pub(in super::super) fn first_unwritten(&self) -> Option<u64> {
-        self.publishes.front().map(|(id, ..)| *id)
+    /// The first publish that a power loss would take, if so much of the file is on the device.
+    pub(in super::super) fn first_volatile(&self, on_device: u64) -> Option<u64> {
+        let beyond = self.written.iter().rev().take_while(|record| record.end > on_device);
+        let cached = beyond.filter(|record| record.what != What::Acked).map(|record| record.id).min();
+        cached.or_else(|| self.publishes.front().map(|(id, ..)| *id))
     }
 
     /// How long its file is.

@@ -224,6 +224,8 @@ impl Mirror {
                     }
                 }
             }
+            // Two that lost each other may both think that they lead; this node's record says whom it follows.
+            MirrorMsg::Adopt { .. } if env.core.meta.queue(self.id).leader != from.node => {}
             MirrorMsg::Adopt { ids, id_next } => self.adopt(from, &ids, id_next, env),
             MirrorMsg::Batch { entries, is_last } => {
                 let count = entries.len() as u64;

@@ -63,7 +63,7 @@ impl Ring {
 /// Of so many messages that a leader sends on a busy connection, one is lost. An estimate.
 const DROPPED_OUT_OF: u64 = 50;
 
-/// Bug: what the ring sends must not wait, and what would have to is not sent at all. The mirror never hears what became
+/// Bug: what the ring sends must not wait, and what would have to is not sent. The mirror never hears what became
 /// of the message, and never confirms it.
 fn is_dropped(to: u16, id: u64, env: &Env<'_, '_>) -> bool {
     if !env.shared.topology.rules.mirrors_send_unsafely || !env.core.dist.is_busy(to, env.ctx.now()) {

@@ -35,6 +35,11 @@ impl Quorum {
         self.fifo.returned.front().map(|item| item.index).or_else(ready)
     }
 
+    /// Up to which number its log is on the device.
+    pub(in super::super) fn durable_to(&self) -> u64 {
+        self.raft.durable() + 1
+    }
+
     /// The number that the next message gets.
     pub(in super::super) fn number_next(&self) -> u64 {
         self.raft.last().index + 1
@@ -55,15 +60,17 @@ impl Quorum {
         for member in self.raft.others() {
             if let Some(matched) = self.raft.matched(member) {
                 let node = self.members[usize::from(member.0)];
-                fields.push(Field::new(format!("member on node {}", node + 1), format!("has {matched}")));
+                fields.push(Field::new(format!("member on broker-{}", node + 1), format!("has {matched}")));
             }
         }
         fields.push(Field::new("returned", self.fifo.returned.len()));
         fields.push(Field::new("dead letters under way", self.fifo.dead.len()));
         if let Some((channel, tag)) = self.fifo.consumers.active() {
             let node = channel.node + 1;
-            fields
-                .push(Field::new("single active consumer", format!("tag {tag} of a channel on node {node}")));
+            fields.push(Field::new(
+                "single active consumer",
+                format!("tag {tag} of a channel on broker-{node}"),
+            ));
         }
         fields
     }

@@ -213,6 +213,12 @@ impl Log {
         cut
     }
 
+    /// The end of the last chunk that lies within this length of the file.
+    pub(super) fn end_within(&self, len: u64) -> u64 {
+        let whole = self.chunks.iter().rev().find(|chunk| chunk.end_bytes <= len);
+        whole.map_or(self.first(), Chunk::end)
+    }
+
     /// Cuts what the file does not have any more.
     pub(super) fn truncate_bytes(&mut self, len: u64) -> Vec<(u64, EnvelopeId)> {
         let mut keep = self.chunks.len();

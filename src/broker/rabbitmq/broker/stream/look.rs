@@ -43,6 +43,11 @@ impl Stream {
         (self.replica.log.first(), self.replica.log.end())
     }
 
+    /// Up to where a power loss would leave it.
+    pub(in super::super::super) fn durable_to(&self, on_device: u64) -> u64 {
+        self.replica.log.end_within(on_device)
+    }
+
     /// Up to where a majority has it.
     pub(in super::super::super) fn committed(&self) -> u64 {
         self.replica.committed
@@ -72,7 +77,7 @@ impl Stream {
         if let Role::Leader { peers, .. } = &self.replica.role {
             for peer in peers {
                 fields.push(Field::new(
-                    format!("replica on node {}", peer.node + 1),
+                    format!("replica on broker-{}", peer.node + 1),
                     format!("has {}", peer.acked),
                 ));
             }
