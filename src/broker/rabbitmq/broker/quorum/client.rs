@@ -35,6 +35,8 @@ pub(in super::super::super) struct Clients {
 struct Client {
     queue: QueueId,
     leader: Option<u16>,
+    /// The leader is one that the metadata still named, and nobody has answered.
+    is_deaf: bool,
     seq_next: u64,
     /// The number of the next message.
     number_next: u64,
@@ -106,6 +108,7 @@ impl Clients {
             self.all.push(Client {
                 queue,
                 leader: None,
+                is_deaf: false,
                 seq_next: 1,
                 number_next: 1,
                 pending: VecDeque::new(),
@@ -188,6 +191,7 @@ impl Clients {
             QuorumMsg::Leads => client.follow(from.node, env),
             QuorumMsg::Full { is_full } => client.is_full = is_full,
             QuorumMsg::Deliver { tag, handed } => client.handed(from.node, tag, &handed, &mut events, env),
+            QuorumMsg::Doubled { tag, handed } => client.doubled(tag, &handed, &mut events),
             QuorumMsg::Found { tag, handed } => client.found(tag, &handed, &mut events, env),
             QuorumMsg::Got { handed } => client.got(handed, &mut events, env),
             _ => {}
@@ -198,7 +202,9 @@ impl Clients {
     /// What was not applied goes out again, to whoever is known to lead; whether something is still under way.
     pub(in super::super) fn resend(&mut self, queue: QueueId, env: &mut Env<'_, '_>) -> bool {
         let client = self.client(queue);
-        client.leader = leader_of(queue, env).or(client.leader);
+        if !client.is_deaf {
+            client.leader = leader_of(queue, env).or(client.leader);
+        }
         client.send_all(env);
         !client.pending.is_empty()
     }
@@ -231,7 +237,11 @@ impl Client {
     fn ask(&mut self, request: Request, publish: Option<u64>, env: &mut Env<'_, '_>) {
         let (seq, since) = (self.seq_next, env.ctx.now());
         self.seq_next += 1;
-        self.leader = self.leader.or_else(|| leader_of(self.queue, env));
+        if self.leader.is_none() {
+            let is_bug = env.shared.topology.rules.channels_wait_for_dead_leaders;
+            let stuck = env.core.meta.stuck_leader(self.queue).filter(|_| is_bug);
+            (self.leader, self.is_deaf) = (stuck.or_else(|| leader_of(self.queue, env)), stuck.is_some());
+        }
         self.pending.push_back(Pending { seq, request: request.clone(), publish, since });
         if let Some(leader) = self.leader {
             self.send(leader, QuorumMsg::Command { seq: Some(seq), request }, env);
@@ -254,6 +264,7 @@ impl Client {
 
     /// That node leads.
     fn follow(&mut self, node: u16, env: &mut Env<'_, '_>) {
+        self.is_deaf = false;
         if self.leader != Some(node) {
             self.leader = Some(node);
             self.send_all(env);
@@ -286,7 +297,7 @@ impl Client {
         if self.leader != Some(by) {
             return;
         }
-        self.leader = leader.filter(|&leader| leader != by);
+        (self.leader, self.is_deaf) = (leader.filter(|&leader| leader != by), false);
         self.send_all(env);
         let get = self.pending.iter().find(|one| one.seq == seq);
         if let (Some(one), Some(leader)) = (get, self.leader)
@@ -337,6 +348,14 @@ impl Client {
         reader.id_next = ids.last().map_or(reader.id_next, |last| last + 1);
         if no_ack && !ids.is_empty() {
             self.ask(Request::Settle { tag, ids, how: Settled::Acked }, None, env);
+        }
+    }
+
+    /// Messages that the queue believes nobody has: nobody knows their numbers.
+    fn doubled(&self, tag: ConsumerTag, handed: &[Handed], events: &mut Events) {
+        if let Some(reader) = self.readers.iter().find(|reader| reader.tag == tag) {
+            let unknown = handed.iter().map(|one| Handed { id: u64::MAX, ..*one });
+            events.extend(unknown.map(|one| Event::Deliver(one.delivery(tag, reader.no_ack))));
         }
     }
 
