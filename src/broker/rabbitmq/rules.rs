@@ -113,6 +113,10 @@ pub(super) struct Rules {
     /// Bug: a quorum queue does not notice that a consumer is gone, goes on serving it, and hands everything out twice
     /// besides. Source: server issue 3064, reported of 3.8.14; the cause was never published, this is its symptom.
     pub(super) doubles_after_restarts: bool,
+    /// Bug: of messages that are handed out together, those in memory arrive before those that are read from disk, and
+    /// the channel takes older ones that come later for ones that it had. Source: server pull request 2976 of April
+    /// 2021, taken over into 3.8: 3.8.15.
+    pub(super) memory_overtakes_disk: bool,
 }
 
 impl Rules {
@@ -169,6 +173,7 @@ impl Rules {
             takes_old_members_back: within(Version(3, 8, 0), Version(4, 3, 0)),
             new_members_are_strangers: within(Version(4, 2, 0), Version(4, 3, 0)),
             doubles_after_restarts: within(Version(3, 8, 14), Version(3, 8, 15)),
+            memory_overtakes_disk: within(Version(3, 8, 0), Version(3, 8, 15)),
         }
     }
 }

@@ -21,7 +21,7 @@ fn failed(end: &Ended) -> usize {
 #[test]
 fn a_bug_is_there_in_its_releases_and_in_no_others() {
     type Switch = fn(&Rules) -> bool;
-    let table: [(&str, Switch, &[Version], &[Version]); 11] = [
+    let table: [(&str, Switch, &[Version], &[Version]); 12] = [
         (
             "young_quorum_queue_dies",
             |rules| rules.young_quorum_queue_dies,
@@ -87,6 +87,12 @@ fn a_bug_is_there_in_its_releases_and_in_no_others() {
             |rules| rules.doubles_after_restarts,
             &[Version(3, 8, 14)],
             &[Version(3, 8, 13), Version(3, 8, 15)],
+        ),
+        (
+            "memory_overtakes_disk",
+            |rules| rules.memory_overtakes_disk,
+            &[Version(3, 8, 0), Version(3, 8, 14)],
+            &[Version(3, 8, 15), Version(3, 9, 0)],
         ),
     ];
     for (name, switch, with, without) in table {

@@ -191,6 +191,7 @@ impl Clients {
             QuorumMsg::Leads => client.follow(from.node, env),
             QuorumMsg::Full { is_full } => client.is_full = is_full,
             QuorumMsg::Deliver { tag, handed } => client.handed(from.node, tag, &handed, &mut events, env),
+            QuorumMsg::Ahead { tag, handed } => client.ahead(tag, &handed, &mut events, env),
             QuorumMsg::Doubled { tag, handed } => client.doubled(tag, &handed, &mut events),
             QuorumMsg::Found { tag, handed } => client.found(tag, &handed, &mut events, env),
             QuorumMsg::Got { handed } => client.got(handed, &mut events, env),
@@ -225,11 +226,20 @@ impl Clients {
         client.pending.iter().any(|one| is_call(&one.request) && one.since + patience <= now)
     }
 
-    /// The leaders that know this process, so that they hear of its end.
-    pub(in super::super) fn leaders(&self) -> impl Iterator<Item = Pid> {
-        self.all
-            .iter()
-            .filter_map(|client| Some(Pid { node: client.leader?, proc: Proc::Queue(client.queue) }))
+    /// The leaders that know this process, so that they hear of its end: the one it speaks to, and the present one,
+    /// which watches all consumers, whether or not they have heard of it.
+    pub(in super::super) fn leaders(&self, env: &Env<'_, '_>) -> SmallVec<[Pid; 2]> {
+        let mut all = SmallVec::new();
+        for client in &self.all {
+            let Some(leader) = client.leader else { continue };
+            let present = env.core.meta.queue(client.queue).leader;
+            let proc = Proc::Queue(client.queue);
+            all.push(Pid { node: leader, proc });
+            if present != leader {
+                all.push(Pid { node: present, proc });
+            }
+        }
+        all
     }
 }
 
@@ -351,6 +361,13 @@ impl Client {
         }
     }
 
+    /// Messages that are taken as they come: those with lower numbers, if any come later, are taken for known.
+    fn ahead(&mut self, tag: ConsumerTag, handed: &[Handed], events: &mut Events, env: &mut Env<'_, '_>) {
+        if let Some(at) = self.readers.iter().position(|reader| reader.tag == tag) {
+            self.pass_on(at, handed, events, env);
+        }
+    }
+
     /// Messages that the queue believes nobody has: nobody knows their numbers.
     fn doubled(&self, tag: ConsumerTag, handed: &[Handed], events: &mut Events) {
         if let Some(reader) = self.readers.iter().find(|reader| reader.tag == tag) {
@@ -376,7 +393,7 @@ impl Client {
 
 impl Handed {
     fn delivery(self, tag: ConsumerTag, no_ack: bool) -> Delivery {
-        let Self { id, envelope, redelivered, count } = self;
+        let Self { id, envelope, redelivered, count, .. } = self;
         Delivery { tag, id, envelope, redelivered, count, no_ack }
     }
 }

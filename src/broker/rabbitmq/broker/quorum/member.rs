@@ -366,6 +366,7 @@ impl Quorum {
                     }
                     self.double(who, &all, env);
                     let (to, tag) = who;
+                    self.send_ahead(who, &mut all, env);
                     env.send(to, Msg::Quorum(Box::new(QuorumMsg::Deliver { tag, handed: all })));
                 }
                 Effect::Got(to, handed) => {

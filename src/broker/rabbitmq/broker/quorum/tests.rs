@@ -32,6 +32,7 @@ fn setup() -> Setup {
         priorities: QuorumPriorities::None,
         max_length: None,
         max_bytes: None,
+        max_in_memory: None,
         drops_head: true,
         keeps_dead: false,
         is_single: false,
