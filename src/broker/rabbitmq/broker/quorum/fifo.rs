@@ -203,12 +203,18 @@ impl Fifo {
 
     fn take_in(&mut self, index: u64, fresh: Fresh, setup: &Setup, effects: &mut Vec<Effect>) {
         let Fresh { envelope, size, priority, expires } = fresh;
-        let is_on_disk = setup.max_in_memory.is_some_and(|limit| self.in_memory >= limit);
-        self.in_memory += u32::from(!is_on_disk && setup.max_in_memory.is_some());
+        let is_on_disk = !self.has_memory(setup);
         let item = Item { index, envelope, size, priority, is_on_disk, expires, count: 0, deliveries: 0 };
         effects.push(Effect::Stored(item));
         self.bytes += u64::from(size);
         self.ready.push(item, setup.priorities);
+    }
+
+    /// Whether one more message stays in memory; it counts then.
+    fn has_memory(&mut self, setup: &Setup) -> bool {
+        let is_there = setup.max_in_memory.is_none_or(|limit| self.in_memory < limit);
+        self.in_memory += u32::from(is_there && setup.max_in_memory.is_some());
+        is_there
     }
 
     /// A consumer says what became of its messages.
@@ -254,7 +260,7 @@ impl Fifo {
             return self.delayed.insert(place, (due, item));
         }
         self.bytes += u64::from(item.size);
-        item.is_on_disk = setup.max_in_memory.is_some();
+        item.is_on_disk = item.is_on_disk || !self.has_memory(setup);
         if setup.returns_to_tail && why != Why::Crash {
             self.ready.push(item, setup.priorities);
         } else {
