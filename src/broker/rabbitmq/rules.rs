@@ -107,8 +107,8 @@ pub(super) struct Rules {
     /// server issue 12366; pull request 15615, in 4.3.0.
     pub(super) takes_old_members_back: bool,
     /// Bug: a node that does not find its member starts one with a Raft id that the others do not know. Source: server
-    /// issue 15725, of the spring of 2026; ids are compared since pull request 15615, in 4.3.0. Why a node does not find
-    /// its member was not published: here, because it lost its disk.
+    /// issue 15725, of the spring of 2026; ids are compared since pull request 15615, in 4.3.0. Why a node does not
+    /// find its member was not published: here, because it lost its disk.
     pub(super) new_members_are_strangers: bool,
     /// Bug: a quorum queue does not notice that a consumer is gone, goes on serving it, and hands everything out twice
     /// besides. Source: server issue 3064, reported of 3.8.14; the cause was never published, this is its symptom.

@@ -414,6 +414,7 @@ proptest! {
             priorities: levels[usize::from(flags) % 3],
             max_length: (flags & 4 > 0).then_some(12),
             max_bytes: None,
+            max_in_memory: None,
             drops_head: flags & 8 > 0,
             keeps_dead: flags & 8 == 0 && flags & 16 > 0,
             is_single: flags & 32 > 0,
