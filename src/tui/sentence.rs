@@ -76,12 +76,11 @@ fn of_cluster(scene: &Scene<'_>, seen: &Observation) -> Option<String> {
                 (false, false) => "sentence.leader_unclean",
             };
             let (place, leader) = (scene.place(place), scene.node(leader));
-            let reign = match epoch {
-                0 => String::new(),
-                _ => {
-                    let word = scene.family.reign_word();
-                    scene.look.with("sentence.reign", &[("word", &word), ("number", &epoch)])
-                }
+            let reign = if epoch == 0 {
+                String::new()
+            } else {
+                let word = scene.family.reign_word();
+                scene.look.with("sentence.reign", &[("word", &word), ("number", &epoch)])
             };
             with(key, &[("place", &place), ("leader", &leader), ("reign", &reign)])
         }

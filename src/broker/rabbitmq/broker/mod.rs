@@ -119,6 +119,13 @@ pub(super) enum QueueAlarm {
 }
 
 impl Env<'_, '_> {
+    /// The node that leads a replicated queue, if one is known to and can be reached.
+    fn leader_of(&self, queue: QueueId) -> Option<u16> {
+        let record = self.core.meta.queue(queue);
+        let is_there = record.leader == self.core.id || self.core.dist.is_open(record.leader);
+        (record.is_live && is_there).then_some(record.leader)
+    }
+
     /// Says something to a process, wherever it is.
     #[inline]
     pub(super) fn send(&mut self, to: Pid, msg: Msg) {
@@ -163,8 +170,8 @@ impl Broker {
                 dist: Dist::new(topology.brokers, id),
                 wal: quorum::Wal::new(topology.config.wal_batch_max),
                 rates: Rates::default(),
-            disk_writes: 0,
-            flushes: 0,
+                disk_writes: 0,
+                flushes: 0,
                 limiter: limiter::Limiter::default(),
                 is_closed: false,
                 mailbox: VecDeque::new(),

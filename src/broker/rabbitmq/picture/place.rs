@@ -5,8 +5,8 @@ use crate::broker::rabbitmq::broker::rates::Rate;
 use crate::broker::rabbitmq::broker::{QueueProc, index_file};
 use crate::broker::rabbitmq::topology::{Destination, QueueId, QueueKind, QueueSpec, Storage, Topology};
 use crate::broker::rabbitmq::world::{
-    World, at_rest, broker_name, brokers, consumers, is_up, leader, of_all, ready_or_at_rest, running, serving,
-    streams,
+    World, at_rest, broker_name, brokers, consumers, is_up, leader, of_all, ready_or_at_rest, running,
+    serving, streams,
 };
 use crate::fact::{MessageId, NodeId, PlaceId, SubscriptionId};
 
@@ -187,10 +187,8 @@ pub(super) fn gauges(engine: &World) -> Vec<Gauge> {
     let topology = &engine.model.shared.topology;
     let mut gauges = Vec::new();
     for (number, spec) in (0..).zip(&topology.queues).take(GAUGES_MAX) {
-        let (ready, unacked) = (
-            ready_or_at_rest(engine, QueueId(number)),
-            of_all(engine, QueueId(number), QueueProc::unacked),
-        );
+        let (ready, unacked) =
+            (ready_or_at_rest(engine, QueueId(number)), of_all(engine, QueueId(number), QueueProc::unacked));
         gauges.push(Gauge { name: format!("ready {}", spec.name), value: ready as i64 });
         gauges.push(Gauge { name: format!("unacked {}", spec.name), value: unacked as i64 });
     }
