@@ -79,16 +79,9 @@ pub(in super::super) enum Event {
 /// What follows from an answer.
 pub(in super::super) type Events = SmallVec<[Event; 2]>;
 
-/// The node that leads, if one is known to.
-fn leader_of(queue: QueueId, env: &Env<'_, '_>) -> Option<u16> {
-    let record = env.core.meta.queue(queue);
-    let is_there = record.leader == env.core.id || env.core.dist.is_open(record.leader);
-    (record.is_live && is_there).then_some(record.leader)
-}
-
 /// A message for a quorum queue of which nobody wants to hear again.
 pub(in super::super) fn enqueue_untracked(queue: QueueId, envelope: EnvelopeId, env: &mut Env<'_, '_>) {
-    if let Some(node) = leader_of(queue, env) {
+    if let Some(node) = env.leader_of(queue) {
         let size = env.shared.content.get(envelope).size;
         let request = Request::Enqueue { number: 0, envelope, size };
         let to = Pid { node, proc: Proc::Queue(queue) };
@@ -133,7 +126,7 @@ impl Clients {
     /// Whether a publish may be sent: not the first one, if nobody leads.
     pub(in super::super) fn may_publish(&mut self, queue: QueueId, env: &Env<'_, '_>) -> bool {
         let client = self.client(queue);
-        client.number_next > 1 || leader_of(queue, env).is_some()
+        client.number_next > 1 || env.leader_of(queue).is_some()
     }
 
     pub(in super::super) fn enqueue(
@@ -204,7 +197,7 @@ impl Clients {
     pub(in super::super) fn resend(&mut self, queue: QueueId, env: &mut Env<'_, '_>) -> bool {
         let client = self.client(queue);
         if !client.is_deaf {
-            client.leader = leader_of(queue, env).or(client.leader);
+            client.leader = env.leader_of(queue).or(client.leader);
         }
         client.send_all(env);
         !client.pending.is_empty()
@@ -250,7 +243,7 @@ impl Client {
         if self.leader.is_none() {
             let is_bug = env.shared.topology.rules.channels_wait_for_dead_leaders;
             let stuck = env.core.meta.stuck_leader(self.queue).filter(|_| is_bug);
-            (self.leader, self.is_deaf) = (stuck.or_else(|| leader_of(self.queue, env)), stuck.is_some());
+            (self.leader, self.is_deaf) = (stuck.or_else(|| env.leader_of(self.queue)), stuck.is_some());
         }
         self.pending.push_back(Pending { seq, request: request.clone(), publish, since });
         if let Some(leader) = self.leader {
