@@ -317,8 +317,8 @@ impl Quorum {
             let Some(entry) = self.raft.entry(self.applied) else { break };
             match &entry.command {
                 Some(command) => {
-                    self.fifo.apply(self.applied, command, &setup, &mut effects);
-                    if let Some((pid, seq)) = command.from {
+                    let is_taken = self.fifo.apply(self.applied, command, &setup, &mut effects);
+                    if let Some((pid, seq)) = command.from.filter(|_| is_taken) {
                         applied.entry(pid).or_default().push(seq);
                     }
                 }
