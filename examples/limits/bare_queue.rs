@@ -3,7 +3,10 @@
 //! What travels keeps its order. A node flushes one thing at a time, and what comes meanwhile shares the next flush. A
 //! classic queue writes when it has had its turn, and confirms all that a flush made durable. The leader of a quorum
 //! queue sends each entry to both followers at once, each of which answers when it is on its disk; it tells them how
-//! far it has committed, which they answer too, as in Ra. Publishes and acknowledgements are entries.
+//! far it has committed, which they answer too, as in Ra. Publishes and acknowledgements are entries, and what is
+//! committed changes every member's queue.
+
+use std::collections::VecDeque;
 
 use mqlab::sim::draw::{self, Bits, Purpose};
 
@@ -15,6 +18,7 @@ const LINK_MEAN: f64 = 500_000.0;
 const FLUSH_MEAN: f64 = 200_000.0;
 const TURN: u64 = 20_000;
 const WORK: u64 = 20_000;
+const PREFETCH: usize = 1_000;
 
 const PUBLISHER: usize = 0;
 const CONFIRMS: usize = 1;
@@ -72,6 +76,10 @@ struct Node {
     durable: u32,
     is_flushing: bool,
     is_turn_due: bool,
+    /// Its queue: which messages wait, and which are with the consumer. Of the log, so much has been applied.
+    ready: VecDeque<u32>,
+    held: VecDeque<u32>,
+    applied: u32,
 }
 
 #[derive(Clone, Copy)]
@@ -133,7 +141,10 @@ impl BareQueue {
                 self.write(now, node);
             }
             Happening::Flushed(node) => self.flushed(now, node, number),
-            Happening::Committed(node) => self.answer(now, node),
+            Happening::Committed(node) => {
+                self.apply(now, node, number);
+                self.answer(now, node);
+            }
             Happening::Appended(node) => {
                 let matched = &mut self.matched[node as usize - 1];
                 *matched = number.max(*matched);
@@ -167,14 +178,52 @@ impl BareQueue {
             node.is_turn_due = true;
             self.heap.push(now + TURN, (Happening::Turn, 0));
         }
-        self.send(now, DELIVERIES, Happening::Deliver, message);
+        self.change(now, 0, Entry::Published(message));
+    }
+
+    /// A copy of the queue changes, and the leader's hands over what it can.
+    #[inline]
+    fn change(&mut self, now: u64, at: u8, entry: Entry) {
+        let node = &mut self.nodes[at as usize];
+        match entry {
+            Entry::Published(message) => node.ready.push_back(message),
+            Entry::Acked(message) if node.held.front() == Some(&message) => drop(node.held.pop_front()),
+            Entry::Acked(message) => node.held.retain(|held| *held != message),
+        }
+        while self.nodes[at as usize].held.len() < PREFETCH
+            && let Some(message) = self.nodes[at as usize].ready.pop_front()
+        {
+            self.nodes[at as usize].held.push_back(message);
+            if at == 0 {
+                self.send(now, DELIVERIES, Happening::Deliver, message);
+            }
+        }
+    }
+
+    /// What is committed is applied to a member's queue, a follower's when it is on its own disk; which message came in
+    /// last.
+    #[inline]
+    fn apply(&mut self, now: u64, at: u8, commit: u32) -> Option<u32> {
+        let mut last = None;
+        let end = if at == 0 { commit } else { commit.min(self.nodes[at as usize].durable) };
+        for index in self.nodes[at as usize].applied..end {
+            let (_, entry) = self.nodes[at as usize].log[index as usize];
+            self.change(now, at, entry);
+            if let Entry::Published(message) = entry {
+                last = Some(message);
+            }
+        }
+        let applied = &mut self.nodes[at as usize].applied;
+        *applied = end.max(*applied);
+        last
     }
 
     #[inline]
     fn acked(&mut self, now: u64, message: u32) {
         self.records[message as usize].is_acked = true;
-        if self.kind == Kind::Quorum {
-            self.propose(now, Entry::Acked(message));
+        match self.kind {
+            Kind::Classic => self.change(now, 0, Entry::Acked(message)),
+            Kind::Quorum => self.propose(now, Entry::Acked(message)),
         }
     }
 
@@ -239,15 +288,8 @@ impl BareQueue {
         if copies[1] <= self.commit {
             return;
         }
-        let mut last = None;
-        for index in self.commit..copies[1] {
-            if let (_, Entry::Published(message)) = self.nodes[0].log[index as usize] {
-                self.send(now, DELIVERIES, Happening::Deliver, message);
-                last = Some(message);
-            }
-        }
         self.commit = copies[1];
-        if let Some(message) = last {
+        if let Some(message) = self.apply(now, 0, self.commit) {
             self.send(now, CONFIRMS, Happening::Confirm, message);
         }
         for node in 1..3 {

@@ -197,8 +197,10 @@ impl Fifo {
             return;
         }
         sender.last = number;
+        let has_early = !sender.early.is_empty();
         self.take_in(index, fresh, setup, effects);
-        while let Some((index, fresh)) = self.senders.get_mut(&pid).and_then(Sender::next_early) {
+        while has_early && let Some((index, fresh)) = self.senders.get_mut(&pid).and_then(Sender::next_early)
+        {
             self.take_in(index, fresh, setup, effects);
         }
     }
