@@ -1,13 +1,15 @@
 //! What every family's explanation begins with: one message's history, its copies, the faults around it, and the chain
 //! that is being made of them.
 
+use std::marker::PhantomData;
+
 use super::{Case, Chain, Link, Remedy};
 use crate::fact::{Fact, NodeId, Observation, PlaceId, Rule};
 use crate::scenario::plan::{ConsumerPlan, ProducerPlan, Verb};
 use crate::sim::Time;
 
-/// A case while it is read. A family's own reading stands on one.
-pub(super) struct Inquiry<'a> {
+/// A case while it is read, by that family: what it knows besides stands in its own `impl`.
+pub(super) struct Inquiry<'a, Family> {
     pub(super) case: &'a Case<'a>,
     pub(super) chain: Chain,
     pub(super) due: Time,
@@ -17,6 +19,7 @@ pub(super) struct Inquiry<'a> {
     pub(super) copies: Vec<Copy>,
     /// What no node at all is called.
     nobody: &'static str,
+    family: PhantomData<Family>,
 }
 
 /// One copy of the message in one place of one node.
@@ -35,7 +38,7 @@ impl Copy {
     }
 }
 
-impl<'a> Inquiry<'a> {
+impl<'a, Family> Inquiry<'a, Family> {
     pub(super) fn new(case: &'a Case<'a>, nobody: &'static str) -> Self {
         let producer = case.history.iter().find_map(|seen| match seen.fact {
             Fact::Due { producer, .. } => case.plan.producers.get(producer.0 as usize),
@@ -49,6 +52,7 @@ impl<'a> Inquiry<'a> {
             consumer: case.plan.consumers.get(case.subscription.0 as usize),
             copies: copies(case.history),
             nobody,
+            family: PhantomData,
         }
     }
 

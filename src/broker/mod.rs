@@ -37,6 +37,9 @@ pub trait Family: Sync {
     /// What its people call that which holds messages, as the name of the view that shows it: `Queues`.
     fn places_word(&self) -> &'static str;
 
+    /// What they call the number of a leader's reign, where it has one: `epoch`, `term`.
+    fn reign_word(&self) -> &'static str;
+
     /// Every setting that the real system has and this program knows of, modelled or not.
     fn settings(&self) -> &'static [Setting];
 

@@ -157,7 +157,7 @@ pub enum Fact {
         place: PlaceId,
         /// Who leads now; none: nobody can.
         leader: Option<NodeId>,
-        /// In which epoch or term.
+        /// In which epoch or term; 0: it has none.
         epoch: u32,
         /// It was in sync; else whatever it lacks is lost.
         is_clean: bool,

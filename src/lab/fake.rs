@@ -156,6 +156,9 @@ impl Family for Fake {
     fn places_word(&self) -> &'static str {
         "Logs"
     }
+    fn reign_word(&self) -> &'static str {
+        "epoch"
+    }
     fn newest(&self) -> Version {
         Version(1, 0, 0)
     }

@@ -346,7 +346,11 @@ impl<'a> Narrator<'a> {
             Says::GivenUp(id, how) => given_up(how, by(id), &which),
             Says::Leads(node, is_clean, epoch) => {
                 let how = if is_clean { "" } else { ", without having been in sync" };
-                format!("{} leads {which} in epoch {epoch}{how}", self.names.node(node))
+                let reign = match epoch {
+                    0 => String::new(),
+                    _ => format!(" in {} {epoch}", self.family.reign_word()),
+                };
+                format!("{} leads {which}{reign}{how}", self.names.node(node))
             }
             Says::NoLeader => format!("nobody leads {which}"),
             Says::Family(..) => which,

@@ -76,7 +76,13 @@ fn of_cluster(scene: &Scene<'_>, seen: &Observation) -> Option<String> {
                 (false, false) => "sentence.leader_unclean",
             };
             let (place, leader) = (scene.place(place), scene.node(leader));
-            with(key, &[("place", &place), ("leader", &leader), ("epoch", &epoch)])
+            let reign = if epoch == 0 {
+                String::new()
+            } else {
+                let word = scene.family.reign_word();
+                scene.look.with("sentence.reign", &[("word", &word), ("number", &epoch)])
+            };
+            with(key, &[("place", &place), ("leader", &leader), ("reign", &reign)])
         }
         Fact::LeaderElected { place, leader: None, .. } => {
             with("sentence.no_leader", &[("place", &scene.place(place))])

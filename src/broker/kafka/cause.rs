@@ -3,8 +3,6 @@
 //! A chain is read off one message's history and the faults and elections around it; it is a hypothesis until a re-run
 //! with one of its remedies confirms it. Nothing here looks at a world.
 
-use std::ops::{Deref, DerefMut};
-
 use super::config::{Acks, ProducerConfig, TopicConfig};
 use super::describe;
 use super::packet::Error;
@@ -20,7 +18,7 @@ mod outward;
 
 /// The chain of a message.
 pub(super) fn explain(case: &Case<'_>) -> Chain {
-    let mut reading = Reading(Inquiry::new(case, "no broker"));
+    let mut reading = Reading::new(case, "no broker");
     match case.fate {
         "lost" | "stranded" => reading.lost(),
         "duplicated" => reading.duplicated(),
@@ -28,25 +26,11 @@ pub(super) fn explain(case: &Case<'_>) -> Chain {
         "phantom" | "rejected" | "unsent" => reading.unconfirmed(),
         _ => reading.waiting(),
     }
-    reading.0.chain
+    reading.chain
 }
 
 /// A case while it is read, with what the family knows.
-struct Reading<'a>(Inquiry<'a>);
-
-impl<'a> Deref for Reading<'a> {
-    type Target = Inquiry<'a>;
-
-    fn deref(&self) -> &Inquiry<'a> {
-        &self.0
-    }
-}
-
-impl DerefMut for Reading<'_> {
-    fn deref_mut(&mut self) -> &mut Self::Target {
-        &mut self.0
-    }
-}
+type Reading<'a> = Inquiry<'a, super::Kafka>;
 
 impl<'a> Reading<'a> {
     /// Confirmed, and without effect.

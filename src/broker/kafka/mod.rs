@@ -38,6 +38,9 @@ impl Family for Kafka {
     fn places_word(&self) -> &'static str {
         "Logs"
     }
+    fn reign_word(&self) -> &'static str {
+        "epoch"
+    }
     fn newest(&self) -> Version {
         Version(4, 1, 0)
     }

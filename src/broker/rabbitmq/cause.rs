@@ -3,8 +3,6 @@
 //! A chain is read off one message's history and what happened around it; it is a hypothesis until a re-run with one of
 //! its remedies confirms it. Nothing here looks at a world.
 
-use std::ops::{Deref, DerefMut};
-
 use super::config::{ConsumerConfig, PublisherConfig};
 use super::error::Error;
 use super::rules::Rules;
@@ -20,7 +18,7 @@ mod repeated;
 
 /// The chain of a message.
 pub(super) fn explain(case: &Case<'_>) -> Chain {
-    let mut reading = Reading(Inquiry::new(case, "nobody"));
+    let mut reading = Reading::new(case, "nobody");
     match case.fate {
         "lost" | "stranded" => reading.lost(),
         "duplicated" => reading.duplicated(),
@@ -29,25 +27,11 @@ pub(super) fn explain(case: &Case<'_>) -> Chain {
         "phantom" | "rejected" | "unsent" => reading.unconfirmed(),
         _ => reading.waiting(),
     }
-    reading.0.chain
+    reading.chain
 }
 
 /// A case while it is read, with what the family knows.
-struct Reading<'a>(Inquiry<'a>);
-
-impl<'a> Deref for Reading<'a> {
-    type Target = Inquiry<'a>;
-
-    fn deref(&self) -> &Inquiry<'a> {
-        &self.0
-    }
-}
-
-impl DerefMut for Reading<'_> {
-    fn deref_mut(&mut self) -> &mut Self::Target {
-        &mut self.0
-    }
-}
+type Reading<'a> = Inquiry<'a, super::RabbitMq>;
 
 impl<'a> Reading<'a> {
     fn publisher_config(&self) -> Option<PublisherConfig> {

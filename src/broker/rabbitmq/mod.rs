@@ -42,6 +42,9 @@ impl Family for RabbitMq {
     fn places_word(&self) -> &'static str {
         "Queues"
     }
+    fn reign_word(&self) -> &'static str {
+        "term"
+    }
     fn newest(&self) -> Version {
         rules::NEWEST
     }

@@ -26,8 +26,6 @@ pub(super) enum Kind {
     QueueCrashed,
     /// Place: the queue; numbers: how many messages went with it.
     Wiped,
-    /// Place: the queue; numbers: the node of its leader, the term.
-    Elected,
     /// Place: the node; numbers: the peer that others see.
     PausedForAll,
     /// Place: the node; numbers: whom it cuts, and who that sees.
@@ -52,7 +50,6 @@ impl Kind {
             Self::Synchronised,
             Self::QueueCrashed,
             Self::Wiped,
-            Self::Elected,
             Self::PausedForAll,
             Self::CutOff,
             Self::Repeated,
@@ -126,6 +123,5 @@ pub(super) fn tell(told: &FamilyFact, names: &dyn Names) -> Option<String> {
         Kind::Repeated => {
             format!("{} takes publishing id {b} for one that it has, and does not store it", place())
         }
-        Kind::Elected => format!("{} leads {} in term {b}", names.node(NodeId(a as u16)), place()),
     })
 }

@@ -325,6 +325,20 @@ pub(super) fn leader(engine: &World, queue: QueueId) -> Option<u16> {
     serving(engine, queue).next().map(|(node, _)| node)
 }
 
+/// How many messages of a queue are ready; if nobody serves it, how many it will come back with.
+pub(super) fn ready_or_at_rest(engine: &World, queue: QueueId) -> usize {
+    match serving(engine, queue).next() {
+        Some((_, process)) => process.ready(),
+        None => at_rest(engine, queue),
+    }
+}
+
+/// How many messages a queue will come back with that nobody serves: those of the copy that has the most.
+pub(super) fn at_rest(engine: &World, queue: QueueId) -> usize {
+    let copies = brokers(engine).filter_map(|(_, broker)| broker.queues[queue.0 as usize].as_ref());
+    copies.map(QueueProc::at_rest).max().unwrap_or(0)
+}
+
 /// What the process that serves a queue counts; of a stream, what all its replicas do, which serve consumers.
 pub(super) fn of_all(engine: &World, queue: QueueId, count: fn(&QueueProc) -> usize) -> usize {
     if engine.model.shared.topology.queue(queue).kind != QueueKind::Stream {
@@ -422,6 +436,8 @@ fn broker_state(engine: &World, node: NodeId, broker: &Broker, what: &str) -> Op
         "alarm" => Some(Value::Bool(broker.node.alarms[node.0 as usize])),
         "connections" => Some(Value::Int(broker.channels().count() as i64)),
         "running" => Some(Value::Bool(is_up(engine, node) && broker.node.standing == Standing::Running)),
+        "flushes" => Some(Value::Int((broker.core.flushes + broker.core.wal.flushes()) as i64)),
+        "disk_writes" => Some(Value::Int(broker.core.disk_writes as i64)),
         "memory" => Some(Value::Int(broker.memory(&engine.model.shared) as i64)),
         _ => None,
     }

@@ -71,6 +71,10 @@ pub(super) struct Core {
     /// The log of its quorum queues.
     pub(super) wal: quorum::Wal,
     pub(super) rates: Rates,
+    /// How many messages its queues wrote into their files (`disk_writes` of the management plugin).
+    pub(super) disk_writes: u64,
+    /// How often its classic queues flushed a file.
+    pub(super) flushes: u64,
     /// What channels hold whose prefetch is their own.
     pub(super) limiter: limiter::Limiter,
     /// The processes of its queues have ended: the node stops or pauses.
@@ -115,6 +119,13 @@ pub(super) enum QueueAlarm {
 }
 
 impl Env<'_, '_> {
+    /// The node that leads a replicated queue, if one is known to and can be reached.
+    fn leader_of(&self, queue: QueueId) -> Option<u16> {
+        let record = self.core.meta.queue(queue);
+        let is_there = record.leader == self.core.id || self.core.dist.is_open(record.leader);
+        (record.is_live && is_there).then_some(record.leader)
+    }
+
     /// Says something to a process, wherever it is.
     #[inline]
     pub(super) fn send(&mut self, to: Pid, msg: Msg) {
@@ -159,6 +170,8 @@ impl Broker {
                 dist: Dist::new(topology.brokers, id),
                 wal: quorum::Wal::new(topology.config.wal_batch_max),
                 rates: Rates::default(),
+                disk_writes: 0,
+                flushes: 0,
                 limiter: limiter::Limiter::default(),
                 is_closed: false,
                 mailbox: VecDeque::new(),
@@ -422,6 +435,19 @@ impl QueueProc {
             Self::Mirror(mirror) => mirror.backing.ready(),
             Self::Quorum(member) => member.ready(),
             Self::Stream(stream) => stream.messages(),
+        }
+    }
+
+    /// How many messages it would come back with: nobody serves them now.
+    pub(super) fn at_rest(&self) -> usize {
+        match self {
+            Self::Classic(queue) => queue.backing.store.on_disk(),
+            Self::Mirror(mirror) => mirror.backing.store.on_disk(),
+            Self::Quorum(member) => member.messages(),
+            Self::Stream(stream) => {
+                let (first, end) = stream.bounds();
+                end.saturating_sub(first) as usize
+            }
         }
     }
 

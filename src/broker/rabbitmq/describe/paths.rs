@@ -59,15 +59,20 @@ pub(in crate::broker::rabbitmq) fn check_state(plan: &Plan, path: &str) -> Resul
     let expected = "expected a measure such as `lost`, or a state such as `QUEUE.ready`, `.unacked`, \
                     `.total`, \
                     `.consumers`, `.leader`, `.mirrors`, `.synchronised`, `.members`, `.exists`, or \
-                    `broker-1.running`, `.partitions`, `.alarm`, `.connections`, `.memory`, `.up`";
+                    `broker-1.running`, `.partitions`, `.alarm`, `.connections`, `.memory`, `.flushes`, \
+                    `.disk_writes`, `.up`";
     let (owner, field) = path.rsplit_once('.').ok_or(expected)?;
     match field {
         "ready" | "unacked" | "total" | "consumers" | "exists" | "leader" | "mirrors" | "followers"
         | "members" | "synchronised" => check_queue(plan, owner),
-        "partitions" | "alarm" | "connections" | "running" | "memory" if is_broker(plan, owner) => Ok(()),
+        "partitions" | "alarm" | "connections" | "running" | "memory" | "flushes" | "disk_writes"
+            if is_broker(plan, owner) =>
+        {
+            Ok(())
+        }
         "up" if is_broker(plan, owner) || plan.is_one_process(owner) => Ok(()),
         "up" => Err(format!("there is no node, and no one client, `{owner}`")),
-        "partitions" | "alarm" | "connections" | "running" | "memory" => {
+        "partitions" | "alarm" | "connections" | "running" | "memory" | "flushes" | "disk_writes" => {
             Err(format!("there is no node `{owner}`"))
         }
         _ => Err(expected.to_owned()),

@@ -125,6 +125,11 @@ fn memory(used: u64, watermark: u64) -> String {
 
 fn queue(engine: &World, broker: &Broker, id: QueueId, process: &QueueProc) -> Section {
     let spec = engine.model.shared.topology.queue(id);
+    if !is_up(engine, NodeId(broker.core.id)) {
+        // Who consumed, led and followed is gone with the process.
+        let fields = vec![Field::new("at rest", process.at_rest())];
+        return Section { title: format!("{} (on disk)", spec.name), fields };
+    }
     let mut fields = vec![
         Field::new("ready", process.ready()),
         Field::new("unacked", process.unacked()),
@@ -169,7 +174,6 @@ fn queue(engine: &World, broker: &Broker, id: QueueId, process: &QueueProc) -> S
             if stream.leads() { "stream, leader" } else { "stream, replica" }
         }
     };
-    let kind = if is_up(engine, NodeId(broker.core.id)) { kind } else { "on disk" };
     Section { title: format!("{} ({kind})", spec.name), fields }
 }
 

@@ -5,7 +5,8 @@ use crate::broker::rabbitmq::broker::rates::Rate;
 use crate::broker::rabbitmq::broker::{QueueProc, index_file};
 use crate::broker::rabbitmq::topology::{Destination, QueueId, QueueKind, QueueSpec, Storage, Topology};
 use crate::broker::rabbitmq::world::{
-    World, broker_name, brokers, consumers, is_up, leader, of_all, running, serving, streams,
+    World, at_rest, broker_name, brokers, consumers, is_up, leader, of_all, ready_or_at_rest, running,
+    serving, streams,
 };
 use crate::fact::{MessageId, NodeId, PlaceId, SubscriptionId};
 
@@ -38,7 +39,7 @@ pub(super) fn place(engine: &World, place: PlaceId) -> Option<PlacePicture> {
         return Some(PlacePicture { place, name, fields, lanes, readers: readers(engine, queue, spec) });
     }
     let process = serving(engine, queue).next().map(|(_, process)| process);
-    let lag = process.map_or(0, QueueProc::messages) as u64;
+    let lag = process.map_or_else(|| at_rest(engine, queue), QueueProc::messages) as u64;
     let readers = spec.subscription.into_iter().map(|subscription| ReaderPicture {
         subscription,
         owner: None,
@@ -75,15 +76,21 @@ fn fields(engine: &World, queue: QueueId, spec: &QueueSpec) -> Vec<Field> {
         QueueKind::Stream => "stream",
     };
     let process = serving(engine, queue).next().map(|(_, process)| process);
-    let mut fields = vec![
-        Field::new("ready", process.map_or(0, QueueProc::ready)),
-        Field::new("unacked", of_all(engine, queue, QueueProc::unacked)),
-        Field::new("total", process.map_or(0, QueueProc::messages)),
+    let mut fields = match process {
+        Some(process) => vec![
+            Field::new("ready", process.ready()),
+            Field::new("unacked", of_all(engine, queue, QueueProc::unacked)),
+            Field::new("total", process.messages()),
+        ],
+        // Whatever it has, nobody can have it now.
+        None => vec![Field::new("at rest", at_rest(engine, queue))],
+    };
+    fields.extend([
         Field::new("type", kind),
         Field::new("features", features(spec)),
         Field::new("leader", leader(engine, queue).map_or_else(|| "none".to_owned(), broker_name)),
         Field::new("consumers", of_all(engine, queue, QueueProc::consumers)),
-    ];
+    ]);
     let bindings = bindings(topology, queue);
     if !bindings.is_empty() {
         fields.push(Field::new("bindings", bindings.join(", ")));
@@ -180,10 +187,10 @@ pub(super) fn gauges(engine: &World) -> Vec<Gauge> {
     let topology = &engine.model.shared.topology;
     let mut gauges = Vec::new();
     for (number, spec) in (0..).zip(&topology.queues).take(GAUGES_MAX) {
-        let process = serving(engine, QueueId(number)).next().map(|(_, process)| process);
-        let count = |count: fn(&QueueProc) -> usize| process.map_or(0, count) as i64;
-        gauges.push(Gauge { name: format!("ready {}", spec.name), value: count(QueueProc::ready) });
-        gauges.push(Gauge { name: format!("unacked {}", spec.name), value: count(QueueProc::unacked) });
+        let (ready, unacked) =
+            (ready_or_at_rest(engine, QueueId(number)), of_all(engine, QueueId(number), QueueProc::unacked));
+        gauges.push(Gauge { name: format!("ready {}", spec.name), value: ready as i64 });
+        gauges.push(Gauge { name: format!("unacked {}", spec.name), value: unacked as i64 });
     }
     for rate in Rate::ALL {
         let all = running(engine).map(|(_, broker)| broker.core.rates.of(rate, engine.now()));

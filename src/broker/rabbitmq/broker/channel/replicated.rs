@@ -12,7 +12,7 @@ use crate::broker::rabbitmq::packet::ConsumerTag;
 use crate::broker::rabbitmq::topology::QueueId;
 use crate::sim::Span;
 
-/// How often commands that were not applied are sent again.
+/// How often what a replicated queue did not take is sent again, if nobody said that somebody else leads.
 const RESEND_EVERY: Span = Span::from_secs(10);
 
 impl Channel {
@@ -65,7 +65,8 @@ impl Channel {
         self.arm_resend(queue, env);
     }
 
-    fn arm_resend(&mut self, queue: QueueId, env: &mut Env<'_, '_>) {
+    /// It looks later whether what it sent to this queue was taken.
+    pub(super) fn arm_resend(&mut self, queue: QueueId, env: &mut Env<'_, '_>) {
         if !self.resends.contains(&queue) {
             self.resends.push(queue);
             self.remind(RESEND_EVERY, Alarm::Resend(queue), env);

@@ -1,30 +1,19 @@
 //! What a channel does with streams: it speaks to their leaders through [`stream::Clients`], and its consumers read
 //! from the replica of their own node.
 
+use super::Channel;
 use super::confirms::ALL_NODES;
-use super::{Alarm, Channel};
 use crate::broker::rabbitmq::broker::{Env, stream};
 use crate::broker::rabbitmq::error::Error;
 use crate::broker::rabbitmq::message::{Pid, Proc, Publish, Subscribe};
 use crate::broker::rabbitmq::topology::QueueId;
-use crate::sim::Span;
-
-/// How often messages that were not written are sent again, if nobody said that somebody else leads.
-const RESEND_EVERY: Span = Span::from_secs(10);
 
 impl Channel {
     pub(super) fn stream_publish(&mut self, queue: QueueId, publish: Publish, env: &mut Env<'_, '_>) {
         let seq = publish.is_confirmed.then_some(publish.seq);
         self.streams.write(queue, publish.envelope, seq, env);
         if seq.is_some() {
-            self.arm_stream_resend(queue, env);
-        }
-    }
-
-    fn arm_stream_resend(&mut self, queue: QueueId, env: &mut Env<'_, '_>) {
-        if !self.resends.contains(&queue) {
-            self.resends.push(queue);
-            self.remind(RESEND_EVERY, Alarm::Resend(queue), env);
+            self.arm_resend(queue, env);
         }
     }
 
@@ -32,7 +21,7 @@ impl Channel {
     pub(super) fn stream_resend(&mut self, queue: QueueId, env: &mut Env<'_, '_>) {
         self.resends.retain(|known| *known != queue);
         if self.streams.resend(queue, env) {
-            self.arm_stream_resend(queue, env);
+            self.arm_resend(queue, env);
         }
     }
 

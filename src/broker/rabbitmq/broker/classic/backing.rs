@@ -48,6 +48,8 @@ pub(in super::super::super) struct Backing {
     pub(in super::super::super) id_next: u64,
     ready: usize,
     ready_bytes: u64,
+    /// How many of the ready ones are too large for the queue's own files.
+    ready_large: usize,
     pub(in super::super::super) store: Store,
 }
 
@@ -65,6 +67,7 @@ impl Backing {
             id_next: 1,
             ready: 0,
             ready_bytes: 0,
+            ready_large: 0,
             store: Store::new(queue, storage),
         }
     }
@@ -92,6 +95,12 @@ impl Backing {
     pub(in super::super::super) fn bytes(&self, shared: &Shared) -> u64 {
         let size = |held: &Held| u64::from(shared.content.get(held.entry.envelope).size);
         self.ready_bytes + self.held.iter().map(size).sum::<u64>()
+    }
+
+    /// How many of them lie in the store that queues share.
+    pub(in super::super::super) fn large(&self, shared: &Shared) -> usize {
+        let is_large = |held: &&Held| is_large(shared.content.get(held.entry.envelope).size, shared);
+        self.ready_large + self.held.iter().filter(is_large).count()
     }
 
     /// Up to which number its messages have been written; transient ones never are.
@@ -124,8 +133,10 @@ impl Backing {
     #[inline]
     pub(in super::super::super) fn insert(&mut self, entry: Entry, env: &Env<'_, '_>) {
         let level = self.level(entry.envelope, env);
+        let size = env.shared.content.get(entry.envelope).size;
         self.ready += 1;
-        self.ready_bytes += u64::from(env.shared.content.get(entry.envelope).size);
+        self.ready_bytes += u64::from(size);
+        self.ready_large += usize::from(is_large(size, env.shared));
         let line = &mut self.levels[level];
         if line.back().is_none_or(|last| last.id < entry.id) {
             line.push_back(entry);
@@ -148,9 +159,15 @@ impl Backing {
     pub(in super::super::super) fn pop(&mut self, env: &Env<'_, '_>) -> Option<Entry> {
         let line = self.levels.iter_mut().rev().find(|line| !line.is_empty())?;
         let entry = line.pop_front()?;
-        self.ready -= 1;
-        self.ready_bytes -= u64::from(env.shared.content.get(entry.envelope).size);
+        self.is_taken(entry, env);
         Some(entry)
+    }
+
+    fn is_taken(&mut self, entry: Entry, env: &Env<'_, '_>) {
+        let size = env.shared.content.get(entry.envelope).size;
+        self.ready -= 1;
+        self.ready_bytes -= u64::from(size);
+        self.ready_large -= usize::from(is_large(size, env.shared));
     }
 
     /// Takes out a ready message by its number.
@@ -158,8 +175,7 @@ impl Backing {
         for line in &mut self.levels {
             if let Ok(at) = line.binary_search_by_key(&id, |one| one.id) {
                 let entry = line.remove(at)?;
-                self.ready -= 1;
-                self.ready_bytes -= u64::from(env.shared.content.get(entry.envelope).size);
+                self.is_taken(entry, env);
                 return Some(entry);
             }
         }
@@ -205,7 +221,7 @@ impl Backing {
         let ready = self.levels.iter_mut().rev().flat_map(|line| line.drain(..));
         let mut all: Vec<_> = ready.collect();
         all.extend(self.held.drain(..).map(|one| one.entry));
-        (self.ready, self.ready_bytes) = (0, 0);
+        (self.ready, self.ready_bytes, self.ready_large) = (0, 0, 0);
         all
     }
 
@@ -220,6 +236,11 @@ impl Backing {
             self.id_next = self.id_next.max(id + 1);
         }
     }
+}
+
+/// Whether a message of so many bytes lies in the store that queues share.
+fn is_large(size: u32, shared: &Shared) -> bool {
+    size >= shared.topology.config.embed_below_bytes
 }
 
 /// A copy is gone, for whoever wants to know.

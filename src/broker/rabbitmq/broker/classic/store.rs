@@ -238,12 +238,14 @@ impl Store {
 
     fn sync(&mut self, env: &mut Env<'_, '_>) {
         self.is_syncing = true;
+        env.core.flushes += 1;
         env.ctx.sync(index_file(self.queue));
     }
 
     /// Hands the buffer to the operating system.
     fn write(&mut self, env: &mut Env<'_, '_>) {
         self.entries = 0;
+        env.core.disk_writes += self.publishes.len() as u64;
         let mut end = self.written.last().map_or(0, |last| last.end);
         while let Some((id, envelope, expires)) = self.publishes.pop_front() {
             let size = u64::from(env.shared.content.get(envelope).size);

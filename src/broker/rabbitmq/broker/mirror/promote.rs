@@ -194,10 +194,9 @@ impl Broker {
         if heir == Some(id) {
             self.prepare_to_lead(queue, record.version, ctx);
         } else if heir.is_none() {
-            let epoch = record.version + 1;
             let (place, leader, is_clean) = (PlaceId(u32::from(queue.0)), None, true);
             if record.others.iter().find(|&&node| runs(node)) == Some(&id) {
-                ctx.observe(Fact::LeaderElected { place, leader, epoch, is_clean });
+                ctx.observe(Fact::LeaderElected { place, leader, epoch: 0, is_clean });
             }
         }
     }
@@ -262,9 +261,8 @@ impl Broker {
         let others: SmallVec<[u16; 4]> = record.others.iter().copied().filter(runs).collect();
         let synchronised: SmallVec<[u16; 4]> =
             others.iter().copied().filter(|node| is_clean && record.synchronised.contains(node)).collect();
-        let version = record.version + 1;
         let (place, leader) = (PlaceId(u32::from(queue.0)), Some(NodeId(id)));
-        ctx.observe(Fact::LeaderElected { place, leader, epoch: version, is_clean });
+        ctx.observe(Fact::LeaderElected { place, leader, epoch: 0, is_clean });
         let lead = |record: &mut QueueRecord| {
             record.leader = id;
             record.is_live = true;

@@ -111,8 +111,17 @@ impl Broker {
                 self.come_up_if_ready(shared, ctx);
             }
             (Standing::Running, Standing::Running) => {
-                let is_same = before.is_none_or(|before| before == incarnation);
-                if is_same && !(sees_me && self.core.meta.runs(peer)) {
+                let runs = self.core.meta.runs(peer);
+                if sees_me && runs {
+                    return;
+                }
+                if before != Some(incarnation) && (sees_me || runs) {
+                    // One of them started and was taken in by others before the two had a connection.
+                    if before.is_some() && runs {
+                        self.node_down(peer, false, shared, ctx);
+                    }
+                    self.peer_up(peer, incarnation, shared, ctx);
+                } else if before.is_none_or(|before| before == incarnation) {
                     self.partitioned_from(peer, shared, ctx);
                 }
             }

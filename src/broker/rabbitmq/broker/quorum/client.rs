@@ -77,16 +77,9 @@ pub(in super::super) enum Event {
 /// What follows from an answer.
 pub(in super::super) type Events = SmallVec<[Event; 2]>;
 
-/// The node that leads, if one is known to.
-fn leader_of(queue: QueueId, env: &Env<'_, '_>) -> Option<u16> {
-    let record = env.core.meta.queue(queue);
-    let is_there = record.leader == env.core.id || env.core.dist.is_open(record.leader);
-    (record.is_live && is_there).then_some(record.leader)
-}
-
 /// A message for a quorum queue of which nobody wants to hear again.
 pub(in super::super) fn enqueue_untracked(queue: QueueId, envelope: EnvelopeId, env: &mut Env<'_, '_>) {
-    if let Some(node) = leader_of(queue, env) {
+    if let Some(node) = env.leader_of(queue) {
         let size = env.shared.content.get(envelope).size;
         let request = Request::Enqueue { number: 0, envelope, size };
         let to = Pid { node, proc: Proc::Queue(queue) };
@@ -130,7 +123,7 @@ impl Clients {
     /// Whether a publish may be sent: not the first one, if nobody leads.
     pub(in super::super) fn may_publish(&mut self, queue: QueueId, env: &Env<'_, '_>) -> bool {
         let client = self.client(queue);
-        client.number_next > 1 || leader_of(queue, env).is_some()
+        client.number_next > 1 || env.leader_of(queue).is_some()
     }
 
     pub(in super::super) fn enqueue(
@@ -198,7 +191,7 @@ impl Clients {
     /// What was not applied goes out again, to whoever is known to lead; whether something is still under way.
     pub(in super::super) fn resend(&mut self, queue: QueueId, env: &mut Env<'_, '_>) -> bool {
         let client = self.client(queue);
-        client.leader = leader_of(queue, env).or(client.leader);
+        client.leader = env.leader_of(queue).or(client.leader);
         client.send_all(env);
         !client.pending.is_empty()
     }
@@ -231,7 +224,7 @@ impl Client {
     fn ask(&mut self, request: Request, publish: Option<u64>, env: &mut Env<'_, '_>) {
         let (seq, since) = (self.seq_next, env.ctx.now());
         self.seq_next += 1;
-        self.leader = self.leader.or_else(|| leader_of(self.queue, env));
+        self.leader = self.leader.or_else(|| env.leader_of(self.queue));
         self.pending.push_back(Pending { seq, request: request.clone(), publish, since });
         if let Some(leader) = self.leader {
             self.send(leader, QuorumMsg::Command { seq: Some(seq), request }, env);

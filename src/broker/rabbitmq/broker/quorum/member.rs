@@ -391,9 +391,7 @@ impl Quorum {
 
     /// It was elected.
     fn leads_now(&mut self, term: u32, env: &mut Env<'_, '_>) {
-        let (id, place) = (env.core.id, u32::from(self.queue.0));
-        env.ctx.observe(story::fact(Kind::Elected, place, [u64::from(id), u64::from(term)]));
-        let (place, leader) = (PlaceId(place), Some(NodeId(id)));
+        let (place, leader) = (PlaceId(u32::from(self.queue.0)), Some(NodeId(env.core.id)));
         env.ctx.observe(Fact::LeaderElected { place, leader, epoch: term, is_clean: true });
         node::announce_leader(self.queue, env);
     }

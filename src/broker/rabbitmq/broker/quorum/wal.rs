@@ -29,6 +29,8 @@ pub(in super::super::super) struct Wal {
     len: u64,
     freed: u64,
     is_flushing: bool,
+    /// How often it was flushed.
+    flushes: u64,
     /// After a start: what was written and is still there, though nobody was told that it is durable.
     survived: Vec<(QueueId, Piece)>,
 }
@@ -80,6 +82,7 @@ impl Wal {
             self.written.push_back((self.len, queue, piece));
         }
         self.is_flushing = true;
+        self.flushes += 1;
         ctx.write(file, self.len);
         ctx.sync(file);
     }
@@ -134,6 +137,11 @@ impl Wal {
     /// Nothing waits to be written.
     pub(in super::super) fn is_quiet(&self) -> bool {
         self.waiting.is_empty() && self.written.is_empty()
+    }
+
+    /// How often it was flushed.
+    pub(in super::super::super) fn flushes(&self) -> u64 {
+        self.flushes
     }
 
     /// How much of the disk it takes.

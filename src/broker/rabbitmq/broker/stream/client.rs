@@ -32,13 +32,6 @@ struct Client {
     pending: VecDeque<(u64, EnvelopeId)>,
 }
 
-/// The node that leads, if one is known to and can be reached.
-fn leader_of(queue: QueueId, env: &Env<'_, '_>) -> Option<u16> {
-    let record = env.core.meta.queue(queue);
-    let is_there = record.leader == env.core.id || env.core.dist.is_open(record.leader);
-    (record.is_live && is_there).then_some(record.leader)
-}
-
 fn send(queue: QueueId, node: u16, seq: Option<u64>, envelope: EnvelopeId, env: &mut Env<'_, '_>) {
     let to = Pid { node, proc: Proc::Queue(queue) };
     env.send(to, Msg::Stream(Box::new(StreamMsg::Write { seq, envelope })));
@@ -46,7 +39,7 @@ fn send(queue: QueueId, node: u16, seq: Option<u64>, envelope: EnvelopeId, env: 
 
 /// A message for a stream of which nobody wants to hear again.
 pub(in super::super) fn write_untracked(queue: QueueId, envelope: EnvelopeId, env: &mut Env<'_, '_>) {
-    if let Some(node) = leader_of(queue, env) {
+    if let Some(node) = env.leader_of(queue) {
         send(queue, node, None, envelope, env);
     }
 }
@@ -59,7 +52,7 @@ impl Clients {
 
     fn client(&mut self, queue: QueueId, env: &Env<'_, '_>) -> &mut Client {
         let at = self.all.iter().position(|client| client.queue == queue).unwrap_or_else(|| {
-            self.all.push(Client { queue, leader: leader_of(queue, env), pending: VecDeque::new() });
+            self.all.push(Client { queue, leader: env.leader_of(queue), pending: VecDeque::new() });
             self.all.len() - 1
         });
         &mut self.all[at]
@@ -74,7 +67,7 @@ impl Clients {
         env: &mut Env<'_, '_>,
     ) {
         let client = self.client(queue, env);
-        client.leader = client.leader.or_else(|| leader_of(queue, env));
+        client.leader = client.leader.or_else(|| env.leader_of(queue));
         client.pending.extend(seq.map(|seq| (seq, envelope)));
         if let Some(leader) = client.leader {
             send(queue, leader, seq, envelope, env);
@@ -102,7 +95,7 @@ impl Clients {
     /// What was not written goes out again, to whoever is known to lead; whether something is still under way.
     pub(in super::super) fn resend(&mut self, queue: QueueId, env: &mut Env<'_, '_>) -> bool {
         let Some(client) = self.all.iter_mut().find(|client| client.queue == queue) else { return false };
-        client.leader = leader_of(queue, env).or(client.leader);
+        client.leader = env.leader_of(queue).or(client.leader);
         client.resend(env);
         !client.pending.is_empty()
     }

@@ -315,10 +315,10 @@ impl Stream {
         self.alarm += 1;
         self.forget_writes();
         self.highest = self.replica.log.highest();
-        let (id, place, round) = (env.core.id, u32::from(self.queue.0), self.replica.epoch().round);
-        env.ctx.observe(story::fact(Kind::Elected, place, [u64::from(id), u64::from(round)]));
-        let (place, leader) = (PlaceId(place), Some(NodeId(id)));
-        env.ctx.observe(Fact::LeaderElected { place, leader, epoch: round, is_clean: true });
+        let id = env.core.id;
+        let (place, leader) = (PlaceId(u32::from(self.queue.0)), Some(NodeId(id)));
+        // Its epochs count attempts, those that came to nothing, too; they are not a term of office.
+        env.ctx.observe(Fact::LeaderElected { place, leader, epoch: 0, is_clean: true });
         node::announce_leader(self.queue, env);
         node::stream_led(self.queue, Some(id), env);
     }

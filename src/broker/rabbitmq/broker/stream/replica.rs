@@ -124,6 +124,8 @@ pub(in super::super) enum Role {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in super::super) struct Peer {
     pub(super) node: u16,
+    /// It was told to follow, and has not said yet what it has. Told twice, it would be cut to what it had at first.
+    is_asked: bool,
     is_attached: bool,
     sent: u64,
     pub(super) acked: u64,
@@ -161,7 +163,7 @@ impl Replica {
     pub(super) fn established(me: u16, members: SmallVec<[u16; 4]>, leader: u16) -> Self {
         let epoch = Epoch { round: 1, by: leader };
         let role = if me == leader {
-            let peer = |&node: &u16| Peer { node, is_attached: true, sent: 0, acked: 0 };
+            let peer = |&node: &u16| Peer { node, is_asked: false, is_attached: true, sent: 0, acked: 0 };
             Role::Leader { began: 0, peers: members.iter().filter(|node| **node != me).map(peer).collect() }
         } else {
             Role::Follower { leader, needs: 0 }
@@ -230,7 +232,8 @@ impl Replica {
     pub(super) fn lost(&mut self, node: u16) {
         match &mut self.role {
             Role::Leader { peers, .. } => {
-                peers.iter_mut().filter(|peer| peer.node == node).for_each(|peer| peer.is_attached = false);
+                let of = peers.iter_mut().filter(|peer| peer.node == node);
+                of.for_each(|peer| (peer.is_asked, peer.is_attached) = (false, false));
             }
             Role::Follower { leader, .. } if *leader == node => self.stop(),
             _ => {}
@@ -243,7 +246,7 @@ impl Replica {
             return;
         }
         match self.role {
-            Role::Leader { .. } => self.send(node, Between::Follow { epoch: self.promised }),
+            Role::Leader { .. } => self.ask(node),
             Role::Stopped => self.send(node, Between::Seek { promised: self.promised }),
             Role::Follower { .. } => {}
         }
@@ -298,7 +301,7 @@ impl Replica {
             return;
         }
         self.attached = epoch;
-        let peer = |&node: &u16| Peer { node, is_attached: false, sent: 0, acked: 0 };
+        let peer = |&node: &u16| Peer { node, is_asked: false, is_attached: false, sent: 0, acked: 0 };
         let peers = self.others().iter().map(peer).collect();
         self.role = Role::Leader { began: self.log.end(), peers };
         for node in self.others() {
@@ -415,6 +418,10 @@ impl Replica {
         if epoch < self.promised || self.leads() && epoch == self.promised {
             return self.send(leader, Between::Seek { promised: self.promised });
         }
+        if epoch == self.promised && self.role == (Role::Follower { leader, needs: u64::MAX }) {
+            // It said what it has, and waits to hear where to begin.
+            return;
+        }
         self.promised = epoch;
         self.attempt = None;
         self.role = Role::Follower { leader, needs: u64::MAX };
@@ -432,7 +439,17 @@ impl Replica {
         if promised > self.promised {
             self.stop();
         } else {
-            self.send(from, Between::Follow { epoch: self.promised });
+            self.ask(from);
+        }
+    }
+
+    /// Tells a replica to follow, once on each connection, and again when it has stopped meanwhile.
+    fn ask(&mut self, node: u16) {
+        let Role::Leader { peers, .. } = &mut self.role else { return };
+        let peer = peers.iter_mut().find(|peer| peer.node == node);
+        if let Some(peer) = peer.filter(|peer| !peer.is_asked) {
+            (peer.is_asked, peer.is_attached) = (true, false);
+            self.send(node, Between::Follow { epoch: self.promised });
         }
     }
 
@@ -444,7 +461,7 @@ impl Replica {
             return;
         };
         let at = agreed.min(end).max(first);
-        (peer.is_attached, peer.sent, peer.acked) = (true, at, 0);
+        (peer.is_asked, peer.is_attached, peer.sent, peer.acked) = (false, true, at, 0);
         let needs = *began;
         // A log that ends before the leader's begins is of no use.
         let first = if agreed < first { first } else { 0 };

@@ -59,6 +59,8 @@ struct Bench {
     is_joined: Vec<bool>,
     committed: Vec<EnvelopeId>,
     next: u32,
+    /// How many entries replicas cut.
+    cut: usize,
 }
 
 impl Bench {
@@ -71,6 +73,7 @@ impl Bench {
             is_joined: vec![true; count],
             committed: Vec::new(),
             next: 0,
+            cut: 0,
         }
     }
 
@@ -87,6 +90,7 @@ impl Bench {
                     self.wires[Self::wire(node, to)].push_back(msg);
                 }
                 Out::Committed => self.check(node)?,
+                Out::Cut(cut) => self.cut += cut.len(),
                 _ => {}
             }
         }
@@ -232,6 +236,23 @@ fn runner(cases: u32) -> TestRunner {
 fn what_a_majority_has_stays_while_files_do() {
     let held = runner(400).run(&steps(false), |steps| nothing_committed_is_lost(&steps));
     held.unwrap_or_else(|why| panic!("{why}"));
+}
+
+#[test]
+fn who_starts_with_nothing_is_copied_to_once() -> Result<(), TestCaseError> {
+    let mut bench = Bench::new();
+    for _ in 0..20 {
+        bench.step(Step::Append)?;
+    }
+    bench.settle()?;
+    let copied = bench.all[2].log.end();
+    bench.all[2].begin_anew();
+    bench.restart(2)?;
+    // Whoever leads hears of it twice: from the connection, and from the one that looks for a leader.
+    bench.settle()?;
+    prop_assert_eq!(bench.all[2].log.end(), copied + 1);
+    prop_assert_eq!(bench.cut, 0, "what was copied was cut again");
+    Ok(())
 }
 
 #[test]
