@@ -9,7 +9,7 @@ use super::commands::{Command, Request, What};
 use super::dead_letters::DeadLetters;
 use super::fifo::{Effect, Fifo, Setup};
 use super::wal::{Piece, wal_file};
-use super::{Alarm, Handed, QuorumMsg, look};
+use super::{Alarm, Handed, QuorumMsg, bugs, look};
 use crate::broker::rabbitmq::broker::{Env, QueueAlarm, dead_letter, node};
 use crate::broker::rabbitmq::message::{Msg, Pid, Proc, QueueEnd};
 use crate::broker::rabbitmq::model::{RabbitCtx, Shared};
@@ -365,7 +365,7 @@ impl Quorum {
                     }
                     self.double(who, &all, env);
                     let (to, tag) = who;
-                    self.send_ahead(who, &mut all, env);
+                    bugs::send_ahead(who, &mut all, env);
                     env.send(to, Msg::Quorum(Box::new(QuorumMsg::Deliver { tag, handed: all })));
                 }
                 Effect::Got(to, handed) => {
