@@ -99,6 +99,24 @@ pub(super) struct Rules {
     /// Bug: mirrored queues of nodes that start at the same time can come up empty, or without mirrors. Source: server
     /// issue 2009, 3.7.15 to 3.8.2.
     pub(super) mirrors_race_at_start: bool,
+    /// Bug: where the leader's node is silent and not yet given up, the metadata still names it, and a new channel
+    /// keeps its commands for it until it is back. Source: server issue 9208, pull request 9241; the notes of 3.12.5
+    /// name the fix. Earlier releases look in the same place; nobody reported it of them.
+    pub(super) channels_wait_for_dead_leaders: bool,
+    /// Bug: a member that was down while its queue was deleted and declared again brings the old log back. Source:
+    /// server issue 12366; pull request 15615, in 4.3.0.
+    pub(super) takes_old_members_back: bool,
+    /// Bug: a node that does not find its member starts one with a Raft id that the others do not know. Source: server
+    /// issue 15725, of the spring of 2026; ids are compared since pull request 15615, in 4.3.0. Why a node does not
+    /// find its member was not published: here, because it lost its disk.
+    pub(super) new_members_are_strangers: bool,
+    /// Bug: a quorum queue does not notice that a consumer is gone, goes on serving it, and hands everything out twice
+    /// besides. Source: server issue 3064, reported of 3.8.14; the cause was never published, this is its symptom.
+    pub(super) doubles_after_restarts: bool,
+    /// Bug: of messages that are handed out together, those in memory arrive before those that are read from disk, and
+    /// the channel takes older ones that come later for ones that it had. Source: server pull request 2976 of April
+    /// 2021, taken over into 3.8: 3.8.15.
+    pub(super) memory_overtakes_disk: bool,
 }
 
 impl Rules {
@@ -151,6 +169,11 @@ impl Rules {
             young_quorum_queue_dies: within(Version(3, 10, 0), Version(3, 11, 0)),
             pauses_only_once: within(Version(3, 7, 0), Version(3, 9, 0)),
             mirrors_race_at_start: within(Version(3, 7, 15), Version(3, 8, 3)),
+            channels_wait_for_dead_leaders: within(Version(3, 12, 0), Version(3, 12, 5)),
+            takes_old_members_back: within(Version(3, 8, 0), Version(4, 3, 0)),
+            new_members_are_strangers: within(Version(4, 2, 0), Version(4, 3, 0)),
+            doubles_after_restarts: within(Version(3, 8, 14), Version(3, 8, 15)),
+            memory_overtakes_disk: within(Version(3, 8, 0), Version(3, 8, 15)),
         }
     }
 }

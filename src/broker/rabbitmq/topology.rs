@@ -252,6 +252,8 @@ pub(super) struct QueueArgs {
     pub(super) single_active_consumer: bool,
     /// Quorum queues: how many returns a message survives; none: any number.
     pub(super) delivery_limit: Option<u32>,
+    /// Quorum queues until 3.9: how many ready messages they keep in memory; none: all.
+    pub(super) max_in_memory: Option<u32>,
     /// How long a consumer may hold a message; none: as long as it likes.
     pub(super) consumer_timeout: Option<Span>,
     /// Quorum queues: how long they keep what a consumer holds whose node is out of reach.

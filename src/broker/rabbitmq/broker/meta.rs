@@ -23,6 +23,9 @@ pub(in super::super) struct Meta {
     pub(super) running: Vec<bool>,
     /// Counts changes, for whoever keeps something derived from it.
     pub(super) version: u64,
+    /// By queue: who led it before the present leader, while that node is taken for running and says nothing. What the
+    /// tables say of the queue cannot be changed without it.
+    stuck: Vec<Option<u16>>,
 }
 
 /// What a node believes of a queue.
@@ -41,6 +44,8 @@ pub(in super::super) struct QueueRecord {
     pub(in super::super) owner: Option<Pid>,
     /// Counts changes of this record: an older one never replaces a newer one.
     pub(in super::super) version: u32,
+    /// Its version when the queue was declared.
+    pub(in super::super) born: u32,
 }
 
 impl Meta {
@@ -62,11 +67,13 @@ impl Meta {
                     others: members,
                     owner: None,
                     version: 0,
+                    born: 0,
                 }
             })
             .collect();
         let exchanges = vec![true; topology.exchanges.len()];
-        Self { queues, exchanges, running: vec![true; topology.brokers as usize], version: 0 }
+        let (running, stuck) = (vec![true; topology.brokers as usize], vec![None; topology.queues.len()]);
+        Self { queues, exchanges, running, version: 0, stuck }
     }
 
     pub(in super::super) fn queue(&self, queue: QueueId) -> &QueueRecord {
@@ -93,17 +100,39 @@ impl Meta {
     /// Changes a record; whoever has an older one will take it.
     pub(super) fn change(&mut self, queue: QueueId, change: impl FnOnce(&mut QueueRecord)) -> QueueRecord {
         let record = &mut self.queues[queue.0 as usize];
+        let before = record.leader;
         change(record);
         record.version += 1;
         self.version += 1;
-        record.clone()
+        let record = record.clone();
+        self.led(queue, before);
+        record
+    }
+
+    /// Somebody else may lead the queue than before.
+    fn led(&mut self, queue: QueueId, before: u16) {
+        if self.queue(queue).leader != before {
+            self.stuck[queue.0 as usize] = Some(before).filter(|&node| self.runs(node));
+        }
+    }
+
+    /// The leader that the tables name, where that is not the present one.
+    pub(super) fn stuck_leader(&self, queue: QueueId) -> Option<u16> {
+        self.stuck[queue.0 as usize].filter(|&node| self.runs(node))
+    }
+
+    /// A node speaks again, or is known to be gone: nothing waits for it any more.
+    pub(super) fn unstick(&mut self, node: u16) {
+        self.stuck.iter_mut().for_each(|stuck| *stuck = stuck.filter(|&other| other != node));
     }
 
     /// Who leads a quorum queue, as the node's member knows it; others hear it from the leader.
     pub(super) fn note_leader(&mut self, queue: QueueId, leader: Option<u16>) {
         let record = &mut self.queues[queue.0 as usize];
+        let before = record.leader;
         record.leader = leader.unwrap_or(record.leader);
         record.is_live = leader.is_some();
+        self.led(queue, before);
     }
 
     /// Takes over a record that another node changed; whether it was news.
@@ -111,8 +140,10 @@ impl Meta {
         let own = &mut self.queues[queue.0 as usize];
         let is_news = record.version > own.version;
         if is_news {
+            let before = own.leader;
             *own = record;
             self.version += 1;
+            self.led(queue, before);
         }
         is_news
     }

@@ -24,6 +24,7 @@ const STORAGE: Kind = Kind::OneOf(&["1", "2"]);
 const TTL: &str = "Messages die after so many milliseconds; only the one at the head is looked at.";
 const QUEUE_TTL: &str = "The queue is deleted after so many milliseconds without consumers and use.";
 const MAX_LENGTH: &str = "How many ready messages the queue holds.";
+const IN_MEMORY: &str = "How many ready messages a quorum queue keeps in memory; it reads others from disk.";
 const MAX_BYTES: &str = "How many bytes of ready messages the queue holds; of a stream: all its bytes.";
 const FULL: &str =
     "What a full queue does: drop its oldest message, refuse the new one, or dead-letter the new one.";
@@ -87,6 +88,9 @@ pub(super) const SETTINGS: &[Setting] = &[
     Setting::new(QUEUE, "x-delivery-limit", LIMIT, DELIVERY_LIMIT)
         .defaults(&[(ALWAYS, "-1"), (Version(4, 0, 0), "20")])
         .since(Version(3, 8, 0)),
+    Setting::new(QUEUE, "x-max-in-memory-length", LENGTH, IN_MEMORY)
+        .since(Version(3, 8, 0))
+        .until(Version(3, 10, 0)),
     Setting::new(
         QUEUE,
         "x-quorum-initial-group-size",
@@ -133,6 +137,9 @@ pub(super) const SETTINGS: &[Setting] = &[
     Setting::new(POLICY, "dead-letter-routing-key", Kind::Text, DLX_KEY),
     Setting::new(POLICY, "dead-letter-strategy", STRATEGY, DLX_STRATEGY).since(Version(3, 10, 0)),
     Setting::new(POLICY, "delivery-limit", LIMIT, DELIVERY_LIMIT).since(Version(3, 8, 0)),
+    Setting::new(POLICY, "max-in-memory-length", LENGTH, IN_MEMORY)
+        .since(Version(3, 8, 0))
+        .until(Version(3, 10, 0)),
     Setting::new(POLICY, "queue-mode", MODE, LAZY),
     Setting::new(POLICY, "queue-version", STORAGE, VERSION).since(Version(3, 10, 0)),
     Setting::new(POLICY, "queue-leader-locator", LOCATOR, LEADER).since(Version(3, 9, 0)),
@@ -201,7 +208,6 @@ pub(super) const SETTINGS: &[Setting] = &[
 pub(super) const ABSENT: &[Absent] = &[
     (QUEUE, "x-delayed-retry-type", "Which returns a quorum queue delays; here all."),
     (QUEUE, "x-max-in-memory-bytes", "How many bytes a quorum queue keeps in memory."),
-    (QUEUE, "x-max-in-memory-length", "How many messages a quorum queue keeps in memory."),
     (QUEUE, "x-message-deduplication", "Whether a plugin drops messages that were seen before."),
     (QUEUE, "x-quorum-target-group-size", "How many members a quorum queue grows to."),
     (QUEUE, "x-stream-filter-size-bytes", "How large the filters of a stream are."),
@@ -209,7 +215,6 @@ pub(super) const ABSENT: &[Absent] = &[
     (POLICY, "federation-upstream-set", "Where a federated exchange or queue gets messages from."),
     (POLICY, "ha-sync-max-throughput", "How fast a mirror is brought up to date."),
     (POLICY, "max-in-memory-bytes", "How many bytes a quorum queue keeps in memory."),
-    (POLICY, "max-in-memory-length", "How many messages a quorum queue keeps in memory."),
     (POLICY, "shards-per-node", "How many queues a sharded exchange has on each node."),
     (POLICY, "target-group-size", "How many members a quorum queue grows to."),
     (VHOST, "max-connections", "How many connections the vhost takes."),

@@ -21,7 +21,7 @@ fn failed(end: &Ended) -> usize {
 #[test]
 fn a_bug_is_there_in_its_releases_and_in_no_others() {
     type Switch = fn(&Rules) -> bool;
-    let table: [(&str, Switch, &[Version], &[Version]); 7] = [
+    let table: [(&str, Switch, &[Version], &[Version]); 12] = [
         (
             "young_quorum_queue_dies",
             |rules| rules.young_quorum_queue_dies,
@@ -63,6 +63,36 @@ fn a_bug_is_there_in_its_releases_and_in_no_others() {
             |rules| rules.forgets_queues_of_dead_nodes,
             &[Version(3, 10, 25)],
             &[Version(3, 11, 0)],
+        ),
+        (
+            "channels_wait_for_dead_leaders",
+            |rules| rules.channels_wait_for_dead_leaders,
+            &[Version(3, 12, 0), Version(3, 12, 4)],
+            &[Version(3, 11, 28), Version(3, 12, 5)],
+        ),
+        (
+            "takes_old_members_back",
+            |rules| rules.takes_old_members_back,
+            &[Version(3, 8, 0), Version(4, 2, 5)],
+            &[Version(4, 3, 0)],
+        ),
+        (
+            "new_members_are_strangers",
+            |rules| rules.new_members_are_strangers,
+            &[Version(4, 2, 0), Version(4, 2, 5)],
+            &[Version(4, 1, 8), Version(4, 3, 0)],
+        ),
+        (
+            "doubles_after_restarts",
+            |rules| rules.doubles_after_restarts,
+            &[Version(3, 8, 14)],
+            &[Version(3, 8, 13), Version(3, 8, 15)],
+        ),
+        (
+            "memory_overtakes_disk",
+            |rules| rules.memory_overtakes_disk,
+            &[Version(3, 8, 0), Version(3, 8, 14)],
+            &[Version(3, 8, 15), Version(3, 9, 0)],
         ),
     ];
     for (name, switch, with, without) in table {

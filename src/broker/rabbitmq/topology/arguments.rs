@@ -108,6 +108,10 @@ impl Arguments<'_> {
             single_active_consumer: !is_stream
                 && self.argument("single-active-consumer") == Some(&Value::Bool(true)),
             delivery_limit: self.delivery_limit(kind),
+            max_in_memory: self
+                .smaller("max-in-memory-length")
+                .filter(|_| kind == QueueKind::Quorum)
+                .map(|count| count as u32),
             consumer_timeout: self.consumer_timeout(topology, kind),
             consumer_disconnected_timeout: self
                 .smaller_ms("consumer-disconnected-timeout")

@@ -100,8 +100,7 @@ impl Channel {
 
     /// The channel is gone: the leaders that know it hear of it.
     pub(super) fn quorum_end(&mut self, env: &mut Env<'_, '_>) {
-        let leaders: SmallVec<[Pid; 2]> = self.quorum.leaders().collect();
-        for leader in leaders {
+        for leader in self.quorum.leaders(env) {
             env.send(leader, Msg::ChannelDown);
         }
     }

@@ -71,6 +71,9 @@ impl Broker {
     }
 
     fn tell_of_silence(&mut self, peer: u16, is_over: bool, shared: &mut Shared, ctx: &mut RabbitCtx<'_>) {
+        if is_over {
+            self.core.meta.unstick(peer);
+        }
         for number in 0..self.queues.len() as u16 {
             let me = Pid { node: self.core.id, proc: Proc::Queue(QueueId(number)) };
             let env = &mut super::super::Env { me, core: &mut self.core, shared, ctx };

@@ -165,6 +165,7 @@ impl Broker {
             return;
         }
         self.core.meta.running[peer as usize] = false;
+        self.core.meta.unstick(peer);
         self.node.alarms[peer as usize] = false;
         let first = (0..).zip(&self.core.meta.running).find(|(_, runs)| **runs).map(|(node, _)| node);
         if first == Some(self.core.id) {

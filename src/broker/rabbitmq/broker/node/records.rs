@@ -23,6 +23,7 @@ pub(in super::super) fn declare(queue: QueueId, owner: Pid, env: &mut Env<'_, '_
     env.core.meta.change(queue, |record| {
         record.exists = true;
         record.is_live = true;
+        record.born = record.version + 1;
         record.leader = node;
         record.owner = spec.exclusive.then_some(owner);
         record.synchronised.clear();

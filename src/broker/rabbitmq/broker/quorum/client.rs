@@ -35,6 +35,8 @@ pub(in super::super::super) struct Clients {
 struct Client {
     queue: QueueId,
     leader: Option<u16>,
+    /// The leader is one that the metadata still named, and nobody has answered.
+    is_deaf: bool,
     seq_next: u64,
     /// The number of the next message.
     number_next: u64,
@@ -99,6 +101,7 @@ impl Clients {
             self.all.push(Client {
                 queue,
                 leader: None,
+                is_deaf: false,
                 seq_next: 1,
                 number_next: 1,
                 pending: VecDeque::new(),
@@ -181,6 +184,8 @@ impl Clients {
             QuorumMsg::Leads => client.follow(from.node, env),
             QuorumMsg::Full { is_full } => client.is_full = is_full,
             QuorumMsg::Deliver { tag, handed } => client.handed(from.node, tag, &handed, &mut events, env),
+            QuorumMsg::Ahead { tag, handed } => client.ahead(tag, &handed, &mut events, env),
+            QuorumMsg::Doubled { tag, handed } => client.doubled(tag, &handed, &mut events),
             QuorumMsg::Found { tag, handed } => client.found(tag, &handed, &mut events, env),
             QuorumMsg::Got { handed } => client.got(handed, &mut events, env),
             _ => {}
@@ -191,7 +196,9 @@ impl Clients {
     /// What was not applied goes out again, to whoever is known to lead; whether something is still under way.
     pub(in super::super) fn resend(&mut self, queue: QueueId, env: &mut Env<'_, '_>) -> bool {
         let client = self.client(queue);
-        client.leader = env.leader_of(queue).or(client.leader);
+        if !client.is_deaf {
+            client.leader = env.leader_of(queue).or(client.leader);
+        }
         client.send_all(env);
         !client.pending.is_empty()
     }
@@ -212,11 +219,20 @@ impl Clients {
         client.pending.iter().any(|one| is_call(&one.request) && one.since + patience <= now)
     }
 
-    /// The leaders that know this process, so that they hear of its end.
-    pub(in super::super) fn leaders(&self) -> impl Iterator<Item = Pid> {
-        self.all
-            .iter()
-            .filter_map(|client| Some(Pid { node: client.leader?, proc: Proc::Queue(client.queue) }))
+    /// The leaders that know this process, so that they hear of its end: the one it speaks to, and the present one,
+    /// which watches all consumers, whether or not they have heard of it.
+    pub(in super::super) fn leaders(&self, env: &Env<'_, '_>) -> SmallVec<[Pid; 2]> {
+        let mut all = SmallVec::new();
+        for client in &self.all {
+            let Some(leader) = client.leader else { continue };
+            let present = env.core.meta.queue(client.queue).leader;
+            let proc = Proc::Queue(client.queue);
+            all.push(Pid { node: leader, proc });
+            if present != leader {
+                all.push(Pid { node: present, proc });
+            }
+        }
+        all
     }
 }
 
@@ -224,7 +240,11 @@ impl Client {
     fn ask(&mut self, request: Request, publish: Option<u64>, env: &mut Env<'_, '_>) {
         let (seq, since) = (self.seq_next, env.ctx.now());
         self.seq_next += 1;
-        self.leader = self.leader.or_else(|| env.leader_of(self.queue));
+        if self.leader.is_none() {
+            let is_bug = env.shared.topology.rules.channels_wait_for_dead_leaders;
+            let stuck = env.core.meta.stuck_leader(self.queue).filter(|_| is_bug);
+            (self.leader, self.is_deaf) = (stuck.or_else(|| env.leader_of(self.queue)), stuck.is_some());
+        }
         self.pending.push_back(Pending { seq, request: request.clone(), publish, since });
         if let Some(leader) = self.leader {
             self.send(leader, QuorumMsg::Command { seq: Some(seq), request }, env);
@@ -247,6 +267,7 @@ impl Client {
 
     /// That node leads.
     fn follow(&mut self, node: u16, env: &mut Env<'_, '_>) {
+        self.is_deaf = false;
         if self.leader != Some(node) {
             self.leader = Some(node);
             self.send_all(env);
@@ -279,7 +300,7 @@ impl Client {
         if self.leader != Some(by) {
             return;
         }
-        self.leader = leader.filter(|&leader| leader != by);
+        (self.leader, self.is_deaf) = (leader.filter(|&leader| leader != by), false);
         self.send_all(env);
         let get = self.pending.iter().find(|one| one.seq == seq);
         if let (Some(one), Some(leader)) = (get, self.leader)
@@ -333,6 +354,21 @@ impl Client {
         }
     }
 
+    /// Messages that are taken as they come: those with lower numbers, if any come later, are taken for known.
+    fn ahead(&mut self, tag: ConsumerTag, handed: &[Handed], events: &mut Events, env: &mut Env<'_, '_>) {
+        if let Some(at) = self.readers.iter().position(|reader| reader.tag == tag) {
+            self.pass_on(at, handed, events, env);
+        }
+    }
+
+    /// Messages that the queue believes nobody has: nobody knows their numbers.
+    fn doubled(&self, tag: ConsumerTag, handed: &[Handed], events: &mut Events) {
+        if let Some(reader) = self.readers.iter().find(|reader| reader.tag == tag) {
+            let unknown = handed.iter().map(|one| Handed { id: u64::MAX, ..*one });
+            events.extend(unknown.map(|one| Event::Deliver(one.delivery(tag, reader.no_ack))));
+        }
+    }
+
     fn got(&mut self, handed: Option<Handed>, events: &mut Events, env: &mut Env<'_, '_>) {
         let get = self.pending.iter().find_map(|one| match one.request {
             Request::Get { no_ack } => Some(no_ack),
@@ -350,7 +386,7 @@ impl Client {
 
 impl Handed {
     fn delivery(self, tag: ConsumerTag, no_ack: bool) -> Delivery {
-        let Self { id, envelope, redelivered, count } = self;
+        let Self { id, envelope, redelivered, count, .. } = self;
         Delivery { tag, id, envelope, redelivered, count, no_ack }
     }
 }

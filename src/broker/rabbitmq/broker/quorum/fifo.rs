@@ -8,7 +8,7 @@
 //!
 //! Source: `rabbit_fifo`; <https://www.rabbitmq.com/docs/quorum-queues#poison-message-handling>.
 //!
-//! Not modelled: limits on what is in memory (until 3.9), filtering, credit of AMQP 1.0.
+//! Not modelled: what a limit on messages in memory (until 3.9) saves, filtering, credit of AMQP 1.0.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -30,6 +30,8 @@ pub(in super::super::super) struct Item {
     pub(super) envelope: EnvelopeId,
     pub(super) size: u32,
     pub(super) priority: u8,
+    /// Its body is on disk alone.
+    pub(super) is_on_disk: bool,
     pub(super) expires: Time,
     /// How often it came back, as the delivery limit counts.
     pub(super) count: u32,
@@ -54,6 +56,8 @@ pub(in super::super::super) struct Fifo {
     pub(super) has_expiring: bool,
     /// Senders were told that it is full.
     pub(super) is_full: bool,
+    /// Ready messages whose bodies are in memory, where that is limited.
+    pub(super) in_memory: u32,
 }
 
 /// What the queue remembers of a channel that publishes to it.
@@ -88,6 +92,7 @@ pub(super) struct Setup {
     pub(super) priorities: QuorumPriorities,
     pub(super) max_length: Option<u64>,
     pub(super) max_bytes: Option<u64>,
+    pub(super) max_in_memory: Option<u32>,
     pub(super) drops_head: bool,
     /// Dead letters stay until they are confirmed.
     pub(super) keeps_dead: bool,
@@ -109,6 +114,7 @@ impl Setup {
             priorities: rules.quorum_priorities,
             max_length: args.max_length.map(u64::from),
             max_bytes: args.max_length_bytes,
+            max_in_memory: args.max_in_memory,
             drops_head: args.overflow == Overflow::DropHead,
             keeps_dead: args.dead_letter.is_some_and(|dead_letter| dead_letter.is_at_least_once),
             is_single: args.single_active_consumer,
@@ -207,11 +213,19 @@ impl Fifo {
 
     fn take_in(&mut self, index: u64, fresh: Fresh, setup: &Setup, effects: &mut Vec<Effect>) {
         let Fresh { envelope, size, priority, expires } = fresh;
-        let item = Item { index, envelope, size, priority, expires, count: 0, deliveries: 0 };
+        let is_on_disk = !self.has_memory(setup);
+        let item = Item { index, envelope, size, priority, is_on_disk, expires, count: 0, deliveries: 0 };
         effects.push(Effect::Stored(item));
         self.has_expiring |= expires != Time::NEVER;
         self.bytes += u64::from(size);
         self.ready.push(item, setup.priorities);
+    }
+
+    /// Whether one more message stays in memory; it counts then.
+    fn has_memory(&mut self, setup: &Setup) -> bool {
+        let is_there = setup.max_in_memory.is_none_or(|limit| self.in_memory < limit);
+        self.in_memory += u32::from(is_there && setup.max_in_memory.is_some());
+        is_there
     }
 
     /// A consumer says what became of its messages.
@@ -257,6 +271,7 @@ impl Fifo {
             return self.delayed.insert(place, (due, item));
         }
         self.bytes += u64::from(item.size);
+        item.is_on_disk = item.is_on_disk || !self.has_memory(setup);
         if setup.returns_to_tail && why != Why::Crash {
             self.ready.push(item, setup.priorities);
         } else {

@@ -3,8 +3,10 @@
 use super::fifo::Fifo;
 use super::member::Quorum;
 use crate::broker::picture::Field;
+use crate::broker::rabbitmq::broker::Env;
 use crate::broker::rabbitmq::content::EnvelopeId;
 use crate::broker::rabbitmq::model::{RabbitCtx, Shared};
+use crate::broker::rabbitmq::topology::QueueId;
 use crate::fact::{Fact, PlaceId, Rule};
 
 impl Quorum {
@@ -99,5 +101,13 @@ impl Quorum {
     /// Its log is thrown away, with the queue.
     pub(in super::super) fn wipe(&mut self, _ctx: &mut RabbitCtx<'_>) {
         self.fifo = Fifo::default();
+    }
+}
+
+/// A copy is here now.
+pub(super) fn observe_stored(queue: QueueId, envelope: EnvelopeId, offset: u64, env: &mut Env<'_, '_>) {
+    if env.ctx.has_details() {
+        let message = env.shared.content.message(envelope);
+        env.ctx.observe(Fact::Stored { message, place: PlaceId(u32::from(queue.0)), offset });
     }
 }

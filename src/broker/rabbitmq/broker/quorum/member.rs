@@ -8,13 +8,11 @@ use super::commands::{Command, Request, What};
 use super::dead_letters::DeadLetters;
 use super::fifo::{Effect, Fifo, Setup};
 use super::wal::{Piece, wal_file};
-use super::{Alarm, Handed, QuorumMsg};
+use super::{Alarm, Handed, QuorumMsg, bugs, look};
 use crate::broker::rabbitmq::broker::{Env, QueueAlarm, dead_letter, node};
-use crate::broker::rabbitmq::content::EnvelopeId;
 use crate::broker::rabbitmq::message::{Msg, Pid, Proc, QueueEnd};
 use crate::broker::rabbitmq::model::{RabbitCtx, Shared};
 use crate::broker::rabbitmq::packet::ConsumerTag;
-use crate::broker::rabbitmq::story::{self, Kind};
 use crate::broker::rabbitmq::topology::QueueId;
 use crate::broker::raft::{Config, Io, Member, Message, Output, Raft, Role};
 use crate::fact::{Fact, NodeId, PlaceId, Rule};
@@ -47,8 +45,14 @@ pub(in super::super::super) struct Quorum {
     draws: Bits,
     is_flush_due: bool,
     /// The application was closed; the process is what its disk has.
-    is_stopped: bool,
+    pub(super) is_stopped: bool,
     is_settled: bool,
+    /// The version of the record under which the queue was declared that it is a member of.
+    born: u32,
+    /// Its Raft id is one that the other members do not know.
+    is_stranger: bool,
+    /// Channels whose end it overlooked; from then on everything is handed out twice.
+    pub(super) overlooked: SmallVec<[Pid; 1]>,
     /// It was killed too young and does not come back.
     pub(in super::super::super) is_ruined: bool,
     is_ticking: bool,
@@ -86,13 +90,18 @@ impl Quorum {
         }
         let (me, count) = (Member(place as u8), members.len() as u8);
         let now = env.ctx.now();
-        if let Some(mut old) = old {
-            old.recover(env);
-            return Some(old);
-        }
-        let leader = members.iter().position(|&node| node == record.leader).unwrap_or(0);
         // Nobody changed the record of a queue that was declared before the run.
-        let is_new = record.version > 0;
+        let (born, is_new, leader) = (record.born, record.version > 0, record.leader);
+        if let Some(mut old) = old {
+            if old.born == born || env.shared.topology.rules.takes_old_members_back {
+                old.recover(env);
+                return Some(old);
+            }
+            // What it has is of a queue that was deleted.
+            env.core.wal.survived(queue);
+            old.observe_gone(Rule::Deleted, env.shared, env.ctx);
+        }
+        let leader = members.iter().position(|&node| node == leader).unwrap_or(0);
         let draws = draw::stream(env.ctx.seed(), Purpose::Election, u64::from(id), u64::from(queue.0));
         let mut member = Self {
             queue,
@@ -106,6 +115,9 @@ impl Quorum {
             is_flush_due: false,
             is_stopped: false,
             is_settled: !is_new,
+            born,
+            is_stranger: false,
+            overlooked: SmallVec::new(),
             is_ruined: false,
             is_ticking: false,
             due_at: Time::NEVER,
@@ -135,6 +147,7 @@ impl Quorum {
             return self.ruin(env);
         }
         self.is_settled = true;
+        self.overlooked.clear();
         let mut unheard = Vec::new();
         let mut io = Io { now: env.ctx.now(), draws: &mut self.draws, out: &mut unheard };
         for piece in env.core.wal.survived(self.queue) {
@@ -152,15 +165,6 @@ impl Quorum {
         let durable = self.raft.durable();
         self.drive(env, |raft, io| raft.restart(durable, io));
         self.handed = (self.raft.last().index, self.handed.1);
-    }
-
-    /// It does not come back: whatever it had is gone, and nobody is served.
-    fn ruin(&mut self, env: &mut Env<'_, '_>) {
-        (self.is_ruined, self.is_stopped) = (true, true);
-        self.observe_gone(Rule::Crashed, env.shared, env.ctx);
-        env.ctx.observe(story::fact(Kind::Ruined, u32::from(self.queue.0), [u64::from(env.core.id), 0]));
-        self.fifo = Fifo::default();
-        env.core.meta.note_leader(self.queue, None);
     }
 
     /// One input of Raft, and what it asks for.
@@ -182,6 +186,8 @@ impl Quorum {
 
     fn obey(&mut self, output: Output<Command, Arc<Fifo>>, env: &mut Env<'_, '_>) {
         match output {
+            // Nobody knows the sender.
+            Output::Send(..) if self.is_stranger => {}
             Output::Send(to, message) => {
                 let to = Pid { node: self.members[usize::from(to.0)], proc: Proc::Queue(self.queue) };
                 env.send(to, Msg::Quorum(QuorumMsg::Raft(message)));
@@ -246,6 +252,7 @@ impl Quorum {
                 QuorumMsg::Missing { tag, from: first, to } => self.missed(from, tag, first, to, env),
                 answer => self.target_says(from, answer, env),
             },
+            Msg::ChannelDown if self.leads() && self.overlooks(from, env) => self.overlooked.push(from),
             Msg::ChannelDown if self.leads() && self.fifo.knows(from) => {
                 self.propose(What::Gone(from), None, env);
             }
@@ -258,7 +265,9 @@ impl Quorum {
 
     fn raft_says(&mut self, from: Pid, message: Message<Command, Arc<Fifo>>, env: &mut Env<'_, '_>) {
         let Some(place) = self.members.iter().position(|&node| node == from.node) else { return };
-        self.drive(env, |raft, io| raft.receive(Member(place as u8), message, io));
+        if !self.is_stranger {
+            self.drive(env, |raft, io| raft.receive(Member(place as u8), message, io));
+        }
     }
 
     /// A channel asks for something: its command goes into the log, if this member leads.
@@ -344,7 +353,7 @@ impl Quorum {
                 Effect::Stored(item) if item.index <= self.stored => {}
                 Effect::Stored(item) => {
                     self.stored = item.index;
-                    observe_stored(self.queue, item.envelope, item.index, env);
+                    look::observe_stored(self.queue, item.envelope, item.index, env);
                 }
                 _ if !is_leader => {}
                 Effect::Deliver(who, handed) => {
@@ -355,7 +364,9 @@ impl Quorum {
                         all.push(*handed);
                         rest = others;
                     }
+                    self.double(who, &all, env);
                     let (to, tag) = who;
+                    bugs::send_ahead(who, &mut all, env);
                     env.send(to, Msg::Quorum(QuorumMsg::Deliver { tag, handed: all }));
                 }
                 Effect::Got(to, handed) => {
@@ -571,11 +582,10 @@ impl Quorum {
 
     /// The disk lost bytes. Without its disk the member begins anew, with nothing.
     pub(in super::super) fn storage_lost(&mut self, loss: Loss, shared: &Shared, ctx: &mut RabbitCtx<'_>) {
-        if loss != Loss::Disk {
-            return;
-        }
+        let Loss::Disk = loss else { return };
         self.observe_gone(Rule::DiskLost, shared, ctx);
         let me = self.raft.me();
+        self.is_stranger = shared.topology.rules.new_members_are_strangers;
         self.raft = Raft::new(me, self.members.len() as u8, timing());
         self.fifo = Fifo::default();
         (self.applied, self.stored, self.handed) = (0, 0, (0, 0));
@@ -584,13 +594,5 @@ impl Quorum {
     /// It serves the queue.
     pub(in super::super::super) fn leads(&self) -> bool {
         self.raft.role() == Role::Leader && !self.is_stopped
-    }
-}
-
-/// A copy is here now.
-fn observe_stored(queue: QueueId, envelope: EnvelopeId, offset: u64, env: &mut Env<'_, '_>) {
-    if env.ctx.has_details() {
-        let message = env.shared.content.message(envelope);
-        env.ctx.observe(Fact::Stored { message, place: PlaceId(u32::from(queue.0)), offset });
     }
 }

@@ -17,13 +17,9 @@
 //! the Ra library.
 //!
 //! Not modelled: purging; members that join, leave or are added later; `basic.get` that is sent again after its leader
-//! died (it fails after the command time-out); logs of members that are torn. Of known bugs: a queue and its channels
-//! that disagree about what was delivered (server issue 3064, of 3.8.14); a member that was down while the queue was
-//! deleted and declared again, and brings the old log back (server issue 12366); messages in memory and on disk that
-//! overtake each other under a limit of memory, which 3.10 dropped (server pull request 2976); a channel that goes on
-//! holding its commands for a leader that is gone (server issue 9208); a member that does not find itself on its node
-//! and begins anew (server issue 15725).
+//! died (it fails after the command time-out); logs of members that are torn.
 
+mod bugs;
 mod client;
 mod commands;
 mod consumers;
@@ -88,6 +84,16 @@ pub(in super::super) enum QuorumMsg {
         tag: ConsumerTag,
         handed: SmallVec<[Handed; 1]>,
     },
+    /// Messages that arrive before others that were handed out with them: a bug.
+    Ahead {
+        tag: ConsumerTag,
+        handed: SmallVec<[Handed; 1]>,
+    },
+    /// The same messages once more, to somebody else: a bug.
+    Doubled {
+        tag: ConsumerTag,
+        handed: SmallVec<[Handed; 1]>,
+    },
     /// The answer to `Missing`.
     Found {
         tag: ConsumerTag,
@@ -117,6 +123,8 @@ pub(in super::super) struct Handed {
     pub(super) redelivered: bool,
     /// The header `x-delivery-count`; zero: absent.
     pub(super) count: u32,
+    /// Its body has to be read from disk first.
+    pub(super) is_on_disk: bool,
 }
 
 /// What a member reminds itself of.
@@ -146,7 +154,7 @@ impl QuorumMsg {
             Self::Applied { .. } => "applied",
             Self::NotLeader { .. } => "not leader",
             Self::Leads => "new leader",
-            Self::Deliver { .. } => "deliver",
+            Self::Deliver { .. } | Self::Doubled { .. } | Self::Ahead { .. } => "deliver",
             Self::Got { .. } => "get-ok",
             Self::Full { .. } => "full",
             Self::Raft(message) => match message {
@@ -179,6 +187,8 @@ impl QuorumMsg {
                 (index << 16 ^ u64::from(message.term())) << 4 | 9
             }
             Self::Flush => 10,
+            Self::Ahead { handed, .. } => handed.first().map_or(0, |one| one.id) << 4 | 12,
+            Self::Doubled { handed, .. } => handed.first().map_or(0, |one| one.id) << 4 | 11,
         }
     }
 
@@ -186,7 +196,10 @@ impl QuorumMsg {
     pub(in super::super) fn bytes(&self) -> u32 {
         match self {
             Self::Command { request, .. } => 80 + request.bytes(),
-            Self::Deliver { handed, .. } | Self::Found { handed, .. } => 80 + 200 * handed.len() as u32,
+            Self::Deliver { handed, .. }
+            | Self::Found { handed, .. }
+            | Self::Doubled { handed, .. }
+            | Self::Ahead { handed, .. } => 80 + 200 * handed.len() as u32,
             Self::Got { .. } => 280,
             Self::Raft(Message::Append { entries, .. }) => {
                 let size = |command: &Command| command.bytes();

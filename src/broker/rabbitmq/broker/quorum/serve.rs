@@ -34,6 +34,7 @@ impl Fifo {
     fn take_next(&mut self, setup: &Setup) -> Option<Item> {
         let item = self.returned.pop_front().or_else(|| self.ready.pop(setup.priorities))?;
         self.bytes -= u64::from(item.size);
+        self.in_memory = self.in_memory.saturating_sub(u32::from(!item.is_on_disk));
         Some(item)
     }
 
@@ -125,6 +126,7 @@ impl Fifo {
             envelope: item.envelope,
             redelivered: item.deliveries > 1,
             count: item.count,
+            is_on_disk: item.is_on_disk,
         })
     }
 }
@@ -132,5 +134,6 @@ impl Fifo {
 /// The message is handed to somebody.
 fn hand(item: &mut Item) -> Handed {
     item.deliveries += 1;
-    Handed { id: 0, envelope: item.envelope, redelivered: item.deliveries > 1, count: item.count }
+    let Item { envelope, count, is_on_disk, deliveries, .. } = *item;
+    Handed { id: 0, envelope, redelivered: deliveries > 1, count, is_on_disk }
 }
