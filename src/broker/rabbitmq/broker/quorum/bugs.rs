@@ -48,7 +48,7 @@ impl Quorum {
         let other = others.find(|other| *other != who && !self.overlooked.contains(&other.0));
         if let Some((to, tag)) = other {
             let handed = SmallVec::from_slice(handed);
-            env.send(to, Msg::Quorum(Box::new(QuorumMsg::Doubled { tag, handed })));
+            env.send(to, Msg::Quorum(QuorumMsg::Doubled { tag, handed }));
         }
     }
 }
@@ -63,6 +63,6 @@ pub(super) fn send_ahead(
     if is_mixed && env.shared.topology.rules.memory_overtakes_disk {
         let ahead: SmallVec<[Handed; 1]> = handed.iter().copied().filter(|one| !one.is_on_disk).collect();
         handed.retain(|one| one.is_on_disk);
-        env.send(to, Msg::Quorum(Box::new(QuorumMsg::Ahead { tag, handed: ahead })));
+        env.send(to, Msg::Quorum(QuorumMsg::Ahead { tag, handed: ahead }));
     }
 }
