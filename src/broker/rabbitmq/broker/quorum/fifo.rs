@@ -52,6 +52,8 @@ pub(in super::super::super) struct Fifo {
     senders: BTreeMap<Pid, Sender>,
     /// Bytes of the bodies of ready, returned and dead messages.
     pub(super) bytes: u64,
+    /// A message with a time to live was here.
+    pub(super) has_expiring: bool,
     /// Senders were told that it is full.
     pub(super) is_full: bool,
     /// Ready messages whose bodies are in memory, where that is limited.
@@ -65,6 +67,17 @@ struct Sender {
     last: u64,
     /// Messages that came before their turn.
     early: Vec<(u64, u64, Fresh)>,
+}
+
+impl Sender {
+    /// The message that came before its turn and whose turn it is now.
+    #[inline]
+    fn next_early(&mut self) -> Option<(u64, Fresh)> {
+        let at = self.early.iter().position(|(known, ..)| *known == self.last + 1)?;
+        self.last += 1;
+        let (_, index, fresh) = self.early.swap_remove(at);
+        Some((index, fresh))
+    }
 }
 
 /// What a queue is set up to do.
@@ -190,13 +203,10 @@ impl Fifo {
             return;
         }
         sender.last = number;
-        let mut ready = vec![(index, fresh)];
-        while let Some(at) = sender.early.iter().position(|(known, ..)| *known == sender.last + 1) {
-            let (_, index, fresh) = sender.early.swap_remove(at);
-            sender.last += 1;
-            ready.push((index, fresh));
-        }
-        for (index, fresh) in ready {
+        let has_early = !sender.early.is_empty();
+        self.take_in(index, fresh, setup, effects);
+        while has_early && let Some((index, fresh)) = self.senders.get_mut(&pid).and_then(Sender::next_early)
+        {
             self.take_in(index, fresh, setup, effects);
         }
     }
@@ -206,6 +216,7 @@ impl Fifo {
         let is_on_disk = !self.has_memory(setup);
         let item = Item { index, envelope, size, priority, is_on_disk, expires, count: 0, deliveries: 0 };
         effects.push(Effect::Stored(item));
+        self.has_expiring |= expires != Time::NEVER;
         self.bytes += u64::from(size);
         self.ready.push(item, setup.priorities);
     }
