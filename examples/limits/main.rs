@@ -10,6 +10,7 @@
 
 use std::process::ExitCode;
 
+mod bare_queue;
 mod by_hand;
 mod cluster;
 mod contest;
@@ -18,6 +19,7 @@ mod ping_pong;
 mod queue;
 mod screen;
 
+use bare_queue::BareQueue;
 use by_hand::{BareCluster, BarePingPong};
 use cluster::Cluster;
 use contest::{
@@ -26,7 +28,7 @@ use contest::{
 use mqlab::lab::record::Position;
 use mqlab::sim::draw::{self, Purpose};
 use ping_pong::PingPong;
-use queue::{BareQueue, Kind, Queue};
+use queue::{Kind, Queue};
 
 /// So many messages go through a cluster in one round.
 const MESSAGES: u32 = 200_000;
@@ -209,6 +211,8 @@ fn run_alone(events: u64, subject: &str) -> ExitCode {
         "seek" => println!("{:.2} ms", median(seeks(events).0)),
         "rabbitmq" => println!("{}", Queue::new(Kind::Classic, events as u32).run()),
         "rabbitmq-quorum" => println!("{}", Queue::new(Kind::Quorum, events as u32).run()),
+        "rabbitmq-by-hand" => println!("{}", BareQueue::new(Kind::Classic).run(events as u32)),
+        "rabbitmq-quorum-by-hand" => println!("{}", BareQueue::new(Kind::Quorum).run(events as u32)),
         "cluster-by-hand" => println!("{}", BareCluster::new(1).run(events as u32)),
         _ => return ExitCode::FAILURE,
     }

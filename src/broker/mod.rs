@@ -3,7 +3,7 @@
 //! Adding a family is one new folder and one line in [`FAMILIES`].
 
 use crate::fact::{Aside, FamilyFact, MessageId, NodeId, Observation, PlaceId, SubscriptionId};
-use crate::scenario::plan::{Action, ConsumerPlan, Plan, ProducerPlan, Value, Version};
+use crate::scenario::plan::{Action, ConsumerPlan, EntityPlan, Plan, ProducerPlan, Value, Version};
 use crate::sim::Time;
 
 mod host;
@@ -40,6 +40,11 @@ pub trait Family: Sync {
     /// What they call the number of a leader's reign, where it has one: `epoch`, `term`.
     fn reign_word(&self) -> &'static str;
 
+    /// What its pictures abbreviate, and what each stands for: `LEO`.
+    fn abbreviations(&self) -> &'static [(&'static str, &'static str)] {
+        &[]
+    }
+
     /// Every setting that the real system has and this program knows of, modelled or not.
     fn settings(&self) -> &'static [Setting];
 
@@ -71,6 +76,11 @@ pub trait Family: Sync {
     /// What is wrong with a plan that reads well: settings that exclude each other, a partition count too large.
     /// Each finding names the path of the value it is about: `producer.checkout.config.acks`.
     fn check(&self, plan: &Plan) -> Vec<Finding>;
+
+    /// Why a setting of one of the family's tables means nothing there, whatever its value; none: it may be written.
+    fn refuses(&self, _plan: &Plan, _entity: &EntityPlan, _setting: &str) -> Option<String> {
+        None
+    }
 
     /// Whether `send_to` or `read_from` leads somewhere; an error names what would.
     fn check_address(&self, plan: &Plan, address: &str) -> Result<(), String>;

@@ -31,10 +31,13 @@ pub(super) fn read_scenario(name: &str, style: Style) -> Result<Scenario, Failur
     match catalog::find(name) {
         Ok(built_in) => checked(built_in.read()),
         Err(nearest) if !is_path(name) => {
-            let help = nearest.map_or_else(
-                || "`mqlab list` names all built-in ones".to_owned(),
-                |nearest| format!("did you mean {nearest}?"),
-            );
+            let help = match nearest {
+                _ if broker::family(name).is_some() => {
+                    format!("{name} is a family: `mqlab list` names its scenarios")
+                }
+                Some(nearest) => format!("did you mean {nearest}?"),
+                None => "`mqlab list` names all built-in ones".to_owned(),
+            };
             Err(Failure::Usage(format!("error: there is no scenario {name}; {help}")))
         }
         Err(_) => checked(Scenario::read(name, name, &read(Path::new(name))?)),
@@ -50,6 +53,14 @@ fn is_path(name: &str) -> bool {
 
 fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     let fail = |source| unreadable(path, source);
+    if path.is_dir() {
+        let folder = path.display();
+        let text = format!(
+            "it is a directory\n  = help: `mqlab tui {folder}` lets you choose from it, \
+             `mqlab check {folder}` checks all of it"
+        );
+        return Err(fail(std::io::Error::new(std::io::ErrorKind::IsADirectory, text)));
+    }
     let mut bytes = Vec::new();
     let file = std::fs::File::open(path).map_err(fail)?;
     file.take(BYTES_MAX + 1).read_to_end(&mut bytes).map_err(fail)?;
@@ -124,6 +135,11 @@ mod tests {
             "error: there is no scenario kafka/aks-one; did you mean kafka/acks-one?"
         );
         assert!(message("no/such.toml").starts_with("error: cannot read no/such.toml: "));
+        assert!(message("kafka").contains("kafka is a family"));
+        assert!(
+            message("scenarios").contains("it is a directory")
+                && message("scenarios").contains("mqlab check")
+        );
         assert!(names("src/sim").unwrap_err().to_string().contains("no scenario"));
         assert_eq!(names("scenarios").unwrap()[0], "scenarios/kafka/acks-all.toml");
     }

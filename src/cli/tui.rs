@@ -9,6 +9,7 @@ use clap::{Args, ValueEnum};
 use super::exit::{Exit, Failure};
 use super::shelf::{Folder, all, folder};
 use super::{Choice, open};
+use crate::broker::FAMILIES;
 use crate::lab::Source;
 use crate::scenario::duration;
 use crate::sim::Time;
@@ -63,8 +64,8 @@ pub(super) struct Frame {
     /// At which time: 5s, 350ms; left out: at the end.
     #[arg(long, value_parser = time)]
     at: Option<Time>,
-    /// Which view.
-    #[arg(long, default_value = View::Cluster.name(), value_parser = shown())]
+    /// Which view, by its name on the screen.
+    #[arg(long, default_value = View::Cluster.name(), value_parser = shown(), ignore_case = true)]
     view: Shown,
     /// Which message is selected: checkout#17.
     #[arg(long)]
@@ -97,10 +98,18 @@ const PICKER: &str = "picker";
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Shown(Option<View>);
 
-/// The names of the views, where the views are declared, and that of the list.
+/// The names of the views, where the views are declared, those that the families have for them, and that of the list.
 fn shown() -> impl TypedValueParser<Value = Shown> {
-    let names = View::ALL.map(View::name);
-    PossibleValuesParser::new([PICKER].into_iter().chain(names)).map(|name| Shown(View::named(&name)))
+    let mut names: Vec<&'static str> = [PICKER].into_iter().chain(View::ALL.map(View::name)).collect();
+    for family in FAMILIES {
+        if names.iter().all(|name| !name.eq_ignore_ascii_case(family.places_word())) {
+            names.push(family.places_word());
+        }
+    }
+    PossibleValuesParser::new(names).map(|typed| {
+        let is_places = FAMILIES.iter().any(|family| family.places_word().eq_ignore_ascii_case(&typed));
+        Shown(View::named(&typed.to_lowercase()).or(is_places.then_some(View::Logs)))
+    })
 }
 
 fn time(text: &str) -> Result<Time, String> {

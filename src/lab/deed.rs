@@ -166,6 +166,8 @@ pub struct SettingChoice {
     pub kind: Kind,
     /// It changes something here; else it is refused.
     pub is_modelled: bool,
+    /// Why its owner cannot have it; none: it can.
+    pub refused: Option<String>,
     /// What it does, in one sentence.
     pub meaning: &'static str,
 }
@@ -241,6 +243,7 @@ pub fn settings_of(plan: &Plan, family: &dyn Family) -> Vec<SettingChoice> {
         add(format!("consumer.{}", write::key(&consumer.name)), "config", &consumer.config, &is_it);
     }
     let mut seen = Vec::new();
+    let mut entities = Vec::new();
     for entity in &plan.entities {
         let owner =
             format!("{}.{}", entity.kind, write::key(entity.copy_of.as_ref().unwrap_or(&entity.name)));
@@ -248,10 +251,15 @@ pub fn settings_of(plan: &Plan, family: &dyn Family) -> Vec<SettingChoice> {
             seen.push(owner.clone());
             let table = family.entities().iter().find(|kind| kind.table == entity.kind);
             let table = table.map_or("config", |kind| kind.settings);
+            entities.push((entity, owner.clone()));
             add(owner, table, &entity.config, &|scope| scope == Scope::Entity(entity.kind));
         }
     }
     add("cluster".to_owned(), "config", &plan.cluster.config, &|scope| scope == Scope::Cluster);
+    for one in &mut choices {
+        let entity = entities.iter().find(|(_, owner)| *owner == one.owner);
+        one.refused = entity.and_then(|(entity, _)| family.refuses(plan, entity, one.name));
+    }
     choices
 }
 
@@ -275,6 +283,7 @@ fn choice(
         default,
         kind: setting.kind,
         is_modelled: setting.status == Status::Modelled,
+        refused: None,
         meaning: setting.meaning,
     }
 }

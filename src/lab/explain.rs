@@ -28,6 +28,8 @@ pub struct Explanation {
     pub outcome: Outcome,
     /// The worst fate first, then the largest group.
     pub groups: Vec<Group>,
+    /// How many groups more there are, which nobody asked to be explained.
+    pub others: usize,
 }
 
 /// Messages with the same fate at the same subscription by the same chain.
@@ -163,9 +165,15 @@ impl Question<'_> {
             None => chains(&run, &wanted),
         };
         let (mut groups, group_of) = findings.group(&ended.ledger);
+        let others = groups.len().saturating_sub(effort.groups_max);
         groups.truncate(effort.groups_max);
         self.try_remedies(&outcome, &mut groups, &wanted, effort.events_max, &ended.ledger);
-        Ok(Inquiry { explanation: Explanation { outcome, groups }, findings, wanted: count, group_of })
+        Ok(Inquiry {
+            explanation: Explanation { outcome, groups, others },
+            findings,
+            wanted: count,
+            group_of,
+        })
     }
 
     /// Runs once for each different remedy of the groups, on as many threads as there are processors.

@@ -8,6 +8,7 @@ use crate::lab::run::Outcome;
 use crate::lab::{About, replay};
 use crate::ledger::expectation::Checked;
 use crate::ledger::{Fate, Latency, SubscriptionVerdict};
+use crate::scenario::plan::AUDIT;
 use crate::sim::Span;
 
 /// What a report is made of.
@@ -90,6 +91,16 @@ impl Lesson<'_> {
             explain::heading(out, "Why: ", group);
             out.push_str(&explain::chain(group));
             out.push_str(&explain::proof(group));
+        }
+        let others = self.explanation.others;
+        if others > 0 {
+            let ways = if others == 1 { "way" } else { "ways" };
+            let outcome = &self.explanation.outcome;
+            let (name, variant) = (&self.about.name, outcome.plan.variant.as_deref());
+            let command = replay::command("explain", name, variant, Some(outcome.seed), self.sets);
+            out.push('\n');
+            wrap(out, "  ", &format!("Other messages came to harm in {others} other {ways}; all of them:"));
+            put!(out, "    {command}\n");
         }
     }
 
@@ -192,6 +203,11 @@ fn became(out: &mut String, outcome: &Outcome) {
     for subscription in outcome.verdict.counted() {
         let addressed = count(subscription.addressed, "message");
         head(out, &format!("What became of {addressed} for {}", subscription.name));
+        if subscription.name == AUDIT {
+            let text = "Nobody consumes in this scenario. So an audit reads at the end what can still be \
+                        read: what it finds counts as processed.";
+            wrap(out, "  ", text);
+        }
         for fate in Fate::ALL {
             let n = subscription.fates.of(fate);
             if n > 0 {

@@ -143,7 +143,10 @@ impl Scenario {
             let help = match (nearest(name, known), self.variants.is_empty()) {
                 (Some(near), _) => format!("did you mean `{near}`?"),
                 (None, true) => "it has no variants".to_owned(),
-                (None, false) => format!("it has {}", self.variants.join(", ")),
+                (None, false) => {
+                    let all: Vec<_> = self.variants.iter().map(|one| format!("`{one}`")).collect();
+                    format!("it has {}", all.join(", "))
+                }
             };
             let one = Diagnostic { message, labels: Vec::new(), help: Some(help) };
             return Err(Diagnostics::new(vec![self.source.clone()], vec![one]));

@@ -1,7 +1,7 @@
 //! Reading tables leniently: each accessor reports what is wrong with its key and goes on, so that one pass finds
 //! every mistake.
 
-use crate::broker::Family;
+use crate::broker::{EntityKind, FAMILIES, Family};
 use crate::scenario::plan::Version;
 use crate::sim::{Dist, Span};
 
@@ -34,6 +34,9 @@ pub(super) enum Extent {
 /// Tables inside named tables: beside keys that stand directly in `[producer]`, they are no names.
 const PARTS: &[&str] = &["config", "if_fails", "when"];
 
+/// A key that begins with a field's name is taken for it from so many letters on: `binding` for `bind`.
+const FIELD_LETTERS: usize = 4;
+
 impl Reader {
     /// Reports a mistake that is one wherever the rest of the file stands.
     pub(super) fn report(&mut self, diagnostic: Diagnostic) {
@@ -60,8 +63,35 @@ impl Reader {
             let known = keys.iter().flat_map(|keys| keys.names()).chain(more.iter().copied());
             let known: Vec<&str> = known.collect();
             let near = nearest(name, known.iter().copied()).or_else(|| same_stem(name, &known));
-            self.report(suggest(diagnostic, near.unwrap_or(name), near));
+            let elsewhere = if near.is_none() { self.elsewhere(name) } else { None };
+            self.report(match elsewhere {
+                Some(help) => diagnostic.help(help),
+                None => suggest(diagnostic, near.unwrap_or(name), near),
+            });
         }
+    }
+
+    /// Where a key belongs that a table does not have: into a table of this family's, or into another family's
+    /// scenarios.
+    fn elsewhere(&self, name: &str) -> Option<String> {
+        let own = self.family.entities().iter();
+        let begins = |field: &&str| field.len() >= FIELD_LETTERS && name.starts_with(*field);
+        let fields = own.clone().flat_map(|one| one.fields.iter().map(|field| field.name));
+        if let Some(field) =
+            fields.clone().find(|field| *field == name).or_else(|| fields.clone().find(begins))
+        {
+            let has = |one: &&EntityKind| one.fields.iter().any(|other| other.name == field);
+            let tables: Vec<_> = own.filter(has).map(|one| format!("`[{}.NAME]`", one.table)).collect();
+            return Some(format!("write it as `{field}` of {}", listed(&tables)));
+        }
+        let knows = |family: &&&dyn Family| {
+            let fields = [family.producer_fields(), family.consumer_fields(), family.cluster_fields()];
+            family.entities().iter().any(|one| one.table == name)
+                || fields.iter().flat_map(|fields| fields.iter()).any(|field| field.name == name)
+                || family.roles().iter().any(|role| role.plural == name)
+        };
+        let other = FAMILIES.iter().filter(|family| family.name() != self.family.name()).find(knows)?;
+        Some(format!("{} has it: this scenario's family is {}", other.name(), self.family.name()))
     }
 
     /// The table under this key, if it is there.
@@ -85,7 +115,7 @@ impl Reader {
             let message = format!("`[{key}]` needs a name of its own");
             let label = format!("`{}` would be the name", shown(name));
             let help = format!("write `[{key}.NAME]`");
-            self.report(Diagnostic::at(entry.key, message, label).help(help));
+            self.report_relation(Diagnostic::at(entry.key, message, label).help(help));
         }
         let has_bare = all.entries.values().any(is_bare);
         let mut found = Vec::new();

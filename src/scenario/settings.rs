@@ -1,6 +1,6 @@
 //! `config` tables and fields against what the family declares.
 
-use crate::broker::{Field, Kind, Scope, Setting, Status};
+use crate::broker::{FAMILIES, Field, Kind, Scope, Setting, Status};
 use crate::scenario::plan::{Config, Value};
 
 use super::diagnostic::{Diagnostic, Spot};
@@ -47,7 +47,17 @@ fn find(reader: &mut Reader, name: &str, entry: &Entry, scope: Scope) -> Option<
     let own = |setting: &&Setting| covers(setting.scope, scope);
     let Some(setting) = all.iter().filter(own).find(named) else {
         let elsewhere = all.iter().find(named);
-        reader.report(unknown(name, entry, scope, elsewhere, all.iter().filter(own)));
+        let other = || FAMILIES.iter().find(|family| family.settings().iter().any(|one| named(&one)));
+        let mistake = match other().filter(|_| elsewhere.is_none()) {
+            Some(other) => {
+                let message = format!("{} has no setting `{}`", owner(scope), shown(name));
+                let label = format!("a setting of {}", other.name());
+                let help = format!("this scenario's family is {}", reader.family.name());
+                Diagnostic::at(entry.key, message, label).help(help)
+            }
+            None => unknown(name, entry, scope, elsewhere, all.iter().filter(own)),
+        };
+        reader.report(mistake);
         return None;
     };
     let version = reader.version;

@@ -172,10 +172,16 @@ pub(super) fn settings(app: &mut App) {
         label: format!("{} {}", setting.owner, setting.name),
         value: setting.current.as_ref().map_or_else(|| look.word("menu.unset").to_owned(), Value::shown),
         note: setting.meaning.to_owned(),
-        reason: (!setting.is_modelled).then(|| look.word("reason.not_modelled").to_owned()),
+        reason: match &setting.refused {
+            _ if !setting.is_modelled => Some(look.word("reason.not_modelled").to_owned()),
+            refused => refused.clone(),
+        },
         choice: Choice::Setting(Box::new(setting)),
     };
-    let rows = stage.session.settings().into_iter().map(row).collect();
+    let mut all = stage.session.settings();
+    // What cannot be written here comes last.
+    all.sort_by_key(|one| one.refused.is_some() || !one.is_modelled);
+    let rows = all.into_iter().map(row).collect();
     let title = look.with("menu.settings", &[("version", &stage.recording().plan().version)]);
     app.overlays.push(Overlay::Menu(Menu::new(title, rows).with_input()));
 }

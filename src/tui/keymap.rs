@@ -8,6 +8,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use super::action::{Action, Far, Landmark, View, Way};
 use super::words::Words;
+use crate::broker::FAMILIES;
 
 /// A key, perhaps with Control or Shift.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -246,9 +247,14 @@ impl Chord {
 }
 
 impl Binding {
+    /// Its short name; `places` is what the family calls that which holds messages.
+    pub fn short(&self, words: &Words, places: &str) -> String {
+        words.with(self.name, &[("places", &places)])
+    }
+
     /// The sentence that the help has for it.
-    pub fn help(&self, words: &Words) -> String {
-        words.get(&format!("{}_help", self.name)).to_owned()
+    pub fn help(&self, words: &Words, places: &str) -> String {
+        words.with(&format!("{}_help", self.name), &[("places", &places)])
     }
 
     /// Its keys, as people call them.
@@ -256,6 +262,12 @@ impl Binding {
         let names: Vec<_> = self.keys.iter().map(|key| key.name(words)).collect();
         names.join(", ")
     }
+}
+
+/// What the families call that which holds messages: where no run is looked at that belongs to one of them.
+pub fn all_places() -> String {
+    let words: Vec<_> = FAMILIES.iter().map(|family| family.places_word()).collect();
+    words.join("/")
 }
 
 /// What a key does in a context.
@@ -273,11 +285,12 @@ pub fn binding(context: Context, action: &Action) -> Option<&'static Binding> {
 pub fn table(words: &Words) -> String {
     use std::fmt::Write as _;
     let mut text = format!("| {} | {} |\n|---|---|\n", words.get("keys.column"), words.get("keys.does"));
+    let places = all_places();
     for group in Group::ALL {
         let _ = writeln!(text, "| **{}** | |", words.get(group.heading()));
         for binding in BINDINGS.iter().filter(|binding| binding.group == group) {
             let names: Vec<_> = binding.keys.iter().map(|key| format!("`{}`", key.name(words))).collect();
-            let _ = writeln!(text, "| {} | {} |", names.join(", "), binding.help(words));
+            let _ = writeln!(text, "| {} | {} |", names.join(", "), binding.help(words, &places));
         }
     }
     text

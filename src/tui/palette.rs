@@ -2,12 +2,13 @@
 
 use super::action::{Action, Landmark};
 use super::app::{App, Overlay, Screen};
-use super::keymap::{BINDINGS, Context};
+use super::keymap::{self, BINDINGS, Context};
 use super::menu::{Choice, Menu, Row};
 
 /// Opens the palette.
 pub(super) fn open(app: &mut App) {
     let look = app.look;
+    let places = app.places();
     let context = if app.stage().is_some() { Context::Lab } else { Context::Picker };
     let is_here = |one: &&super::keymap::Binding| {
         one.contexts.contains(&context) && !matches!(one.action, Action::Palette | Action::Move(..))
@@ -15,7 +16,7 @@ pub(super) fn open(app: &mut App) {
     let rows = BINDINGS.iter().filter(is_here).map(|binding| Row {
         label: look.with(
             "menu.command",
-            &[("name", &look.words.get(binding.name)), ("help", &binding.help(look.words))],
+            &[("name", &binding.short(look.words, &places)), ("help", &binding.help(look.words, &places))],
         ),
         value: binding.keys(look.words),
         note: look.words.get(binding.group.heading()).to_owned(),
@@ -27,6 +28,12 @@ pub(super) fn open(app: &mut App) {
 }
 
 impl App {
+    /// What the family calls that which holds messages; where none is looked at, what all of them call it.
+    pub fn places(&self) -> String {
+        let family = self.stage().map(|stage| stage.session.source().family());
+        family.map_or_else(keymap::all_places, |family| family.places_word().to_owned())
+    }
+
     /// Why something cannot be done now; none: it can.
     pub fn obstacle(&self, action: &Action) -> Option<String> {
         let key = match (&self.screen, action) {
@@ -64,7 +71,9 @@ impl App {
                 let ledger = &recording.cursor().ledger;
                 return crate::lab::deed::longer_window(recording.plan(), at, ledger).err();
             }
-            Action::NextPlace(_) if recording.cursor().world.places().len() < 2 => "reason.one_place",
+            Action::NextPlace(_) if recording.cursor().world.places().len() < 2 => {
+                return Some(look.with("reason.one_place", &[("places", &self.places())]));
+            }
             Action::NextSubscription if recording.cursor().ledger.layout().subscriptions.len() < 2 => {
                 "reason.one_subscription"
             }

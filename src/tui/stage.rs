@@ -47,7 +47,7 @@ pub struct Stage {
     near: Near,
     marks: Vec<TimeMark>,
     /// Of what the marks were made: branch, notables, whether there was a study, bookmarks.
-    marks_of: Option<(BranchId, usize, bool, usize)>,
+    marks_of: Option<(BranchId, usize, bool, BTreeSet<Time>)>,
     deeds: Vec<String>,
     no_seals: Seals,
 }
@@ -61,8 +61,9 @@ struct Known {
 /// What was observed around the cursor.
 #[derive(Default)]
 struct Near {
-    /// Of which branch and which of its segments.
-    of: Option<(BranchId, usize)>,
+    /// Of which branch, which of its segments, and how many events were recorded: while a run is recorded its last
+    /// segments grow.
+    of: Option<(BranchId, usize, u64)>,
     entries: Vec<(u64, Observation)>,
 }
 
@@ -230,15 +231,12 @@ impl Stage {
         let branch = self.session.current();
         let recording = self.session.recording();
         let segment = recording.segment_of(recording.cursor().events());
-        if self.near.of != Some((branch, segment)) || !recording.is_whole() {
+        let of = (branch, segment, recording.head().events());
+        if self.near.of != Some(of) {
             self.near.entries = near(recording, segment);
-            self.near.of = Some((branch, segment));
+            self.near.of = Some(of);
         }
-        let of = (branch, recording.notable().len(), self.known().is_some(), self.bookmarks.len());
-        if self.marks_of != Some(of) {
-            self.marks = self.collect_marks();
-            self.marks_of = Some(of);
-        }
+        self.refresh_marks();
         self.deeds = self.collect_deeds();
         let messages = self.recording().head().ledger.messages();
         if self.recording().is_whole() && self.pick.message.is_some_and(|one| one.0 as usize >= messages) {
@@ -248,6 +246,20 @@ impl Stage {
         let nodes = self.recording().cursor().world.nodes();
         if nodes.iter().all(|node| node.node != self.pick.node) {
             self.pick.node = nodes.first().map_or(self.pick.node, |node| node.node);
+        }
+    }
+
+    /// Brings the marks up to date: what follows one by one before the next frame must not jump to those of another
+    /// branch, or miss what was just recorded.
+    pub fn refresh_marks(&mut self) {
+        let (branch, notable) = (self.session.current(), self.recording().notable().len());
+        let is_studied = self.known().is_some();
+        let is_same = self.marks_of.as_ref().is_some_and(|(of, count, was_studied, bookmarks)| {
+            (*of, *count, *was_studied) == (branch, notable, is_studied) && *bookmarks == self.bookmarks
+        });
+        if !is_same {
+            self.marks = self.collect_marks();
+            self.marks_of = Some((branch, notable, is_studied, self.bookmarks.clone()));
         }
     }
 
@@ -349,6 +361,7 @@ impl Stage {
         let passed = u128::from(elapsed_ns) * u128::from(self.play.speed()) / 1_000_000_000;
         let target = from + Span(u64::try_from(passed).unwrap_or(u64::MAX).max(1));
         self.record_to(target);
+        self.refresh_marks();
         let end = self.end();
         let target = target.min(end);
         if let Some(stop) = self.stop_between(from, target) {
@@ -396,13 +409,16 @@ impl Stage {
         }
         let together = self.marks.iter().filter(|one| one.landmark == mark.landmark && one.at == mark.at);
         let count = together.count();
+        let later = self.marks.iter().filter(|one| one.landmark == mark.landmark && one.at > mark.at).count();
         let world = &self.recording().cursor().world;
         let node = mark.node.map(|node| world.node_name(node)).unwrap_or_default();
         let message = mark.message.map(|message| self.recording().head().ledger.name(message));
         let message = message.unwrap_or_default();
         let key = match (mark.landmark, mark.is_end, count) {
-            (Landmark::Loss, _, 1) => "say.at_loss",
-            (Landmark::Loss, ..) => "say.at_losses",
+            (Landmark::Loss, _, 1) if later == 0 => "say.at_loss",
+            (Landmark::Loss, _, 1) => "say.at_loss_and_more",
+            (Landmark::Loss, ..) if later == 0 => "say.at_losses",
+            (Landmark::Loss, ..) => "say.at_losses_and_more",
             (Landmark::Fault, false, _) => "say.at_fault",
             (Landmark::Fault, true, _) => "say.at_fault_end",
             (Landmark::Duplicate, ..) => "say.at_duplicate",
@@ -411,10 +427,19 @@ impl Stage {
             (Landmark::Election, ..) => "say.at_election",
             (Landmark::Bookmark, ..) => "say.at_bookmark",
         };
+        let places = self.session.source().family().places_word();
         let fate = mark.message.and_then(|message| self.fate_of(message)).map_or("", Fate::name);
         look.with(
             key,
-            &[("at", &mark.at), ("node", &node), ("message", &message), ("count", &count), ("fate", &fate)],
+            &[
+                ("at", &mark.at),
+                ("node", &node),
+                ("message", &message),
+                ("count", &count),
+                ("later", &later),
+                ("places", &places),
+                ("fate", &fate),
+            ],
         )
     }
 

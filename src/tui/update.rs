@@ -206,6 +206,7 @@ impl App {
         let look = self.look;
         let Some(stage) = self.stage_mut() else { return };
         stage.play.is_playing = false;
+        stage.refresh_marks();
         let Some(mark) = stage.next_mark(landmark, way) else {
             let is_known = stage.study().is_some() || landmark != Landmark::Loss;
             let key = match (is_known, way) {

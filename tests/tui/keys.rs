@@ -84,18 +84,47 @@ fn the_help_lists_every_key() {
     ] {
         desk.press(Chord::Char('?'));
         let mut help = String::new();
-        for _ in 0..12 {
+        for _ in 0..14 {
             help += &desk.text(240, 70);
             desk.press(Chord::PageDown);
         }
         for binding in BINDINGS.iter().filter(|binding| binding.contexts.contains(&context)) {
             // A long line is folded.
-            let begins: String = binding.help(words).chars().take(40).collect();
+            let begins: String = binding.help(words, &desk.app.places()).chars().take(40).collect();
             let keys = binding.keys(words);
             let is_listed = help.lines().any(|line| line.contains(&begins) && line.contains(&keys));
             assert!(is_listed, "{} is not in the help", binding.name);
         }
     }
+}
+
+#[test]
+fn the_help_begins_with_the_symbols_of_the_view() {
+    for (digit, begins) in [(1, "Symbols of Cluster"), (2, "Symbols of Logs"), (3, "Symbols of Fates")] {
+        let mut desk = Desk::at_run(Theme::Mono, false);
+        desk.keys(&format!("{digit}?"));
+        let help = desk.text(80, 24);
+        assert!(help.lines().nth(2).is_some_and(|line| line.contains(begins)), "{help}");
+    }
+}
+
+#[test]
+fn the_events_of_a_branch_go_on_to_its_end() {
+    let mut desk = Desk::at_run(Theme::Mono, false);
+    desk.keys("5t500ms\nf\n\n");
+    assert!(!desk.app.is_idle(), "the rest of the branch is recorded while it is looked at");
+    while !desk.app.is_idle() {
+        desk.app.tick(33_000_000);
+        desk.settle();
+    }
+    let times = |text: &str| -> Vec<String> {
+        let first = text.lines().filter_map(|line| line.trim_start_matches(['›', ' ']).split(' ').next());
+        first.filter(|word| word.ends_with('s')).map(str::to_owned).collect()
+    };
+    let before = times(&desk.text(80, 24));
+    assert_ne!(before.last().map(String::as_str), Some("0.5000s"), "{before:?}");
+    desk.keys("15");
+    assert_eq!(times(&desk.text(80, 24)), before, "looking away finds nothing new");
 }
 
 #[test]

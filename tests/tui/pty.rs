@@ -192,7 +192,7 @@ fn keys_of_a_plain_terminal_find_a_scenario() {
     terminal.wait_for("scenarios");
     terminal.types("/acks zero", "acks-zero");
     terminal.types("\r\r", "1 Cluster");
-    terminal.types("?", "Keys");
+    terminal.types("?", "Symbols of Cluster");
     terminal.keys.write_all(b"\x03").expect("the terminal takes keys");
     let (code, output) = terminal.ends();
     assert_eq!(code, 0);

@@ -38,6 +38,9 @@ impl Family for Kafka {
     fn places_word(&self) -> &'static str {
         "Logs"
     }
+    fn abbreviations(&self) -> &'static [(&'static str, &'static str)] {
+        picture::ABBREVIATIONS
+    }
     fn reign_word(&self) -> &'static str {
         "epoch"
     }

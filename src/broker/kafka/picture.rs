@@ -7,6 +7,7 @@ mod config;
 mod label;
 mod place;
 
+pub(super) use self::place::ABBREVIATIONS;
 use self::place::is_under_replicated;
 pub(super) use config::{broker as broker_config, consumer as consumer_config};
 pub(super) use config::{producer as producer_config, topic as topic_config};

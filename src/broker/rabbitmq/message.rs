@@ -91,7 +91,7 @@ pub(super) enum Msg {
 
     // Between the processes of one queue.
     Mirror(Box<MirrorMsg>),
-    Quorum(Box<QuorumMsg>),
+    Quorum(QuorumMsg),
     Stream(Box<StreamMsg>),
 
     /// To a node.

@@ -27,7 +27,7 @@ use super::{
     Addresses, Case, Chain, EntityKind, Family, Field, Finding, Names, NodeRole, Router, Setting, World,
 };
 use crate::fact::FamilyFact;
-use crate::scenario::plan::{Action, ConsumerPlan, Plan, ProducerPlan, Value, Version};
+use crate::scenario::plan::{Action, ConsumerPlan, EntityPlan, Plan, ProducerPlan, Value, Version};
 
 use self::describe::{check, paths, routes};
 use self::model::RabbitModel;
@@ -41,6 +41,9 @@ impl Family for RabbitMq {
     }
     fn places_word(&self) -> &'static str {
         "Queues"
+    }
+    fn abbreviations(&self) -> &'static [(&'static str, &'static str)] {
+        picture::ABBREVIATIONS
     }
     fn reign_word(&self) -> &'static str {
         "term"
@@ -77,6 +80,9 @@ impl Family for RabbitMq {
     }
     fn check(&self, plan: &Plan) -> Vec<Finding> {
         check::check(plan)
+    }
+    fn refuses(&self, _plan: &Plan, entity: &EntityPlan, setting: &str) -> Option<String> {
+        check::refuses(entity, setting)
     }
     fn check_address(&self, plan: &Plan, address: &str) -> Result<(), String> {
         describe::check_address(plan, address)

@@ -6,6 +6,7 @@
 mod node;
 mod place;
 
+pub(super) use self::place::ABBREVIATIONS;
 use super::model::{Node, RabbitModel};
 use super::packet::Packet;
 use super::world::{World, is_up};

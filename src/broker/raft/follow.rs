@@ -48,7 +48,8 @@ impl<C: Clone, S: Clone> Raft<C, S> {
     fn take(&mut self, at: u64, entries: &[Entry<C>]) -> bool {
         let is_known =
             |(entry, index): (&Entry<C>, u64)| self.log.term(index).is_some_and(|term| term == entry.term);
-        let known = entries.iter().zip(at + 1..).take_while(|&each| is_known(each)).count();
+        let is_new = at == self.log.last().index;
+        let known = entries.iter().zip(at + 1..).take_while(|&each| !is_new && is_known(each)).count();
         let (at, fresh) = (at + known as u64, &entries[known..]);
         if fresh.is_empty() {
             return false;

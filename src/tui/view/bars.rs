@@ -16,9 +16,6 @@ pub fn header(app: &App, scene: &Scene<'_>, area: Rect, out: &mut Out) {
     let look = scene.look;
     out.claim(area);
     out.fill(area, look.style(Role::Bar));
-    let right = clock(app, scene);
-    let right_width = width(&right);
-    out.text(area, area.width.saturating_sub(right_width + 1), 0, &right, look.style(Role::Bar));
     let mut left = format!(" {}", scene.about().title);
     let mut parts = Vec::new();
     if let Some(variant) = &scene.plan.variant {
@@ -30,6 +27,13 @@ pub fn header(app: &App, scene: &Scene<'_>, area: Rect, out: &mut Out) {
         parts.push(look.with(key, &[("count", &scene.deeds.len()), ("last", deed)]));
     }
     let rest = format!(" {} {}", look.glyphs.vertical, parts.join(", "));
+    let wanted = width(&left) + width(&rest) + 3;
+    let [long, short] = ["header.clock", "header.clock_short"].map(|key| clock(app, scene, key));
+    let has_room = look.class != SizeClass::Narrow && wanted + width(&long) <= area.width;
+    // How fast time goes and which event it is are told elsewhere, too: the title is worth more.
+    let right = if has_room || look.class == SizeClass::Wide { long } else { short };
+    let right_width = width(&right);
+    out.text(area, area.width.saturating_sub(right_width + 1), 0, &right, look.style(Role::Bar));
     let room = area.width.saturating_sub(right_width + 3);
     if width(&left) + width(&rest) > room {
         // The variant tells two runs apart, a title is known: it gives way first.
@@ -39,43 +43,58 @@ pub fn header(app: &App, scene: &Scene<'_>, area: Rect, out: &mut Out) {
     out.text(area, used, 0, &fit(&rest, room.saturating_sub(used), look), look.style(Role::Bar));
 }
 
-fn clock(app: &App, scene: &Scene<'_>) -> String {
+fn clock(app: &App, scene: &Scene<'_>, key: &str) -> String {
     let look = scene.look;
     let Some(stage) = app.stage() else { return String::new() };
     let glyph = if stage.play.is_playing { look.glyphs.play } else { look.glyphs.pause };
     let speed = Span(stage.play.speed());
-    let key = if look.class == SizeClass::Narrow { "header.clock_short" } else { "header.clock" };
     look.with(
         key,
         &[("glyph", &glyph), ("speed", &speed), ("now", &scene.now()), ("events", &scene.events())],
     )
 }
 
-/// The views' names with their digits; the one that is shown stands out.
+/// The views' names with their digits; the one that is shown stands out. Where there is no room for all names, those of
+/// the others are cut short, all at the same length.
 pub fn tabs(scene: &Scene<'_>, area: Rect, out: &mut Out) {
     let look = scene.look;
     out.claim(area);
-    let names: Vec<_> = View::ALL.iter().enumerate().map(|(at, view)| tab(at, *view, scene)).collect();
-    let full: u16 = names.iter().map(|name| width(name) + 1).sum();
+    let names: Vec<_> = View::ALL.iter().map(|view| view_name(*view, scene)).collect();
+    let shown = View::ALL.iter().position(|view| *view == scene.pick.view).unwrap_or(0);
+    let tries = std::iter::once((1, u16::MAX)).chain((0..=LONGEST).rev().map(|letters| (0, letters)));
+    let texts = |(pad, letters): (usize, u16)| -> Vec<String> {
+        let text = |(at, name): (usize, &String)| {
+            let pad = " ".repeat(pad);
+            let name = if at == shown { name.clone() } else { cut(name, letters) };
+            format!("{pad}{} {name}", at + 1).trim_end().to_owned() + &pad
+        };
+        names.iter().enumerate().map(text).collect()
+    };
+    let fits = |texts: &Vec<String>| {
+        texts.iter().map(|text| width(text) + 1).sum::<u16>() <= area.width.saturating_add(1)
+    };
+    let texts = tries.map(texts).find(fits).unwrap_or_default();
     let mut column = 0;
-    for (at, view) in View::ALL.into_iter().enumerate() {
-        let is_shown = view == scene.pick.view;
-        // Where there is no room for all names, only the digit is left of those that are not shown.
-        let text = if full <= area.width || is_shown { names[at].clone() } else { format!(" {} ", at + 1) };
-        let role = if is_shown { Role::Selected } else { Role::Dim };
-        let used = out.text(area, column, 0, &text, look.style(role));
+    for (at, (view, text)) in View::ALL.into_iter().zip(&texts).enumerate() {
+        let role = if at == shown { Role::Selected } else { Role::Dim };
+        let used = out.text(area, column, 0, text, look.style(role));
         out.hit(Rect { x: area.x + column, width: used, ..area }, Action::Show(view));
         column += used + 1;
     }
 }
 
+/// No name of a view is cut that has at most so many letters.
+const LONGEST: u16 = 12;
+
+/// The first letters of a name.
+fn cut(name: &str, letters: u16) -> String {
+    name.chars().take(usize::from(letters)).collect()
+}
+
 /// The view of what holds messages is called as the family calls it.
-fn tab(at: usize, view: View, scene: &Scene<'_>) -> String {
-    let name = match view {
-        View::Logs => scene.family.places_word().to_owned(),
-        _ => scene.look.words.get(&format!("view.{}", view.name())).to_owned(),
-    };
-    format!(" {} {name} ", at + 1)
+fn view_name(view: View, scene: &Scene<'_>) -> String {
+    let key = format!("view.{}", view.name());
+    scene.look.with(&key, &[("places", &scene.family.places_word())])
 }
 
 /// A notice if there is one, else the keys that matter here, as many as fit; the help is always among them.
@@ -92,11 +111,12 @@ pub fn footer(app: &App, look: &Look, area: Rect, out: &mut Out) {
         return;
     }
     let context = app.context();
-    let help = hint(context, &Action::Help, look);
+    let places = app.places();
+    let help = hint(context, &Action::Help, look, &places);
     let room = area.width.saturating_sub(help.as_ref().map_or(0, |(key, name)| width(key) + width(name) + 4));
     let mut column = 1;
     for action in shown(context, app.view()) {
-        let Some((key, name)) = hint(context, &action, look) else { continue };
+        let Some((key, name)) = hint(context, &action, look, &places) else { continue };
         let needed = width(&key) + width(&name) + 3;
         if column + needed > room {
             break;
@@ -130,10 +150,10 @@ fn entry(
 }
 
 /// The first key of an action and its short name.
-fn hint(context: Context, action: &Action, look: &Look) -> Option<(String, String)> {
+fn hint(context: Context, action: &Action, look: &Look, places: &str) -> Option<(String, String)> {
     let binding = keymap::binding(context, action)?;
     let key = binding.keys.first()?.name(look.words);
-    Some((key, look.words.get(binding.name).to_owned()))
+    Some((key, binding.short(look.words, places)))
 }
 
 /// What the footer offers, the most useful first.

@@ -251,9 +251,9 @@ impl Canvas<'_> {
             let glyph = if track.kind != Kind::Latency || heights[0] >= below + 8 || heights[2] <= below {
                 look.glyphs.levels[filled]
             } else if heights[1] > below {
-                look.glyphs.shade[2]
+                shades(look)[1]
             } else {
-                look.glyphs.shade[1]
+                shades(look)[2]
             };
             if glyph != ' ' {
                 out.glyph(plot, column, row, glyph, look.style(role));
@@ -329,6 +329,11 @@ fn said(look: &Look, kind: Kind, now: [u64; 3]) -> String {
         }
         _ => half,
     }
+}
+
+/// How a column of latencies is filled: up to the median, up to p99, up to the longest.
+pub(super) fn shades(look: &Look) -> [char; 3] {
+    [look.glyphs.levels[8], look.glyphs.shade[2], look.glyphs.shade[1]]
 }
 
 #[cfg(test)]

@@ -76,45 +76,58 @@ pub(super) struct Survey {
 impl Survey {
     /// One pass over all messages: the same as [`Scene::standing`] of each.
     pub(super) fn of(scene: &Scene<'_>, subscription: SubscriptionId) -> Self {
-        let now = scene.now();
-        let over = scene.outcome.filter(|_| scene.is_over());
-        let judged = over.and_then(|outcome| {
-            let index = usize::from(subscription.0).min(scene.ledger().layout().subscriptions.len());
-            outcome.verdict.subscriptions.get(index)
+        let messages = scene.ledger().messages();
+        let mut survey = Self { cells: Vec::with_capacity(messages), counts: [0; KINDS] };
+        each(scene, subscription, &mut |id, kind| {
+            survey.counts[kind] += 1;
+            survey.cells.push((id, kind as u8));
         });
-        let messages = scene.ledger().messages() as u32;
-        let sealed = scene.seals.at(subscription).filter(|(_, at, _)| *at <= now);
-        let mut sealed = sealed.map(|(message, _, fate)| (message, fate)).peekable();
-        let mut survey = Self { cells: Vec::with_capacity(messages as usize), counts: [0; KINDS] };
-        for id in (0..messages).map(MessageId) {
-            let seal = sealed.next_if(|(message, _)| *message <= id).filter(|(message, _)| *message == id);
-            let standing = if over.is_some() {
-                let fate = judged.and_then(|judged| *judged.by_message.get(id.0 as usize)?);
-                fate.map(Standing::Fate)
-            } else {
-                let so_far = scene.ledger().standing(id, subscription);
-                match (so_far, seal) {
-                    (Some(Standing::Open | Standing::Waiting), Some((_, fate))) => Some(Standing::Fate(fate)),
-                    _ => so_far,
-                }
-            };
-            if let Some(standing) = standing {
-                let kind = kind(standing);
-                survey.counts[kind] += 1;
-                survey.cells.push((id, kind as u8));
-            }
-        }
         survey
     }
 
     /// How many messages stand how, in the order of legends.
-    pub(super) fn tally(&self) -> Vec<(Standing, u64)> {
+    fn tally(&self) -> Vec<(Standing, u64)> {
         kinds().into_iter().zip(self.counts).collect()
     }
 
     /// Where a message is.
     fn find(&self, message: MessageId) -> Option<usize> {
         self.cells.binary_search_by_key(&message, |(id, _)| *id).ok()
+    }
+}
+
+/// How many messages stand how, in the order of legends: the same as a survey's, and nothing is kept of the messages.
+pub(super) fn tally(scene: &Scene<'_>, subscription: SubscriptionId) -> Vec<(Standing, u64)> {
+    let mut counts = [0; KINDS];
+    each(scene, subscription, &mut |_, kind| counts[kind] += 1);
+    kinds().into_iter().zip(counts).collect()
+}
+
+/// Each message that is addressed to the subscription, and how it stands as an index into [`kinds`].
+fn each(scene: &Scene<'_>, subscription: SubscriptionId, take: &mut impl FnMut(MessageId, usize)) {
+    let now = scene.now();
+    let messages = scene.ledger().messages() as u32;
+    if let Some(outcome) = scene.outcome.filter(|_| scene.is_over()) {
+        let index = usize::from(subscription.0).min(scene.ledger().layout().subscriptions.len());
+        let judged = outcome.verdict.subscriptions.get(index).map_or(&[][..], |judged| &judged.by_message);
+        for (id, fate) in (0..messages).map(MessageId).zip(judged) {
+            if let Some(fate) = *fate {
+                take(id, kind(Standing::Fate(fate)));
+            }
+        }
+        return;
+    }
+    let sealed = scene.seals.at(subscription).filter(|(_, at, _)| *at <= now);
+    let mut sealed = sealed.map(|(message, _, fate)| (message, fate)).peekable();
+    for id in (0..messages).map(MessageId) {
+        let seal = sealed.next_if(|(message, _)| *message <= id).filter(|(message, _)| *message == id);
+        let standing = match (scene.ledger().standing(id, subscription), seal) {
+            (Some(Standing::Open | Standing::Waiting), Some((_, fate))) => Some(Standing::Fate(fate)),
+            (so_far, _) => so_far,
+        };
+        if let Some(standing) = standing {
+            take(id, kind(standing));
+        }
     }
 }
 

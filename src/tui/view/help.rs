@@ -1,7 +1,8 @@
-//! All keys, from the key table, in as many columns as there is room for; what cannot be done now says why.
+//! What the symbols of the view mean, and all keys, from the key table; what cannot be done now says why.
 
 use ratatui::layout::Rect;
 
+use super::legend;
 use crate::tui::app::App;
 use crate::tui::keymap::{BINDINGS, Binding, Context, Group};
 use crate::tui::look::Look;
@@ -51,40 +52,75 @@ fn keys_width(lines: &[Line]) -> u16 {
 fn folded(lines: Vec<Line>, columns: u16) -> Vec<Line> {
     let room = columns.saturating_sub(keys_width(&lines) + 5).max(20);
     let fold = |line: Line| {
-        let Line { is_heading, is_possible, keys, text } = line;
-        let mut rows = wrap(&text, room).into_iter();
-        let first = Line { is_heading, is_possible, keys, text: rows.next().unwrap_or_default() };
-        let rest = rows.map(move |text| Line { is_heading, is_possible, keys: String::new(), text });
-        std::iter::once(first).chain(rest)
+        let Line { is_heading, is_possible, keys, text, entries } = line;
+        let rows = if entries.is_empty() { wrap(&text, room) } else { flow(&entries, room) };
+        let mut rows = rows.into_iter();
+        let line = move |keys, text| Line { is_heading, is_possible, keys, text, entries: Vec::new() };
+        let first = line(keys, rows.next().unwrap_or_default());
+        std::iter::once(first).chain(rows.map(move |text| line(String::new(), text)))
     };
     lines.into_iter().flat_map(fold).collect()
 }
 
+/// Entries one after another, none broken apart that fits on a line.
+fn flow(entries: &[String], room: u16) -> Vec<String> {
+    let mut rows: Vec<String> = Vec::new();
+    for entry in entries {
+        match rows.last_mut() {
+            Some(row) if width(row) + 3 + width(entry) <= room => {
+                row.push_str("   ");
+                row.push_str(entry);
+            }
+            _ => rows.extend(wrap(entry, room)),
+        }
+    }
+    rows
+}
+
+#[derive(Default)]
 struct Line {
     is_heading: bool,
     is_possible: bool,
     keys: String,
     text: String,
+    /// Instead of a text: what may stand on one line, and is not broken apart.
+    entries: Vec<String>,
+}
+
+fn heading(text: String) -> Line {
+    Line { is_heading: true, is_possible: true, keys: text, ..Line::default() }
 }
 
 fn lines(app: &App, context: Context, look: &Look) -> Vec<Line> {
     let mut lines = Vec::new();
+    let places = app.places();
+    if let Some(stage) = app.stage() {
+        let view = stage.pick.view;
+        let name = look.with(&format!("view.{}", view.name()), &[("places", &places)]);
+        lines.push(heading(look.with("help.symbols", &[("view", &name)])));
+        let rows = legend::of(view, stage.session.source().family(), look).into_iter();
+        lines.extend(rows.map(|row| Line {
+            is_possible: true,
+            keys: row.about,
+            entries: row.entries,
+            ..Line::default()
+        }));
+    }
     for group in Group::ALL {
         let is_here = |one: &&Binding| one.group == group && one.contexts.contains(&context);
         let bindings: Vec<_> = BINDINGS.iter().filter(is_here).collect();
         if bindings.is_empty() {
             continue;
         }
-        let heading = look.words.get(group.heading()).to_owned();
-        lines.push(Line { is_heading: true, is_possible: true, keys: heading, text: String::new() });
+        lines.push(heading(look.words.get(group.heading()).to_owned()));
         for binding in bindings {
-            let mut text = binding.help(look.words);
+            let mut text = binding.help(look.words, &places);
             let obstacle = app.obstacle(&binding.action);
             if let Some(why) = &obstacle {
                 text = look.with("help.not_now", &[("help", &text), ("why", why)]);
             }
             let keys = binding.keys(look.words);
-            lines.push(Line { is_heading: false, is_possible: obstacle.is_none(), keys, text });
+            lines.push(Line { is_possible: obstacle.is_none(), keys, text, ..Line::default() });
         }
     }
     lines

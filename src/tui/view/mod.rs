@@ -8,6 +8,7 @@ pub mod events;
 pub mod fates;
 pub mod help;
 pub mod inspector;
+mod legend;
 pub mod logs;
 pub mod menu;
 pub mod message;

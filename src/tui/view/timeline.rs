@@ -14,6 +14,7 @@ use ratatui::layout::Rect;
 use super::axis::Axis;
 use crate::sim::Time;
 use crate::tui::action::{Action, Landmark};
+use crate::tui::look::Look;
 use crate::tui::out::{Out, width};
 use crate::tui::scene::{Scene, TimeMark};
 use crate::tui::theme::Role;
@@ -137,7 +138,7 @@ impl Strip<'_> {
         }
         for (column, mark) in best.iter().enumerate() {
             let Some(mark) = mark else { continue };
-            let (glyph, role) = self.shown(mark);
+            let (glyph, role) = shown(mark.landmark, mark.is_end, look);
             let role = if mark.at > self.scene.now() && role != Role::Bad { Role::Dim } else { role };
             out.glyph(self.plot, column as u16, row, glyph, look.style(role));
         }
@@ -159,19 +160,6 @@ impl Strip<'_> {
         spans
     }
 
-    fn shown(&self, mark: &TimeMark) -> (char, Role) {
-        let glyphs = &self.scene.look.glyphs;
-        match mark.landmark {
-            Landmark::Loss => (glyphs.lost, Role::Bad),
-            Landmark::Duplicate => (glyphs.duplicated, Role::Bad),
-            Landmark::Reorder => (glyphs.reorder, Role::Warn),
-            Landmark::Fault if mark.is_end => (glyphs.fault_end, Role::Fault),
-            Landmark::Fault => (glyphs.fault, Role::Fault),
-            Landmark::Election => (glyphs.election, Role::Accent),
-            Landmark::Bookmark => (glyphs.bookmark, Role::Key),
-        }
-    }
-
     /// Round times, and under the axis the cursor, which a label makes way for.
     fn labels(&self, row: u16, out: &mut Out) {
         let look = self.scene.look;
@@ -182,6 +170,20 @@ impl Strip<'_> {
             }
         }
         out.glyph(self.plot, here, row, look.glyphs.cursor, look.style(Role::Accent));
+    }
+}
+
+/// How a moment of that kind is marked.
+pub(super) fn shown(landmark: Landmark, is_end: bool, look: &Look) -> (char, Role) {
+    let glyphs = look.glyphs;
+    match landmark {
+        Landmark::Loss => (glyphs.lost, Role::Bad),
+        Landmark::Duplicate => (glyphs.duplicated, Role::Bad),
+        Landmark::Reorder => (glyphs.reorder, Role::Warn),
+        Landmark::Fault if is_end => (glyphs.fault_end, Role::Fault),
+        Landmark::Fault => (glyphs.fault, Role::Fault),
+        Landmark::Election => (glyphs.election, Role::Accent),
+        Landmark::Bookmark => (glyphs.bookmark, Role::Key),
     }
 }
 

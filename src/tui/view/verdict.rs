@@ -13,7 +13,7 @@ use std::fmt::Display;
 
 use ratatui::layout::Rect;
 
-use super::fates::Survey;
+use super::fates;
 use super::page::Page;
 use super::why;
 use crate::fact::SubscriptionId;
@@ -22,6 +22,7 @@ use crate::lab::promise::{Guarantee, decided_by, setting_line};
 use crate::lab::replay::command;
 use crate::lab::run::Outcome;
 use crate::ledger::{Fate, NONE, Standing, Store};
+use crate::scenario::plan::AUDIT;
 use crate::tui::action::{Action, View, Way};
 use crate::tui::look::Look;
 use crate::tui::out::{Out, width};
@@ -56,9 +57,12 @@ fn ended(scene: &Scene<'_>, outcome: &Outcome, page: &mut Page<'_>) {
     for judged in outcome.verdict.counted() {
         let tally: Vec<_> =
             Fate::ALL.map(|fate| (Standing::Fate(fate), judged.fates.of(fate))).into_iter().collect();
-        fates(scene, &judged.name, &tally, page);
+        tallied(scene, &judged.name, &tally, page);
         if judged.addressed == 0 {
             continue;
+        }
+        if judged.name == AUDIT {
+            page.say("  ", look.word("verdict.audit"), Role::Dim);
         }
         for guarantee in Guarantee::ALL {
             promise(look, guarantee, guarantee.broken_by(judged), page);
@@ -91,10 +95,10 @@ fn so_far(scene: &Scene<'_>, page: &mut Page<'_>) {
         (0..scene.ledger().layout().subscriptions.len() as u16).map(SubscriptionId).collect();
     all.push(NONE);
     for id in all {
-        let tally = Survey::of(scene, id).tally();
+        let tally = fates::tally(scene, id);
         if tally.iter().any(|(_, count)| *count > 0) || id != NONE {
             let name = scene.ledger().layout().subscription_name(id).to_owned();
-            fates(scene, &name, &tally, page);
+            tallied(scene, &name, &tally, page);
         }
     }
     if !scene.is_over() {
@@ -104,7 +108,7 @@ fn so_far(scene: &Scene<'_>, page: &mut Page<'_>) {
 }
 
 /// A bar, and the counts that it is made of.
-fn fates(scene: &Scene<'_>, name: &str, tally: &[(Standing, u64)], page: &mut Page<'_>) {
+fn tallied(scene: &Scene<'_>, name: &str, tally: &[(Standing, u64)], page: &mut Page<'_>) {
     let look = scene.look;
     let all: u64 = tally.iter().map(|(_, count)| count).sum();
     let title = look.with("fates.title", &[("messages", &messages(look, all)), ("subscription", &name)]);
@@ -200,7 +204,7 @@ fn decided(scene: &Scene<'_>, page: &mut Page<'_>) {
         };
         page.hang(vec![(format!("  {} ", look.glyphs.tick), Role::Good)], &text, Role::Text);
     }
-    let others = study.explanation.groups.len() - 1;
+    let others = study.explanation.groups.len() - 1 + study.explanation.others;
     if others > 0 {
         page.say("  ", &look.with("verdict.more_causes", &[("count", &others)]), Role::Dim);
     }

@@ -306,7 +306,7 @@ pub(super) fn proof(scene: &Scene<'_>, group: &Group, page: &mut Page<'_>) {
     for trial in &group.trials {
         match &trial.result {
             TrialResult::Confirmed(others) => {
-                tried(look, look.glyphs.tick, Role::Good, "why.saved", &trial.remedy, page);
+                tried(look, 0, Role::Good, &trial.remedy, page);
                 for (links, count) in others {
                     let count = messages(look, *count as u64);
                     let others =
@@ -317,21 +317,29 @@ pub(super) fn proof(scene: &Scene<'_>, group: &Group, page: &mut Page<'_>) {
             TrialResult::StillThere(count) => {
                 let count = messages(look, *count as u64);
                 let text = look.with("why.still", &[("remedy", &trial.remedy), ("messages", &count)]);
-                tried(look, look.glyphs.cross, Role::Warn, "why.no_help", &text, page);
+                tried(look, 1, Role::Warn, &text, page);
             }
             TrialResult::Impossible(reason) => {
                 let reason = reason.lines().next().unwrap_or_default();
                 let text = look.with("why.reason", &[("remedy", &trial.remedy), ("reason", &reason)]);
-                tried(look, look.glyphs.off, Role::Dim, "why.not_tried", &text, page);
+                tried(look, 2, Role::Dim, &text, page);
             }
         }
     }
 }
 
-fn tried(look: &Look, glyph: char, role: Role, key: &'static str, text: &str, page: &mut Page<'_>) {
-    let words = ["why.saved", "why.no_help", "why.not_tried"].map(|key| width(look.word(key)));
-    let pad = words.into_iter().max().unwrap_or(0).saturating_sub(width(look.word(key))) + 2;
-    let lead = format!("  {glyph} {}{}", look.word(key), " ".repeat(usize::from(pad)));
+/// What can come of a remedy.
+pub(super) fn tries(look: &Look) -> [(char, &'static str); 3] {
+    let glyphs = look.glyphs;
+    [(glyphs.tick, "why.saved"), (glyphs.cross, "why.no_help"), (glyphs.off, "why.not_tried")]
+        .map(|(glyph, key)| (glyph, look.word(key)))
+}
+
+fn tried(look: &Look, outcome: usize, role: Role, text: &str, page: &mut Page<'_>) {
+    let all = tries(look);
+    let (glyph, word) = all[outcome];
+    let pad = all.map(|(_, word)| width(word)).into_iter().max().unwrap_or(0).saturating_sub(width(word)) + 2;
+    let lead = format!("  {glyph} {word}{}", " ".repeat(usize::from(pad)));
     page.hang(vec![(lead, role)], text, Role::Text);
 }
 

@@ -11,6 +11,14 @@ use crate::broker::picture::{Field, Gauge, LanePicture, OffsetMark, PlacePicture
 use crate::fact::{MessageId, NodeId, PlaceId, SubscriptionId};
 use crate::sim::{FileId, Status};
 
+/// What stands at marks and in titles.
+pub(in crate::broker::kafka) const ABBREVIATIONS: &[(&str, &str)] = &[
+    ("HW", "high watermark: what is before it is committed"),
+    ("LEO", "log end offset"),
+    ("ISR", "in-sync replicas"),
+    ("ELR", "eligible leader replicas"),
+];
+
 /// So many partitions' in-sync replicas are gauges, and so many groups' lag.
 const GAUGED: usize = 2;
 

@@ -7,7 +7,7 @@ use crate::broker::rabbitmq::config::StreamOffset;
 use crate::broker::rabbitmq::story;
 use crate::broker::rabbitmq::topology::Storage;
 use crate::fact::{Fact, Rule};
-use crate::scenario::plan::{Idempotency, Value};
+use crate::scenario::plan::{EntityPlan, Idempotency, Value};
 use crate::sim::Time;
 
 impl Reading<'_> {
@@ -325,23 +325,34 @@ impl Reading<'_> {
             self.faults_between(seen.at, Time::NEVER);
         }
         let gone = self.copies.iter().rev().find_map(|copy| Some((*copy, copy.removed?)));
-        match gone {
-            Some((copy, (at, Rule::Transient))) => {
-                let place = self.case.names.place(copy.place);
-                self.setting(
-                    "transient dead letter",
-                    "dead letters keep their delivery mode: a transient one is in memory in a classic queue",
-                );
-                self.link(Some(at), "not kept", format!("{place} came back without it"));
-                self.remedy_producer("config.delivery_mode", "2");
-            }
-            _ => {
-                self.setting(
-                    "at most once",
-                    "dead letters are published without confirms: a target that is down or full loses them",
-                );
-            }
+        if let Some((copy, (at, Rule::Transient))) = gone {
+            let place = self.case.names.place(copy.place);
+            self.setting(
+                "transient dead letter",
+                "dead letters keep their delivery mode: a transient one is in memory in a classic queue",
+            );
+            self.link(Some(at), "not kept", format!("{place} came back without it"));
+            self.remedy_producer("config.delivery_mode", "2");
+        } else {
+            self.setting(
+                "at most once",
+                "dead letters are published without confirms: a target that is down or full loses them",
+            );
+            self.remedy_at_least_once();
         }
+    }
+
+    /// The queue that it came from keeps a dead letter until its target has confirmed it.
+    fn remedy_at_least_once(&mut self) {
+        let given_up = self.gave_up().map_or(Time::NEVER, |(seen, _)| seen.at);
+        let from = self.copies.iter().rev().find(|copy| copy.stored <= given_up);
+        let Some(name) = from.map(|copy| self.case.names.place(copy.place)) else { return };
+        let is_it = |one: &&EntityPlan| one.kind == "queue" && one.name == name;
+        let Some(queue) = self.case.plan.entities.iter().find(is_it) else { return };
+        let table = key(queue.copy_of.as_ref().unwrap_or(&queue.name));
+        let arguments = "\"x-queue-type\" = \"quorum\", \"x-dead-letter-strategy\" = \"at-least-once\", \
+                         \"x-overflow\" = \"reject-publish\"";
+        self.remedy(Remedy::Set(format!("queue.{table}.arguments = {{ {arguments} }}")));
     }
 
     /// A record without an effect: the message counts as done and never was.

@@ -299,6 +299,18 @@ pub(super) fn type_of(queue: &EntityPlan) -> String {
     queue.config.get("x-queue-type").map_or_else(|| "classic".to_owned(), Value::shown)
 }
 
+/// Why a queue of this type has no such argument; none: it has.
+pub(in crate::broker::rabbitmq) fn refuses(queue: &EntityPlan, argument: &str) -> Option<String> {
+    let kind = type_of(queue);
+    let (_, kinds) = BY_TYPE.iter().find(|(name, _)| argument.strip_prefix("x-") == Some(*name))?;
+    let is_refused = queue.kind == "queue" && !kinds.contains(&kind.as_str());
+    is_refused.then(|| not_of(&kind, argument, kinds))
+}
+
+fn not_of(kind: &str, argument: &str, kinds: &[&str]) -> String {
+    format!("a {kind} queue has no `{argument}`: only {} queues do", kinds.join(" and "))
+}
+
 fn queue(plan: &Plan, queue: &EntityPlan, findings: &mut Vec<Finding>) {
     let name = queue.name.as_str();
     let (vhost, kind) = (vhost_of(&queue.fields), type_of(queue));
@@ -354,8 +366,7 @@ fn arguments(plan: &Plan, queue: &EntityPlan, kind: &str, findings: &mut Vec<Fin
     for (argument, kinds) in BY_TYPE {
         let argument = format!("x-{argument}");
         if config.contains_key(&argument) && !kinds.contains(&kind) {
-            let help = format!("a {kind} queue has no `{argument}`: only {} queues do", kinds.join(" and "));
-            refuse(&argument, invalid(&argument), &help);
+            refuse(&argument, invalid(&argument), &not_of(kind, &argument, kinds));
         }
     }
     let written = |argument: &str| config.get(argument).map(Value::shown);

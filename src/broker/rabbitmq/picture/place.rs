@@ -106,22 +106,38 @@ fn fields(engine: &World, queue: QueueId, spec: &QueueSpec) -> Vec<Field> {
 }
 
 /// As the management page abbreviates what a queue has.
+pub(in crate::broker::rabbitmq) const ABBREVIATIONS: &[(&str, &str)] = &[
+    ("D", "durable"),
+    ("AD", "auto-delete"),
+    ("Excl", "exclusive"),
+    ("TTL", "messages expire"),
+    ("Exp", "the queue expires"),
+    ("Lim", "at most so many messages"),
+    ("Lim B", "at most so many bytes"),
+    ("DLX", "has a dead letter exchange"),
+    ("Pri", "knows priorities"),
+    ("SAC", "single active consumer"),
+    ("HA", "mirrored by a policy"),
+];
+
+/// What a queue has, abbreviated.
 fn features(spec: &QueueSpec) -> String {
     let args = &spec.args;
-    let all = [
-        (spec.durable, "D"),
-        (spec.auto_delete, "AD"),
-        (spec.exclusive, "Excl"),
-        (args.message_ttl.is_some(), "TTL"),
-        (args.expires.is_some(), "Exp"),
-        (args.max_length.is_some(), "Lim"),
-        (args.max_length_bytes.is_some(), "Lim B"),
-        (args.dead_letter.is_some(), "DLX"),
-        (args.max_priority.is_some(), "Pri"),
-        (args.single_active_consumer, "SAC"),
-        (args.ha.is_some(), "HA"),
+    let has = [
+        spec.durable,
+        spec.auto_delete,
+        spec.exclusive,
+        args.message_ttl.is_some(),
+        args.expires.is_some(),
+        args.max_length.is_some(),
+        args.max_length_bytes.is_some(),
+        args.dead_letter.is_some(),
+        args.max_priority.is_some(),
+        args.single_active_consumer,
+        args.ha.is_some(),
     ];
-    let named: Vec<_> = all.into_iter().filter(|(has, _)| *has).map(|(_, name)| name).collect();
+    let named = ABBREVIATIONS.iter().zip(has).filter(|(_, has)| *has);
+    let named: Vec<_> = named.map(|((name, _), _)| *name).collect();
     if named.is_empty() { "none".to_owned() } else { named.join(" ") }
 }
 

@@ -21,7 +21,7 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
-pub(super) use node::health;
+pub(super) use node::{disk_glyphs, health};
 use ratatui::layout::Rect;
 
 use crate::broker::picture::{LinkPicture, NodePicture};

@@ -254,12 +254,17 @@ fn draw_disk(disk: DiskPicture, area: Rect, look: &Look, out: &mut Out) {
     let full = (u128::from(durable) * u128::from(bar) / u128::from(disk.bytes)) as u16;
     // Whatever is not durable shows, however little it is.
     let full = if durable < disk.bytes { full.min(bar - 1) } else { full };
-    let (kept, cached) = (look.glyphs.shade[4], look.glyphs.shade[1]);
+    let [kept, cached] = disk_glyphs(look);
     for x in 0..bar {
         let (glyph, role) = if x < full { (kept, Role::Good) } else { (cached, Role::Warn) };
         out.glyph(area, x, 0, glyph, look.style(role));
     }
     out.text(area, bar + 1, 0, text, look.style(role));
+}
+
+/// What a power loss would leave of a disk, and what is in the page cache only.
+pub(in crate::tui::view) fn disk_glyphs(look: &Look) -> [char; 2] {
+    [look.glyphs.shade[4], look.glyphs.shade[1]]
 }
 
 /// What is durable of what was written, in words and in short.

@@ -156,10 +156,11 @@ impl Lanes<'_> {
                 continue;
             }
             let is_durable = self.window.end_of(x).min(lane.end) <= lane.durable;
-            let (glyph, role) = match (column.differs, is_durable) {
-                (true, _) => (look.glyphs.differs, Role::Fault),
-                (false, true) => (look.glyphs.horizontal_heavy, Role::Good),
-                (false, false) => (look.glyphs.dots, Role::Warn),
+            let [durable, cached, differs] = super::lines(look);
+            let (glyph, _, role) = match (column.differs, is_durable) {
+                (true, _) => differs,
+                (false, true) => durable,
+                (false, false) => cached,
             };
             out.glyph(area, x as u16, 1, glyph, look.style(role));
         }

@@ -26,6 +26,7 @@ use crate::broker::picture::{PlacePicture, ReaderPicture};
 use crate::fact::PlaceId;
 use crate::ledger::Standing;
 use crate::tui::action::Action;
+use crate::tui::look::Look;
 use crate::tui::out::{Out, fit, width};
 use crate::tui::scene::Scene;
 use crate::tui::theme::Role;
@@ -247,6 +248,15 @@ fn draw_reader(
     draw_marks(&reader.marks, window, lane, look, if is_picked { Role::Accent } else { Role::Text }, out);
 }
 
+/// The line below the cells: where a power loss would leave them, where it would not, and where copies differ.
+pub(in crate::tui::view) fn lines(look: &Look) -> [(char, &'static str, Role); 3] {
+    [
+        (look.glyphs.horizontal_heavy, look.word("logs.durable"), Role::Good),
+        (look.glyphs.dots, look.word("logs.cached"), Role::Warn),
+        (look.glyphs.differs, look.word("logs.differs"), Role::Fault),
+    ]
+}
+
 /// What the glyphs mean: those that are there to be seen, the worst first.
 fn draw_legend(scene: &Scene<'_>, lanes: &Lanes<'_>, area: Rect, out: &mut Out) {
     if area.is_empty() {
@@ -268,12 +278,14 @@ fn draw_legend(scene: &Scene<'_>, lanes: &Lanes<'_>, area: Rect, out: &mut Out) 
     for standing in seen {
         put(look.glyph(standing), look.standing(standing), look.standing_role(standing));
     }
+    let [durable, cached, differs] = lines(look);
     if lanes.has_lines() {
-        put(look.glyphs.horizontal_heavy, look.word("logs.durable"), Role::Good);
-        put(look.glyphs.dots, look.word("logs.cached"), Role::Warn);
+        for (glyph, word, role) in [durable, cached] {
+            put(glyph, word, role);
+        }
     }
     if lanes.read.iter().flat_map(|lane| &lane.columns).any(|column| column.differs) {
-        put(look.glyphs.differs, look.word("logs.differs"), Role::Fault);
+        put(differs.0, differs.1, differs.2);
     }
 }
 
@@ -284,7 +296,9 @@ fn draw_others(scene: &Scene<'_>, places: &[PlaceId], picked: usize, area: Rect,
     }
     let look = scene.look;
     out.claim(area);
-    let title = look.with("logs.places", &[("number", &(picked + 1)), ("all", &places.len())]);
+    let word = scene.family.places_word();
+    let title =
+        look.with("logs.places", &[("places", &word), ("number", &(picked + 1)), ("all", &places.len())]);
     out.fitted(area, 0, 0, &title, look, Role::Title);
     let rows = usize::from(area.height - 1);
     let first = picked.saturating_sub(rows / 2).min(places.len().saturating_sub(rows));

@@ -90,21 +90,20 @@ impl Confirms {
     fn take(&mut self) -> SmallVec<[Frame; 4]> {
         self.is_answer_due = false;
         let mut frames = SmallVec::new();
-        let (mut acks, mut nacks) = (std::mem::take(&mut self.acks), std::mem::take(&mut self.nacks));
-        self.open -= acks.len() + nacks.len();
+        self.open -= self.acks.len() + self.nacks.len();
         while self.pending.front().is_some_and(|one| one.is_over) {
             self.pending.pop_front();
             self.first += 1;
         }
-        acks.sort_unstable();
-        nacks.sort_unstable();
+        self.acks.sort_unstable();
+        self.nacks.sort_unstable();
         // Nacks one by one: `multiple` would take acknowledged ones along.
-        frames.extend(nacks.iter().map(|&seq| Frame::Nack { seq, multiple: false }));
-        let below = acks.partition_point(|&seq| seq < self.first);
-        if let Some(&last) = acks[..below].last() {
+        frames.extend(self.nacks.drain(..).map(|seq| Frame::Nack { seq, multiple: false }));
+        let below = self.acks.partition_point(|&seq| seq < self.first);
+        if let Some(&last) = self.acks[..below].last() {
             frames.push(Frame::Ack { seq: last, multiple: below > 1 });
         }
-        frames.extend(acks[below..].iter().map(|&seq| Frame::Ack { seq, multiple: false }));
+        frames.extend(self.acks.drain(..).skip(below).map(|seq| Frame::Ack { seq, multiple: false }));
         frames
     }
 }

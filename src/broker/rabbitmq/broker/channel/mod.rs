@@ -374,7 +374,7 @@ impl Channel {
             Msg::Credit(more) => self.credited(from, more, env),
             Msg::ConsumerGone { tag } => self.consumer_gone(tag, env),
             Msg::QueueDown { queue, node, how } => self.queue_down(queue, node, how, env),
-            Msg::Quorum(msg) => self.quorum_says(from, *msg, env),
+            Msg::Quorum(msg) => self.quorum_says(from, msg, env),
             Msg::Stream(msg) => self.stream_says(from, *msg, env),
             _ => {}
         }

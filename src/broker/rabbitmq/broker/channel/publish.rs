@@ -20,7 +20,7 @@ use crate::fact::{Fact, GivenUp, NONE};
 #[derive(Clone, Debug, Default)]
 struct Destinations {
     /// Queues that take it.
-    queues: SmallVec<[QueueId; 2]>,
+    queues: SmallVec<[QueueId; 4]>,
     /// Queues whose process is gone, and which the release still routes to.
     gone: SmallVec<[QueueId; 2]>,
 }
@@ -182,8 +182,15 @@ fn destinations(envelope: EnvelopeId, env: &Env<'_, '_>) -> Destinations {
         Destination::Queue(queue) => meta.exists(queue) && !(forgets && is_dead(queue)),
         Destination::Exchange(_) => meta.has(to),
     };
-    let routed = topology.route_stamp(stamp, &is_there);
-    let (gone, queues) = routed.queues.iter().copied().partition(|queue| is_dead(*queue));
+    let mut queues = topology.route_stamp(stamp, &is_there).queues;
+    let mut gone = SmallVec::new();
+    queues.retain(|queue| {
+        let is_gone = is_dead(*queue);
+        if is_gone {
+            gone.push(*queue);
+        }
+        !is_gone
+    });
     Destinations { queues, gone }
 }
 

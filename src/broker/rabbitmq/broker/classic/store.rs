@@ -247,7 +247,7 @@ impl Store {
         self.entries = 0;
         env.core.disk_writes += self.publishes.len() as u64;
         let mut end = self.written.last().map_or(0, |last| last.end);
-        for (id, envelope, expires) in std::mem::take(&mut self.publishes) {
+        while let Some((id, envelope, expires)) = self.publishes.pop_front() {
             let size = u64::from(env.shared.content.get(envelope).size);
             let is_apart = self.lies_apart(size, env.shared);
             end += ENTRY_BYTES + if is_apart { 0 } else { size };
@@ -256,15 +256,14 @@ impl Store {
             self.written.push(Record { id, what: What::Published(envelope, expires), end, large });
             self.live += 1;
         }
-        for id in std::mem::take(&mut self.acks) {
+        self.live = self.live.saturating_sub(self.acks.len());
+        for id in self.acks.drain(..) {
             end += ACK_BYTES;
             self.written.push(Record { id, what: What::Acked, end, large: 0 });
-            self.live = self.live.saturating_sub(1);
         }
         self.flush_by = Time::NEVER;
-        for (_, channel, seq) in std::mem::take(&mut self.unwritten) {
-            self.unsynced.push_back((end, channel, seq));
-        }
+        let waiting = self.unwritten.drain(..).map(|(_, channel, seq)| (end, channel, seq));
+        self.unsynced.extend(waiting);
         let file = index_file(self.queue);
         if self.live == 0 && !self.is_syncing && self.unsynced.is_empty() {
             self.written = Chunked::new();

@@ -48,22 +48,21 @@ impl Quorum {
         let other = others.find(|other| *other != who && !self.overlooked.contains(&other.0));
         if let Some((to, tag)) = other {
             let handed = SmallVec::from_slice(handed);
-            env.send(to, Msg::Quorum(Box::new(QuorumMsg::Doubled { tag, handed })));
+            env.send(to, Msg::Quorum(QuorumMsg::Doubled { tag, handed }));
         }
     }
+}
 
-    /// Bug: what is in memory does not wait for what has to be read from disk.
-    pub(super) fn send_ahead(
-        &self,
-        (to, tag): (Pid, ConsumerTag),
-        handed: &mut SmallVec<[Handed; 1]>,
-        env: &mut Env<'_, '_>,
-    ) {
-        let is_mixed = handed.iter().any(|one| one.is_on_disk) && handed.iter().any(|one| !one.is_on_disk);
-        if is_mixed && env.shared.topology.rules.memory_overtakes_disk {
-            let ahead: SmallVec<[Handed; 1]> = handed.iter().copied().filter(|one| !one.is_on_disk).collect();
-            handed.retain(|one| one.is_on_disk);
-            env.send(to, Msg::Quorum(Box::new(QuorumMsg::Ahead { tag, handed: ahead })));
-        }
+/// Bug: what is in memory does not wait for what has to be read from disk.
+pub(super) fn send_ahead(
+    (to, tag): (Pid, ConsumerTag),
+    handed: &mut SmallVec<[Handed; 1]>,
+    env: &mut Env<'_, '_>,
+) {
+    let is_mixed = handed.iter().any(|one| one.is_on_disk) && handed.iter().any(|one| !one.is_on_disk);
+    if is_mixed && env.shared.topology.rules.memory_overtakes_disk {
+        let ahead: SmallVec<[Handed; 1]> = handed.iter().copied().filter(|one| !one.is_on_disk).collect();
+        handed.retain(|one| one.is_on_disk);
+        env.send(to, Msg::Quorum(QuorumMsg::Ahead { tag, handed: ahead }));
     }
 }

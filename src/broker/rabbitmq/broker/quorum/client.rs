@@ -85,7 +85,7 @@ pub(in super::super) fn enqueue_untracked(queue: QueueId, envelope: EnvelopeId, 
         let size = env.shared.content.get(envelope).size;
         let request = Request::Enqueue { number: 0, envelope, size };
         let to = Pid { node, proc: Proc::Queue(queue) };
-        env.send(to, Msg::Quorum(Box::new(QuorumMsg::Command { seq: None, request })));
+        env.send(to, Msg::Quorum(QuorumMsg::Command { seq: None, request }));
     }
 }
 
@@ -252,7 +252,7 @@ impl Client {
     }
 
     fn send(&self, node: u16, msg: QuorumMsg, env: &mut Env<'_, '_>) {
-        env.send(Pid { node, proc: Proc::Queue(self.queue) }, Msg::Quorum(Box::new(msg)));
+        env.send(Pid { node, proc: Proc::Queue(self.queue) }, Msg::Quorum(msg));
     }
 
     /// Everything that was not applied, in order. A message that was asked for may have been handed out already: that

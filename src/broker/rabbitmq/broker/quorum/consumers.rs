@@ -3,7 +3,7 @@
 //! The highest priority among those that can take a message is served, in turn within it. A consumer that is cancelled
 //! keeps what it holds until that is settled.
 
-use std::collections::BTreeMap;
+use std::collections::VecDeque;
 
 use super::GET;
 use super::fifo::{Item, Setup};
@@ -27,9 +27,54 @@ pub(super) struct Consumer {
     /// Its node is out of reach.
     pub(super) is_lost: bool,
     id_next: u64,
-    pub(super) held: BTreeMap<u64, Item>,
+    pub(super) held: Held,
     /// The how manieth it was.
     number: u32,
+}
+
+/// What a consumer holds, in the order of the numbers under which it got it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Held(VecDeque<(u64, Item)>);
+
+impl Held {
+    #[inline]
+    fn push(&mut self, id: u64, item: Item) {
+        debug_assert!(self.0.back().is_none_or(|(last, _)| *last < id), "numbers follow one another");
+        self.0.push_back((id, item));
+    }
+
+    #[inline]
+    fn take(&mut self, id: u64) -> Option<Item> {
+        if self.0.front().is_some_and(|(first, _)| *first == id) {
+            // The usual case: the oldest one.
+            return self.0.pop_front().map(|(_, item)| item);
+        }
+        let at = self.0.binary_search_by_key(&id, |(known, _)| *known).ok()?;
+        self.0.remove(at).map(|(_, item)| item)
+    }
+
+    #[inline]
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(super) fn values(&self) -> impl Iterator<Item = &Item> {
+        self.0.iter().map(|(_, item)| item)
+    }
+
+    fn into_values(self) -> impl Iterator<Item = Item> {
+        self.0.into_iter().map(|(_, item)| item)
+    }
+
+    /// From the first number to before the second.
+    pub(super) fn range(&self, from: u64, to: u64) -> impl Iterator<Item = (u64, &Item)> {
+        let at = self.0.partition_point(|(id, _)| *id < from);
+        self.0.iter().skip(at).take_while(move |(id, _)| *id < to).map(|(id, item)| (*id, item))
+    }
 }
 
 /// All of them, those of the highest priority first; within a priority, whose turn it is first.
@@ -85,7 +130,7 @@ impl Consumers {
             is_cancelled: false,
             is_lost: false,
             id_next: 0,
-            held: BTreeMap::new(),
+            held: Held::default(),
             number: self.number_next,
         });
     }
@@ -107,12 +152,12 @@ impl Consumers {
                 is_cancelled: true,
                 is_lost: false,
                 id_next: 0,
-                held: BTreeMap::new(),
+                held: Held::default(),
                 number: self.number_next,
             });
         }
         if let Some(one) = self.get(who) {
-            one.held.insert(index, item);
+            one.held.push(index, item);
         }
     }
 
@@ -164,7 +209,7 @@ impl Consumers {
         let one = &mut self.all[at];
         let id = one.id_next;
         one.id_next += 1;
-        one.held.insert(id, item);
+        one.held.push(id, item);
         let (who, priority) = (one.who, one.priority);
         let last = self.all.partition_point(|other| other.priority >= priority) - 1;
         if at != last {
@@ -177,7 +222,7 @@ impl Consumers {
     #[inline]
     pub(super) fn release(&mut self, who: Who, id: u64) -> Option<Item> {
         let at = self.all.iter().position(|one| one.who == who)?;
-        let item = self.all[at].held.remove(&id);
+        let item = self.all[at].held.take(id);
         if self.all[at].is_cancelled && self.all[at].held.is_empty() {
             self.all.remove(at);
         }

@@ -52,6 +52,8 @@ pub(in super::super::super) struct Fifo {
     senders: BTreeMap<Pid, Sender>,
     /// Bytes of the bodies of ready, returned and dead messages.
     pub(super) bytes: u64,
+    /// A message with a time to live was here.
+    pub(super) has_expiring: bool,
     /// Senders were told that it is full.
     pub(super) is_full: bool,
     /// Ready messages whose bodies are in memory, where that is limited.
@@ -205,6 +207,7 @@ impl Fifo {
         let is_on_disk = !self.has_memory(setup);
         let item = Item { index, envelope, size, priority, is_on_disk, expires, count: 0, deliveries: 0 };
         effects.push(Effect::Stored(item));
+        self.has_expiring |= expires != Time::NEVER;
         self.bytes += u64::from(size);
         self.ready.push(item, setup.priorities);
     }

@@ -1,6 +1,5 @@
 //! A node's member of a quorum queue: Raft, the member's copy of the queue, and what a leader does because of commands.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use smallvec::SmallVec;
@@ -9,7 +8,7 @@ use super::commands::{Command, Request, What};
 use super::dead_letters::DeadLetters;
 use super::fifo::{Effect, Fifo, Setup};
 use super::wal::{Piece, wal_file};
-use super::{Alarm, Handed, QuorumMsg, look};
+use super::{Alarm, Handed, QuorumMsg, bugs, look};
 use crate::broker::rabbitmq::broker::{Env, QueueAlarm, dead_letter, node};
 use crate::broker::rabbitmq::message::{Msg, Pid, Proc, QueueEnd};
 use crate::broker::rabbitmq::model::{RabbitCtx, Shared};
@@ -191,7 +190,7 @@ impl Quorum {
             Output::Send(..) if self.is_stranger => {}
             Output::Send(to, message) => {
                 let to = Pid { node: self.members[usize::from(to.0)], proc: Proc::Queue(self.queue) };
-                env.send(to, Msg::Quorum(Box::new(QuorumMsg::Raft(message))));
+                env.send(to, Msg::Quorum(QuorumMsg::Raft(message)));
             }
             Output::Write(mark) => {
                 let (last, cut) = self.handed;
@@ -243,7 +242,7 @@ impl Quorum {
     pub(in super::super) fn on(&mut self, from: Pid, msg: Msg, env: &mut Env<'_, '_>) {
         match msg {
             _ if self.is_stopped => {}
-            Msg::Quorum(msg) => match *msg {
+            Msg::Quorum(msg) => match msg {
                 QuorumMsg::Raft(message) => self.raft_says(from, message, env),
                 QuorumMsg::Command { seq, request } => self.asked(from, seq, request, env),
                 QuorumMsg::Flush => {
@@ -277,12 +276,12 @@ impl Quorum {
             let leader = self.raft.leader().map(|leader| self.members[usize::from(leader.0)]);
             match (seq, leader) {
                 (Some(seq), leader) => {
-                    env.send(from, Msg::Quorum(Box::new(QuorumMsg::NotLeader { seq, leader })));
+                    env.send(from, Msg::Quorum(QuorumMsg::NotLeader { seq, leader }));
                 }
                 // Nobody waits for it: it is passed on.
                 (None, Some(node)) if node != env.core.id => {
                     let to = Pid { node, proc: Proc::Queue(self.queue) };
-                    env.send(to, Msg::Quorum(Box::new(QuorumMsg::Command { seq, request })));
+                    env.send(to, Msg::Quorum(QuorumMsg::Command { seq, request }));
                 }
                 (None, _) => {}
             }
@@ -301,7 +300,7 @@ impl Quorum {
         self.drive(env, |raft, io| raft.propose(command, io));
         if !self.is_flush_due {
             self.is_flush_due = true;
-            env.send(env.me, Msg::Quorum(Box::new(QuorumMsg::Flush)));
+            env.send(env.me, Msg::Quorum(QuorumMsg::Flush));
         }
     }
 
@@ -310,7 +309,7 @@ impl Quorum {
         let setup = Setup::of(&env.shared.topology, self.queue);
         let is_leader = self.leads();
         let mut effects = std::mem::take(&mut self.effects);
-        let mut applied: BTreeMap<Pid, SmallVec<[u64; 4]>> = BTreeMap::new();
+        let mut applied: SmallVec<[(Pid, SmallVec<[u64; 4]>); 2]> = SmallVec::new();
         let mut is_new_term = false;
         while self.applied < commit {
             self.applied += 1;
@@ -318,17 +317,19 @@ impl Quorum {
             match &entry.command {
                 Some(command) => {
                     let is_taken = self.fifo.apply(self.applied, command, &setup, &mut effects);
-                    if let Some((pid, seq)) = command.from.filter(|_| is_taken) {
-                        applied.entry(pid).or_default().push(seq);
+                    if let Some((pid, seq)) = command.from.filter(|_| is_leader && is_taken) {
+                        match applied.iter_mut().find(|(known, _)| *known == pid) {
+                            Some((_, seqs)) => seqs.push(seq),
+                            None => applied.push((pid, SmallVec::from_elem(seq, 1))),
+                        }
                     }
                 }
                 None => is_new_term = entry.term == self.raft.term(),
             }
         }
-        if is_leader {
-            for (pid, seqs) in applied {
-                env.send(pid, Msg::Quorum(Box::new(QuorumMsg::Applied { seqs })));
-            }
+        applied.sort_unstable_by_key(|(pid, _)| *pid);
+        for (pid, seqs) in applied {
+            env.send(pid, Msg::Quorum(QuorumMsg::Applied { seqs }));
         }
         self.carry_out(&effects, is_leader, env);
         effects.clear();
@@ -365,11 +366,11 @@ impl Quorum {
                     }
                     self.double(who, &all, env);
                     let (to, tag) = who;
-                    self.send_ahead(who, &mut all, env);
-                    env.send(to, Msg::Quorum(Box::new(QuorumMsg::Deliver { tag, handed: all })));
+                    bugs::send_ahead(who, &mut all, env);
+                    env.send(to, Msg::Quorum(QuorumMsg::Deliver { tag, handed: all }));
                 }
                 Effect::Got(to, handed) => {
-                    env.send(to, Msg::Quorum(Box::new(QuorumMsg::Got { handed })));
+                    env.send(to, Msg::Quorum(QuorumMsg::Got { handed }));
                 }
                 Effect::Died(item, reason) => {
                     if !Setup::of(&env.shared.topology, self.queue).keeps_dead {
@@ -380,7 +381,7 @@ impl Quorum {
                 Effect::Full(only, is_full) => {
                     let to: Vec<Pid> = only.map_or_else(|| self.fifo.senders().collect(), |pid| vec![pid]);
                     for pid in to {
-                        env.send(pid, Msg::Quorum(Box::new(QuorumMsg::Full { is_full })));
+                        env.send(pid, Msg::Quorum(QuorumMsg::Full { is_full }));
                     }
                 }
             }
@@ -410,7 +411,7 @@ impl Quorum {
     /// meanwhile is noticed.
     fn take_over(&mut self, env: &mut Env<'_, '_>) {
         for pid in self.fifo.pids() {
-            env.send(pid, Msg::Quorum(Box::new(QuorumMsg::Leads)));
+            env.send(pid, Msg::Quorum(QuorumMsg::Leads));
         }
         for node in self.nodes_of_consumers() {
             let is_open = node == env.core.id || env.core.dist.is_open(node);
@@ -455,7 +456,7 @@ impl Quorum {
             if is_up {
                 self.propose(What::Back(peer), None, env);
                 for pid in self.fifo.pids().into_iter().filter(|pid| pid.node == peer) {
-                    env.send(pid, Msg::Quorum(Box::new(QuorumMsg::Leads)));
+                    env.send(pid, Msg::Quorum(QuorumMsg::Leads));
                 }
             } else {
                 self.lose(peer, env);
@@ -551,7 +552,7 @@ impl Quorum {
     fn missed(&mut self, from: Pid, tag: ConsumerTag, first: u64, to: u64, env: &mut Env<'_, '_>) {
         if self.leads() {
             let handed = self.fifo.held((from, tag), first, to).collect();
-            env.send(from, Msg::Quorum(Box::new(QuorumMsg::Found { tag, handed })));
+            env.send(from, Msg::Quorum(QuorumMsg::Found { tag, handed }));
         }
     }
 

@@ -51,6 +51,9 @@ impl Fifo {
 
     /// What was kept back long enough comes back.
     fn release_delayed(&mut self, at: Time) {
+        if self.delayed.is_empty() {
+            return;
+        }
         let due = self.delayed.partition_point(|(due, _)| *due <= at);
         for (_, item) in self.delayed.drain(..due) {
             self.bytes += u64::from(item.size);
@@ -59,7 +62,14 @@ impl Fifo {
     }
 
     /// Only heads expire: of what came back, else of what is ready.
+    #[inline]
     fn expire(&mut self, at: Time, now_too: bool, setup: &Setup, effects: &mut Vec<Effect>) {
+        if self.has_expiring {
+            self.expire_heads(at, now_too, setup, effects);
+        }
+    }
+
+    fn expire_heads(&mut self, at: Time, now_too: bool, setup: &Setup, effects: &mut Vec<Effect>) {
         let is_expired = |item: &Item| item.expires < at || now_too && item.expires == at;
         loop {
             let head = match self.returned.front() {
@@ -111,7 +121,7 @@ impl Fifo {
     /// What a consumer still holds of these numbers.
     pub(super) fn held(&self, who: Who, from: u64, to: u64) -> impl Iterator<Item = Handed> {
         let one = self.consumers.find(who).filter(|_| who.1 != GET);
-        one.into_iter().flat_map(move |one| one.held.range(from..to)).map(|(&id, item)| Handed {
+        one.into_iter().flat_map(move |one| one.held.range(from, to)).map(|(id, item)| Handed {
             id,
             envelope: item.envelope,
             redelivered: item.deliveries > 1,

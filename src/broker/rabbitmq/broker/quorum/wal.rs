@@ -10,6 +10,8 @@
 
 use std::collections::VecDeque;
 
+use smallvec::SmallVec;
+
 use crate::broker::rabbitmq::model::{RabbitCtx, Shared};
 use crate::broker::rabbitmq::topology::QueueId;
 use crate::broker::raft::Mark;
@@ -39,6 +41,13 @@ pub(in super::super) enum Piece {
     /// Entries up to this one.
     Entries(Mark),
     Snapshot,
+}
+
+impl Piece {
+    /// Whether what comes next says all that this one does.
+    fn is_before(self, next: Self) -> bool {
+        matches!((self, next), (Self::Entries(one), Self::Entries(next)) if one.cut == next.cut)
+    }
 }
 
 /// Its file.
@@ -78,15 +87,22 @@ impl Wal {
         ctx.sync(file);
     }
 
-    /// The file is durable up to here: which queues have what on the device.
+    /// The file is durable up to here: which queues have what on the device. A queue hears of all its entries in a
+    /// flush at once.
     pub(in super::super) fn synced(
         &mut self,
         mark: u64,
         file: FileId,
         ctx: &mut RabbitCtx<'_>,
-    ) -> Vec<(QueueId, Piece)> {
+    ) -> SmallVec<[(QueueId, Piece); 4]> {
         let count = self.written.partition_point(|(end, ..)| *end <= mark);
-        let durable = self.written.drain(..count).map(|(_, queue, piece)| (queue, piece)).collect();
+        let mut durable: SmallVec<[(QueueId, Piece); 4]> = SmallVec::new();
+        for (_, queue, piece) in self.written.drain(..count) {
+            match durable.iter_mut().rev().find(|(of, _)| *of == queue) {
+                Some((_, before)) if before.is_before(piece) => *before = piece,
+                _ => durable.push((queue, piece)),
+            }
+        }
         self.is_flushing = false;
         if !self.waiting.is_empty() {
             self.flush(file, ctx);
