@@ -65,19 +65,6 @@ pub(in super::super::super) struct Fifo {
 struct Sender {
     /// The number of the last message that it took from it.
     last: u64,
-    /// Messages that came before their turn.
-    early: Vec<(u64, u64, Fresh)>,
-}
-
-impl Sender {
-    /// The message that came before its turn and whose turn it is now.
-    #[inline]
-    fn next_early(&mut self) -> Option<(u64, Fresh)> {
-        let at = self.early.iter().position(|(known, ..)| *known == self.last + 1)?;
-        self.last += 1;
-        let (_, index, fresh) = self.early.swap_remove(at);
-        Some((index, fresh))
-    }
 }
 
 /// What a queue is set up to do.
@@ -151,11 +138,21 @@ pub(super) enum Why {
 
 impl Fifo {
     /// Applies a command of the log.
-    pub(super) fn apply(&mut self, index: u64, command: &Command, setup: &Setup, effects: &mut Vec<Effect>) {
+    /// Whether it was taken: a message that comes before its turn is not, and has to come again.
+    pub(super) fn apply(
+        &mut self,
+        index: u64,
+        command: &Command,
+        setup: &Setup,
+        effects: &mut Vec<Effect>,
+    ) -> bool {
         let at = command.at;
         let by = command.from.map(|(pid, _)| pid);
+        let mut is_taken = true;
         match (&command.what, by) {
-            (What::Enqueue { number, fresh }, by) => self.enqueue(index, by, *number, *fresh, setup, effects),
+            (What::Enqueue { number, fresh }, by) => {
+                is_taken = self.enqueue(index, by, *number, *fresh, setup, effects);
+            }
             (What::Subscribe(wanted), Some(by)) => self.consumers.add(by, *wanted),
             (What::Cancel(tag), Some(by)) => self.consumers.cancel((by, *tag)),
             (What::Get, Some(by)) => self.get(index, by, at, setup, effects),
@@ -171,9 +168,10 @@ impl Fifo {
         }
         let is_new = matches!(command.what, What::Enqueue { .. });
         self.serve(at, is_new, setup, effects);
+        is_taken
     }
 
-    /// A message comes in: in the order of its channel, and once.
+    /// A message comes in: in the order of its channel, and once. Whether it is there now.
     fn enqueue(
         &mut self,
         index: u64,
@@ -182,9 +180,10 @@ impl Fifo {
         fresh: Fresh,
         setup: &Setup,
         effects: &mut Vec<Effect>,
-    ) {
+    ) -> bool {
         let Some(pid) = by.filter(|_| number > 0) else {
-            return self.take_in(index, fresh, setup, effects);
+            self.take_in(index, fresh, setup, effects);
+            return true;
         };
         let is_full = self.is_full;
         let sender = self.senders.entry(pid).or_insert_with(|| {
@@ -194,21 +193,13 @@ impl Fifo {
             Sender::default()
         });
         if number > sender.last + 1 {
-            if !sender.early.iter().any(|(known, ..)| *known == number) {
-                sender.early.push((number, index, fresh));
-            }
-            return;
+            return false;
         }
-        if number <= sender.last {
-            return;
-        }
-        sender.last = number;
-        let has_early = !sender.early.is_empty();
-        self.take_in(index, fresh, setup, effects);
-        while has_early && let Some((index, fresh)) = self.senders.get_mut(&pid).and_then(Sender::next_early)
-        {
+        if number > sender.last {
+            sender.last = number;
             self.take_in(index, fresh, setup, effects);
         }
+        true
     }
 
     fn take_in(&mut self, index: u64, fresh: Fresh, setup: &Setup, effects: &mut Vec<Effect>) {
@@ -301,13 +292,7 @@ impl Fifo {
 
     /// A channel's process ended: all that it held comes back, and counts.
     fn gone(&mut self, pid: Pid, at: Time, setup: &Setup, effects: &mut Vec<Effect>) {
-        if let Some(mut sender) = self.senders.remove(&pid) {
-            // What came early was confirmed, and nobody is left who could bring what it waits for.
-            sender.early.sort_unstable_by_key(|(number, ..)| *number);
-            for (_, index, fresh) in sender.early {
-                self.take_in(index, fresh, setup, effects);
-            }
-        }
+        self.senders.remove(&pid);
         for item in self.consumers.remove_channel(pid) {
             self.give_back(item, Why::Crash, at, setup, effects);
         }

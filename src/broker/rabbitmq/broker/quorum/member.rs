@@ -316,8 +316,8 @@ impl Quorum {
             let Some(entry) = self.raft.entry(self.applied) else { break };
             match &entry.command {
                 Some(command) => {
-                    self.fifo.apply(self.applied, command, &setup, &mut effects);
-                    if let Some((pid, seq)) = command.from.filter(|_| is_leader) {
+                    let is_taken = self.fifo.apply(self.applied, command, &setup, &mut effects);
+                    if let Some((pid, seq)) = command.from.filter(|_| is_leader && is_taken) {
                         match applied.iter_mut().find(|(known, _)| *known == pid) {
                             Some((_, seqs)) => seqs.push(seq),
                             None => applied.push((pid, SmallVec::from_elem(seq, 1))),
