@@ -6,7 +6,8 @@
 //! `limits --measure-memory MESSAGES SUBJECT` prints the peak memory of one run: the program calls itself that way.
 //! `limits --run N SUBJECT` runs one contestant alone, so that `valgrind --tool=callgrind` can count instructions:
 //! `engine` and `by-hand` (N events of W1); `kafka`, `kafka-world`, `kafka-recorded`, `cluster-by-hand`, `rabbitmq`
-//! and `rabbitmq-quorum` (N messages); `seek` (N seeks in a recording, and a step back after each).
+//! and `rabbitmq-quorum`, each also with `-by-hand` (N messages); `seek` (N seeks in a recording, and a step back after
+//! each).
 
 use std::process::ExitCode;
 

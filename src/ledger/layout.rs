@@ -142,6 +142,12 @@ impl Layout {
         self.owners[instance as usize]
     }
 
+    /// Whether every message that a producer can send is addressed to one of these subscriptions.
+    pub(super) fn always_leads(&self, to: impl Fn(usize) -> bool) -> bool {
+        let mut addresses = self.producers.iter().flat_map(|producer| &producer.leads_to);
+        addresses.all(|leads| leads.iter().enumerate().any(|(number, leads)| *leads && to(number)))
+    }
+
     /// Whether the message is addressed to the subscription by the routing in force.
     pub(super) fn leads(&self, message: &Message, subscription: usize) -> bool {
         let producer = self.producer_of(message.instance);

@@ -52,6 +52,11 @@ impl Ledger {
         Some(Standing::Fate(Fate::of(&evidence)))
     }
 
+    /// Whether there may be messages that are addressed to nobody: to look at all of them is not always needed.
+    pub fn may_lead_nowhere(&self) -> bool {
+        !self.layout.always_leads(|number| self.subscriptions[number].since == Time::ZERO)
+    }
+
     /// How many messages of each producer fell due so far.
     pub fn sent_by_producer(&self) -> Vec<u64> {
         let mut sent = vec![0; self.layout.producers.len()];

@@ -220,8 +220,10 @@ fn a_copy_that_is_delivered_addresses_the_message_and_nobody_gets_the_rest() {
         verdict.subscriptions.iter().map(|one| (one.name.as_str(), one.addressed)).collect();
     assert_eq!(addressed, [("billing", 2), ("elsewhere", 1)]);
     assert_eq!(verdict.inconsistent, 0);
+    assert!(!story.ledger.may_lead_nowhere(), "all of it is for billing");
 
     let mut story = Story::new(&["elsewhere"]);
+    assert!(story.ledger.may_lead_nowhere());
     let id = story.due(0, None);
     story.confirmed(1, id);
     story.waiting[1] = vec![id];

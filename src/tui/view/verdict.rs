@@ -93,7 +93,9 @@ fn so_far(scene: &Scene<'_>, page: &mut Page<'_>) {
     }
     let mut all: Vec<_> =
         (0..scene.ledger().layout().subscriptions.len() as u16).map(SubscriptionId).collect();
-    all.push(NONE);
+    if scene.ledger().may_lead_nowhere() {
+        all.push(NONE);
+    }
     for id in all {
         let tally = fates::tally(scene, id);
         if tally.iter().any(|(_, count)| *count > 0) || id != NONE {

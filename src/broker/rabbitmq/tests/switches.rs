@@ -18,84 +18,87 @@ fn failed(end: &Ended) -> usize {
     end.count(|fact| matches!(fact, Fact::Failed { .. } | Fact::Unanswered { .. }))
 }
 
+/// A rule, by its name, with releases that have it and releases that have not.
+type Switch = (&'static str, fn(&Rules) -> bool, &'static [Version], &'static [Version]);
+
+const SWITCHES: [Switch; 12] = [
+    (
+        "young_quorum_queue_dies",
+        |rules| rules.young_quorum_queue_dies,
+        &[Version(3, 10, 0), Version(3, 10, 8)],
+        &[Version(3, 9, 29), Version(3, 11, 0), Version(4, 0, 0)],
+    ),
+    (
+        "pauses_only_once",
+        |rules| rules.pauses_only_once,
+        &[Version(3, 7, 0), Version(3, 8, 34)],
+        &[Version(3, 6, 16), Version(3, 9, 0)],
+    ),
+    (
+        "mirrors_race_at_start",
+        |rules| rules.mirrors_race_at_start,
+        &[Version(3, 7, 15), Version(3, 8, 2)],
+        &[Version(3, 7, 14), Version(3, 8, 3)],
+    ),
+    (
+        "mirrors_send_unsafely",
+        |rules| rules.mirrors_send_unsafely,
+        &[Version(3, 10, 0), Version(3, 10, 9), Version(3, 11, 0), Version(3, 11, 1)],
+        &[Version(3, 9, 29), Version(3, 10, 10), Version(3, 11, 2)],
+    ),
+    (
+        "crashes_on_cancelled_active",
+        |rules| rules.crashes_on_cancelled_active,
+        &[Version(3, 9, 26), Version(3, 10, 12), Version(3, 11, 4)],
+        &[Version(3, 9, 27), Version(3, 10, 13), Version(3, 11, 5), Version(3, 12, 0)],
+    ),
+    (
+        "dead_queues_confirm",
+        |rules| rules.dead_queues_confirm,
+        &[Version(3, 6, 0), Version(3, 7, 28)],
+        &[Version(3, 8, 0)],
+    ),
+    (
+        "forgets_queues_of_dead_nodes",
+        |rules| rules.forgets_queues_of_dead_nodes,
+        &[Version(3, 10, 25)],
+        &[Version(3, 11, 0)],
+    ),
+    (
+        "channels_wait_for_dead_leaders",
+        |rules| rules.channels_wait_for_dead_leaders,
+        &[Version(3, 12, 0), Version(3, 12, 4)],
+        &[Version(3, 11, 28), Version(3, 12, 5)],
+    ),
+    (
+        "takes_old_members_back",
+        |rules| rules.takes_old_members_back,
+        &[Version(3, 8, 0), Version(4, 2, 5)],
+        &[Version(4, 3, 0)],
+    ),
+    (
+        "new_members_are_strangers",
+        |rules| rules.new_members_are_strangers,
+        &[Version(4, 2, 0), Version(4, 2, 5)],
+        &[Version(4, 1, 8), Version(4, 3, 0)],
+    ),
+    (
+        "doubles_after_restarts",
+        |rules| rules.doubles_after_restarts,
+        &[Version(3, 8, 14)],
+        &[Version(3, 8, 13), Version(3, 8, 15)],
+    ),
+    (
+        "memory_overtakes_disk",
+        |rules| rules.memory_overtakes_disk,
+        &[Version(3, 8, 0), Version(3, 8, 14)],
+        &[Version(3, 8, 15), Version(3, 9, 0)],
+    ),
+];
+
 #[test]
 fn a_bug_is_there_in_its_releases_and_in_no_others() {
-    type Switch = fn(&Rules) -> bool;
-    let table: [(&str, Switch, &[Version], &[Version]); 12] = [
-        (
-            "young_quorum_queue_dies",
-            |rules| rules.young_quorum_queue_dies,
-            &[Version(3, 10, 0), Version(3, 10, 8)],
-            &[Version(3, 9, 29), Version(3, 11, 0), Version(4, 0, 0)],
-        ),
-        (
-            "pauses_only_once",
-            |rules| rules.pauses_only_once,
-            &[Version(3, 7, 0), Version(3, 8, 34)],
-            &[Version(3, 6, 16), Version(3, 9, 0)],
-        ),
-        (
-            "mirrors_race_at_start",
-            |rules| rules.mirrors_race_at_start,
-            &[Version(3, 7, 15), Version(3, 8, 2)],
-            &[Version(3, 7, 14), Version(3, 8, 3)],
-        ),
-        (
-            "mirrors_send_unsafely",
-            |rules| rules.mirrors_send_unsafely,
-            &[Version(3, 10, 0), Version(3, 10, 9), Version(3, 11, 0), Version(3, 11, 1)],
-            &[Version(3, 9, 29), Version(3, 10, 10), Version(3, 11, 2)],
-        ),
-        (
-            "crashes_on_cancelled_active",
-            |rules| rules.crashes_on_cancelled_active,
-            &[Version(3, 9, 26), Version(3, 10, 12), Version(3, 11, 4)],
-            &[Version(3, 9, 27), Version(3, 10, 13), Version(3, 11, 5), Version(3, 12, 0)],
-        ),
-        (
-            "dead_queues_confirm",
-            |rules| rules.dead_queues_confirm,
-            &[Version(3, 6, 0), Version(3, 7, 28)],
-            &[Version(3, 8, 0)],
-        ),
-        (
-            "forgets_queues_of_dead_nodes",
-            |rules| rules.forgets_queues_of_dead_nodes,
-            &[Version(3, 10, 25)],
-            &[Version(3, 11, 0)],
-        ),
-        (
-            "channels_wait_for_dead_leaders",
-            |rules| rules.channels_wait_for_dead_leaders,
-            &[Version(3, 12, 0), Version(3, 12, 4)],
-            &[Version(3, 11, 28), Version(3, 12, 5)],
-        ),
-        (
-            "takes_old_members_back",
-            |rules| rules.takes_old_members_back,
-            &[Version(3, 8, 0), Version(4, 2, 5)],
-            &[Version(4, 3, 0)],
-        ),
-        (
-            "new_members_are_strangers",
-            |rules| rules.new_members_are_strangers,
-            &[Version(4, 2, 0), Version(4, 2, 5)],
-            &[Version(4, 1, 8), Version(4, 3, 0)],
-        ),
-        (
-            "doubles_after_restarts",
-            |rules| rules.doubles_after_restarts,
-            &[Version(3, 8, 14)],
-            &[Version(3, 8, 13), Version(3, 8, 15)],
-        ),
-        (
-            "memory_overtakes_disk",
-            |rules| rules.memory_overtakes_disk,
-            &[Version(3, 8, 0), Version(3, 8, 14)],
-            &[Version(3, 8, 15), Version(3, 9, 0)],
-        ),
-    ];
-    for (name, switch, with, without) in table {
+    for (name, switch, with, without) in SWITCHES {
         for &version in with {
             assert!(switch(&Rules::of(version)), "{name} in {version}");
         }
