@@ -3,9 +3,7 @@
 //! Released entries leave the memory when they are as many as those that are kept, so that each entry is moved at most
 //! once on average.
 
-use std::sync::Arc;
-
-use super::{Entry, Place};
+use super::{Batch, Entry, Place};
 use crate::sim::Chunked;
 
 /// Fewer released entries than this are not worth a move.
@@ -72,13 +70,14 @@ impl<C: Clone> Log<C> {
     }
 
     /// Entries from this index on, at most so many.
-    pub(super) fn slice(&self, from: u64, max: u64) -> Arc<[Entry<C>]> {
+    pub(super) fn slice(&self, from: u64, max: u64) -> Batch<C> {
         debug_assert!(from > self.start.index, "released entries are not read");
-        if from > self.base + self.entries.len() as u64 {
-            return Arc::default();
-        }
-        let entries = self.entries.iter_from((from - self.base - 1) as usize);
-        entries.take(max as usize).cloned().collect()
+        let last = self.base + self.entries.len() as u64;
+        (from..from + max)
+            .take_while(|index| *index <= last)
+            .filter_map(|index| self.get(index))
+            .cloned()
+            .collect()
     }
 
     /// Drops everything after this index.

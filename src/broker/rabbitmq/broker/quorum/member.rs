@@ -19,6 +19,9 @@ use crate::fact::{Fact, NodeId, PlaceId, Rule};
 use crate::sim::draw::{self, Bits, Purpose};
 use crate::sim::{Dist, Loss, Span, Time};
 
+/// The group: its members share the commands in their logs.
+type Group = Raft<Arc<Command>, Arc<Fifo>>;
+
 /// How often a leader looks for followers that did not answer.
 const TICK: Span = Span::from_secs(1);
 /// Commands after which a member keeps a copy of the queue and lets go of them.
@@ -35,9 +38,11 @@ pub(in super::super::super) struct Quorum {
     pub(super) queue: QueueId,
     /// The nodes of the group, in the order of [`Member`] numbers.
     pub(super) members: SmallVec<[u16; 4]>,
-    pub(super) raft: Raft<Command, Arc<Fifo>>,
+    pub(super) raft: Group,
     pub(super) fifo: Fifo,
     applied: u64,
+    /// The bytes of what was applied since the last snapshot.
+    bytes_applied: u64,
     /// Up to which of its messages were said to be stored here.
     stored: u64,
     /// The last entry that was handed to the node's log, and the cut of it.
@@ -63,7 +68,7 @@ pub(in super::super::super) struct Quorum {
     is_in_use: bool,
     pub(super) dead: DeadLetters,
     /// Reused between inputs.
-    out: Vec<Output<Command, Arc<Fifo>>>,
+    out: Vec<Output<Arc<Command>, Arc<Fifo>>>,
     effects: Vec<Effect>,
 }
 
@@ -109,6 +114,7 @@ impl Quorum {
             raft: Raft::established(me, count, timing(), Member(leader as u8)),
             fifo: Fifo::default(),
             applied: 1,
+            bytes_applied: u64::from(bytes(None)),
             stored: 0,
             handed: (1, 0),
             draws,
@@ -158,7 +164,7 @@ impl Quorum {
         }
         let (state, applied) =
             self.raft.snapshot().map_or((Fifo::default(), 0), |one| (Fifo::clone(&one.state), one.index));
-        (self.fifo, self.applied) = (state, applied);
+        (self.fifo, self.applied, self.bytes_applied) = (state, applied, 0);
         (self.is_flush_due, self.is_ticking, self.is_stopped) = (false, false, false);
         (self.due_at, self.expires_at, self.used_at) = (Time::NEVER, Time::NEVER, env.ctx.now());
         self.dead = DeadLetters::default();
@@ -171,7 +177,7 @@ impl Quorum {
     fn drive<R>(
         &mut self,
         env: &mut Env<'_, '_>,
-        input: impl FnOnce(&mut Raft<Command, Arc<Fifo>>, &mut Io<'_, Command, Arc<Fifo>>) -> R,
+        input: impl FnOnce(&mut Group, &mut Io<'_, Arc<Command>, Arc<Fifo>>) -> R,
     ) -> R {
         let mut out = std::mem::take(&mut self.out);
         let mut io = Io { now: env.ctx.now(), draws: &mut self.draws, out: &mut out };
@@ -184,7 +190,7 @@ impl Quorum {
         result
     }
 
-    fn obey(&mut self, output: Output<Command, Arc<Fifo>>, env: &mut Env<'_, '_>) {
+    fn obey(&mut self, output: Output<Arc<Command>, Arc<Fifo>>, env: &mut Env<'_, '_>) {
         match output {
             // Nobody knows the sender.
             Output::Send(..) if self.is_stranger => {}
@@ -202,6 +208,7 @@ impl Quorum {
             Output::Installed => {
                 if let Some(snapshot) = self.raft.snapshot() {
                     (self.fifo, self.applied) = (Fifo::clone(&snapshot.state), snapshot.index);
+                    self.bytes_applied = 0;
                 }
             }
             Output::Vote { .. } => {}
@@ -227,7 +234,7 @@ impl Quorum {
     /// How many bytes these entries have in a log.
     fn size(&self, from: u64, to: u64) -> u32 {
         let entries = (from..=to).filter_map(|index| self.raft.entry(index));
-        entries.map(|entry| entry.command.as_ref().map_or(60, Command::bytes)).sum()
+        entries.map(|entry| bytes(entry.command.as_deref())).sum()
     }
 
     /// The node's log is durable so far.
@@ -263,7 +270,7 @@ impl Quorum {
         }
     }
 
-    fn raft_says(&mut self, from: Pid, message: Message<Command, Arc<Fifo>>, env: &mut Env<'_, '_>) {
+    fn raft_says(&mut self, from: Pid, message: Message<Arc<Command>, Arc<Fifo>>, env: &mut Env<'_, '_>) {
         let Some(place) = self.members.iter().position(|&node| node == from.node) else { return };
         if !self.is_stranger {
             self.drive(env, |raft, io| raft.receive(Member(place as u8), message, io));
@@ -296,7 +303,7 @@ impl Quorum {
 
     /// Appends a command; it goes out behind everything that is in the mailbox now.
     pub(super) fn propose(&mut self, what: What, from: Option<(Pid, u64)>, env: &mut Env<'_, '_>) {
-        let command = Command { at: env.ctx.now(), from, what };
+        let command = Arc::new(Command { at: env.ctx.now(), from, what });
         self.drive(env, |raft, io| raft.propose(command, io));
         if !self.is_flush_due {
             self.is_flush_due = true;
@@ -314,7 +321,8 @@ impl Quorum {
         while self.applied < commit {
             self.applied += 1;
             let Some(entry) = self.raft.entry(self.applied) else { break };
-            match &entry.command {
+            self.bytes_applied += u64::from(bytes(entry.command.as_deref()));
+            match entry.command.as_deref() {
                 Some(command) => {
                     let is_taken = self.fifo.apply(self.applied, command, &setup, &mut effects);
                     if let Some((pid, seq)) = command.from.filter(|_| is_leader && is_taken) {
@@ -392,11 +400,11 @@ impl Quorum {
     fn keep_snapshot(&mut self, env: &mut Env<'_, '_>) {
         let last = self.raft.snapshot().map_or(0, |snapshot| snapshot.index);
         let index = self.applied.min(self.raft.durable());
-        if index == self.applied && index - last >= SNAPSHOT_EVERY {
-            let bytes = self.size(last + 1, index);
-            if self.raft.compact(index, Arc::new(self.fifo.clone())) {
-                env.core.wal.free(u64::from(bytes));
-            }
+        if index == self.applied
+            && index - last >= SNAPSHOT_EVERY
+            && self.raft.compact(index, Arc::new(self.fifo.clone()))
+        {
+            env.core.wal.free(std::mem::take(&mut self.bytes_applied));
         }
     }
 
@@ -588,11 +596,16 @@ impl Quorum {
         self.is_stranger = shared.topology.rules.new_members_are_strangers;
         self.raft = Raft::new(me, self.members.len() as u8, timing());
         self.fifo = Fifo::default();
-        (self.applied, self.stored, self.handed) = (0, 0, (0, 0));
+        (self.applied, self.bytes_applied, self.stored, self.handed) = (0, 0, 0, (0, 0));
     }
 
     /// It serves the queue.
     pub(in super::super::super) fn leads(&self) -> bool {
         self.raft.role() == Role::Leader && !self.is_stopped
     }
+}
+
+/// How many bytes a command has in a log; none: a leader's term begins.
+fn bytes(command: Option<&Command>) -> u32 {
+    command.map_or(60, Command::bytes)
 }
