@@ -68,7 +68,7 @@ pub(super) trait Hosted: Pictured {
 }
 
 /// Observations are handed over in slices of about this many.
-const SLICE: usize = 4096;
+const SLICE: usize = 512;
 /// And after this many events at the latest, so that a world in which time stands still can be stopped.
 const PATIENCE: u64 = 1 << 20;
 
@@ -205,6 +205,7 @@ impl<M: Hosted> Host<M> {
     }
 
     /// Dispatches one event and does what the plan wants done about it.
+    #[inline]
     fn dispatch(&mut self, until: Time) -> Step {
         let step = self.engine.step(until);
         if let Step::Control(id) = step {
@@ -380,7 +381,11 @@ impl<M: Hosted> Host<M> {
 
     /// Hands over what was observed.
     fn flush(&mut self, into: &mut Vec<Observation>) {
-        into.append(self.engine.observations());
+        if into.is_empty() {
+            std::mem::swap(into, self.engine.observations());
+        } else {
+            into.append(self.engine.observations());
+        }
         self.seen = 0;
     }
 

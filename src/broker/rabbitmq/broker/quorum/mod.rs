@@ -19,6 +19,7 @@
 //! Not modelled: purging; members that join, leave or are added later; `basic.get` that is sent again after its leader
 //! died (it fails after the command time-out); logs of members that are torn.
 
+mod apply;
 mod bugs;
 mod client;
 mod commands;
