@@ -68,7 +68,7 @@ pub(super) trait Hosted: Pictured {
 }
 
 /// Observations are handed over in slices of about this many.
-const SLICE: usize = 512;
+const SLICE: usize = 4096;
 /// And after this many events at the latest, so that a world in which time stands still can be stopped.
 const PATIENCE: u64 = 1 << 20;
 
