@@ -205,6 +205,7 @@ impl<M: Hosted> Host<M> {
     }
 
     /// Dispatches one event and does what the plan wants done about it.
+    #[inline]
     fn dispatch(&mut self, until: Time) -> Step {
         let step = self.engine.step(until);
         if let Step::Control(id) = step {
@@ -380,7 +381,11 @@ impl<M: Hosted> Host<M> {
 
     /// Hands over what was observed.
     fn flush(&mut self, into: &mut Vec<Observation>) {
-        into.append(self.engine.observations());
+        if into.is_empty() {
+            std::mem::swap(into, self.engine.observations());
+        } else {
+            into.append(self.engine.observations());
+        }
         self.seen = 0;
     }
 

@@ -32,8 +32,15 @@ pub fn all() -> &'static [BuiltIn] {
 pub fn find(name: &str) -> Result<&'static BuiltIn, Option<&'static str>> {
     match BUILT_IN.iter().find(|one| one.name == name) {
         Some(one) => Ok(one),
-        None => Err(nearest(name, BUILT_IN.iter().map(|one| one.name))),
+        None => Err(nearest(name, BUILT_IN.iter().map(|one| one.name)).or_else(|| nearest_lesson(name))),
     }
+}
+
+/// The scenario whose name is near this one when its family is left out.
+fn nearest_lesson(name: &str) -> Option<&'static str> {
+    let lesson = |one: &BuiltIn| one.name.split_once('/').map_or(one.name, |(_, lesson)| lesson);
+    let near = nearest(name, BUILT_IN.iter().map(lesson))?;
+    BUILT_IN.iter().find(|one| lesson(one) == near).map(|one| one.name)
 }
 
 #[cfg(test)]
@@ -57,6 +64,7 @@ mod tests {
     #[test]
     fn an_unknown_name_gets_the_nearest() {
         assert_eq!(find("kafka/aks-one"), Err(Some("kafka/acks-one")));
+        assert_eq!(find("acks-one"), Err(Some("kafka/acks-one")));
         assert!(find("kafka/acks-one").is_ok());
         assert_eq!(find("something else entirely"), Err(None));
     }

@@ -72,6 +72,14 @@ impl<T> Chunked<T> {
         of_full.chain(self.last.get(of_last..).unwrap_or_default())
     }
 
+    /// Lets go of whole chunks among the first `count` items; how many items that were: the others move down by so
+    /// many.
+    pub fn forget(&mut self, count: usize) -> usize {
+        let chunks = (count / CHUNK).min(self.full.len());
+        self.full.drain(..chunks);
+        chunks * CHUNK
+    }
+
     #[inline]
     fn chunk(&self, number: usize) -> Option<&Vec<T>> {
         match self.full.get(number) {
@@ -216,12 +224,17 @@ mod tests {
     proptest! {
         #[test]
         fn it_behaves_like_a_vector(
-            steps in prop::collection::vec((0u8..5, 0usize..5000), 0..60),
+            steps in prop::collection::vec((0u8..6, 0usize..5000), 0..60),
         ) {
             let (mut ours, mut model) = (Chunked::new(), Vec::new());
             let mut kept = Vec::new();
             for (kind, n) in steps {
                 match kind {
+                    5 if n < model.len() => {
+                        let gone = ours.forget(n);
+                        prop_assert!(gone <= n && n - gone < CHUNK);
+                        model.drain(..gone);
+                    }
                     0 => {
                         ours.extend(0..n);
                         model.extend(0..n);

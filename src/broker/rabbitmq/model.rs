@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::broker::{Broker, BrokerTimer};
 use super::client::{Consumer, Publisher};
 use super::content::{Content, EnvelopeId};
-use super::packet::Packet;
+use super::packet::{Letters, Packet};
 use super::topology::{QueueId, Stamp, Topology};
 use crate::app::{Alarm, Carries, Catalogue, Direct, Sender, Service, Store, Talk};
 use crate::broker::host;
@@ -41,6 +41,7 @@ pub(super) struct Shared {
     pub(super) topology: Arc<Topology>,
     pub(super) content: Content,
     pub(super) catalogue: Catalogue,
+    pub(super) letters: Letters,
     pub(super) stores: Vec<Store>,
     /// The nodes of services, by name.
     pub(super) services: Vec<(String, NodeId)>,
@@ -83,6 +84,7 @@ impl RabbitModel {
             topology: Arc::clone(&topology),
             content: Content::default(),
             catalogue: Catalogue::new(plan, seed),
+            letters: Letters::default(),
             stores: plan.consumers.iter().map(|it| Store::new(it.idempotency, it.id)).collect(),
             services: host::services(plan, topology.brokers),
             clients: clients(plan),

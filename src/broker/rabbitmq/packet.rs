@@ -33,6 +33,47 @@ pub(super) struct Letter {
     pub(super) msg: Msg,
 }
 
+/// Letters that were read, to be written anew: a message to another node costs no allocation. Nothing follows from
+/// what is in here.
+#[derive(Debug, Default)]
+#[expect(clippy::vec_box, reason = "the boxes are what is kept")]
+pub(super) struct Letters(Vec<Box<Letter>>);
+
+/// More than are under way at a time, as a rule.
+const LETTERS_MAX: usize = 256;
+
+impl Clone for Letters {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+impl Letters {
+    /// A letter to be sent.
+    #[inline]
+    #[expect(clippy::unnecessary_box_returns, reason = "the box is what is used again")]
+    pub(super) fn write(&mut self, letter: Letter) -> Box<Letter> {
+        match self.0.pop() {
+            Some(mut paper) => {
+                *paper = letter;
+                paper
+            }
+            None => Box::new(letter),
+        }
+    }
+
+    /// What is in a letter that came.
+    #[inline]
+    pub(super) fn read(&mut self, mut letter: Box<Letter>) -> Letter {
+        let empty = Letter { from: letter.from, to: letter.to, msg: Msg::Answer };
+        let read = std::mem::replace(&mut *letter, empty);
+        if self.0.len() < LETTERS_MAX {
+            self.0.push(letter);
+        }
+        read
+    }
+}
+
 /// A consumer's tag on its channel.
 pub(super) type ConsumerTag = u16;
 

@@ -43,6 +43,14 @@ impl Topology {
         is_there: &dyn Fn(Destination) -> bool,
     ) -> Routed {
         let mut routed = Routed::default();
+        if let (ExchangeKind::Default, [key], None) =
+            (self.exchange(exchange).kind, keys, &self.exchange(exchange).alternate)
+        {
+            // The usual case: one queue, by its name.
+            let queue = self.by_name(exchange, *key).filter(|queue| is_there(Destination::Queue(*queue)));
+            routed.queues.extend(queue);
+            return routed;
+        }
         let mut open: SmallVec<[ExchangeId; 4]> = SmallVec::new();
         let mut seen: SmallVec<[ExchangeId; 4]> = SmallVec::new();
         open.push(exchange);
@@ -89,8 +97,7 @@ impl Topology {
         let exchange = self.exchange(id);
         match exchange.kind {
             ExchangeKind::Default => {
-                let named = &self.named[usize::from(exchange.vhost.0)];
-                let queues = keys.iter().filter_map(|key| *named.get(key.0 as usize)?);
+                let queues = keys.iter().filter_map(|key| self.by_name(id, *key));
                 queues.for_each(|queue| reach(Destination::Queue(queue)));
             }
             ExchangeKind::Headers => {
@@ -103,6 +110,11 @@ impl Topology {
                 }
             }
         }
+    }
+
+    /// The queue of the exchange's vhost that has this name.
+    fn by_name(&self, exchange: ExchangeId, name: KeyId) -> Option<QueueId> {
+        *self.named[usize::from(self.exchange(exchange).vhost.0)].get(name.0 as usize)?
     }
 
     /// What an exchange leads to for a key, which is worked out once.

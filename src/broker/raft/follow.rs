@@ -1,6 +1,6 @@
 //! A follower: it takes over what the leader has, and says how far it is durable.
 
-use super::{Entry, Io, Mark, Member, Message, Output, Place, Raft, Role, Snapshot};
+use super::{Batch, Entry, Io, Mark, Member, Message, Output, Place, Raft, Role, Snapshot};
 
 impl<C: Clone, S: Clone> Raft<C, S> {
     pub(super) fn append_asked(
@@ -9,7 +9,7 @@ impl<C: Clone, S: Clone> Raft<C, S> {
         term: u32,
         before: Place,
         commit: u64,
-        entries: &[Entry<C>],
+        entries: Batch<C>,
         io: &mut Io<'_, C, S>,
     ) {
         if !self.hears(from, term, io) {
@@ -21,7 +21,7 @@ impl<C: Clone, S: Clone> Raft<C, S> {
         let end = before.index + entries.len() as u64;
         // What is released is committed: of that part nothing has to be compared.
         let known = start.saturating_sub(before.index).min(entries.len() as u64);
-        let (at, entries) = (before.index + known, &entries[known as usize..]);
+        let at = before.index + known;
         if at >= start && known == 0 && self.log.term(at) != Some(before.term) && self.is_strict() {
             let last = self.log.last().index;
             let hint = if at > last { last } else { self.log.before_term_of(at).max(self.commit) };
@@ -29,7 +29,7 @@ impl<C: Clone, S: Clone> Raft<C, S> {
             io.out.push(Output::Send(from, refusal));
             return;
         }
-        let has_grown = at >= start && self.take(at, entries);
+        let has_grown = at >= start && self.take(at, entries, known as usize);
         self.verified = self.verified.max(end).min(self.log.last().index);
         self.commit_heard = self.commit_heard.max(commit);
         self.follow_commit(io);
@@ -43,22 +43,23 @@ impl<C: Clone, S: Clone> Raft<C, S> {
         }
     }
 
-    /// Appends what is missing of the entries that follow `at`; whatever contradicts them goes. Says whether anything
-    /// was appended.
-    fn take(&mut self, at: u64, entries: &[Entry<C>]) -> bool {
+    /// Appends what is missing of the entries but the first so many, which follow `at`; whatever contradicts them goes.
+    /// Says whether anything was appended.
+    fn take(&mut self, at: u64, entries: Batch<C>, skipped: usize) -> bool {
         let is_known =
             |(entry, index): (&Entry<C>, u64)| self.log.term(index).is_some_and(|term| term == entry.term);
         let is_new = at == self.log.last().index;
-        let known = entries.iter().zip(at + 1..).take_while(|&each| !is_new && is_known(each)).count();
-        let (at, fresh) = (at + known as u64, &entries[known..]);
-        if fresh.is_empty() {
+        let known =
+            entries[skipped..].iter().zip(at + 1..).take_while(|&each| !is_new && is_known(each)).count();
+        let at = at + known as u64;
+        if entries.len() == skipped + known {
             return false;
         }
         if at < self.log.last().index {
             self.cut_after(at);
         }
-        for entry in fresh {
-            self.log.push(entry.clone());
+        for entry in entries.into_iter().skip(skipped + known) {
+            self.log.push(entry);
         }
         true
     }

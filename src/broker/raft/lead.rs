@@ -1,9 +1,7 @@
 //! A leader: it appends, sends to everybody what they lack, and counts.
 
-use std::sync::Arc;
-
 use super::member::{Pace, Peer};
-use super::{Config, Io, Member, Message, Output, Place, Raft, Role};
+use super::{Batch, Config, Io, MEMBERS_MAX, Member, Message, Output, Place, Raft, Role};
 
 /// Ticks after which a snapshot is sent again.
 const INSTALL_TICKS: u8 = 30;
@@ -42,19 +40,17 @@ impl<C: Clone, S: Clone> Raft<C, S> {
         if self.role != Role::Leader {
             return;
         }
-        let mut peers = std::mem::take(&mut self.peers);
-        let mut shared = None;
-        for peer in peers.iter_mut().filter(|peer| !peer.is_down) {
-            while self.owes(peer) {
-                self.send(peer, &mut shared, io);
+        for at in 0..self.peers.len() {
+            while self.owes(&self.peers[at]) {
+                self.send(at, io);
             }
         }
-        self.peers = peers;
     }
 
     /// Whether this follower is to be sent something now.
     fn owes(&self, peer: &Peer) -> bool {
         match peer.pace {
+            _ if peer.is_down => false,
             Pace::Install { .. } => false,
             Pace::Probe { is_sent } => !is_sent,
             Pace::Pipeline => {
@@ -66,19 +62,15 @@ impl<C: Clone, S: Clone> Raft<C, S> {
         }
     }
 
-    /// Sends the next batch. Followers that lack the same entries share it.
-    fn send(&self, peer: &mut Peer, shared: &mut Option<Batch<C>>, io: &mut Io<'_, C, S>) {
-        let Some(term) = self.log.term(peer.next - 1) else {
-            self.send_snapshot(peer, io);
-            return;
+    /// Sends the next batch.
+    fn send(&mut self, at: usize, io: &mut Io<'_, C, S>) {
+        let next = self.peers[at].next;
+        let Some(term) = self.log.term(next - 1) else {
+            return self.send_snapshot(at, io);
         };
-        let before = Place { index: peer.next - 1, term };
-        let batch = match shared {
-            Some(batch) if batch.from == peer.next => batch,
-            _ => shared
-                .insert(Batch { from: peer.next, entries: self.log.slice(peer.next, self.config.batch_max) }),
-        };
-        let entries = Arc::clone(&batch.entries);
+        let before = Place { index: next - 1, term };
+        let entries = self.log.slice(next, self.config.batch_max);
+        let peer = &mut self.peers[at];
         peer.commit_sent = self.commit;
         match &mut peer.pace {
             Pace::Probe { is_sent } => *is_sent = true,
@@ -88,8 +80,9 @@ impl<C: Clone, S: Clone> Raft<C, S> {
         io.out.push(Output::Send(peer.member, append));
     }
 
-    fn send_snapshot(&self, peer: &mut Peer, io: &mut Io<'_, C, S>) {
+    fn send_snapshot(&mut self, at: usize, io: &mut Io<'_, C, S>) {
         let Some(snapshot) = self.snapshot.clone() else { return };
+        let peer = &mut self.peers[at];
         peer.pace = Pace::Install { ticks: 0 };
         peer.next = snapshot.index + 1;
         io.out.push(Output::Send(peer.member, Message::Install { term: self.term, snapshot }));
@@ -141,9 +134,12 @@ impl<C: Clone, S: Clone> Raft<C, S> {
     /// What a majority has on its disks is committed, once an entry of this term is among it.
     pub(super) fn advance_commit(&mut self, io: &mut Io<'_, C, S>) {
         let own = if self.counts_at_once() { self.log.last().index } else { self.written };
-        let mut durable: smallvec::SmallVec<[u64; 8]> = self.peers.iter().map(|peer| peer.matched).collect();
-        durable.push(own);
-        durable.sort_unstable_by_key(|&index| std::cmp::Reverse(index));
+        let mut durable = [own; MEMBERS_MAX];
+        for (to, peer) in durable[1..].iter_mut().zip(&self.peers) {
+            *to = peer.matched;
+        }
+        let durable = &mut durable[..=self.peers.len()];
+        durable.sort_unstable_by(|one, other| other.cmp(one));
         let index = durable[Config::majority(self.count) as usize - 1];
         if index > self.commit && (self.log.term(index) == Some(self.term) || self.counts_old_terms()) {
             self.commit = index;
@@ -181,8 +177,7 @@ impl<C: Clone, S: Clone> Raft<C, S> {
         let index = peer.matched.max(self.log.start().index);
         let Some(term) = self.log.term(index) else { return };
         let before = Place { index, term };
-        let append =
-            Message::Append { term: self.term, before, commit: self.commit, entries: Arc::default() };
+        let append = Message::Append { term: self.term, before, commit: self.commit, entries: Batch::new() };
         io.out.push(Output::Send(peer.member, append));
     }
 
@@ -213,10 +208,4 @@ impl<C: Clone, S: Clone> Raft<C, S> {
         }
         false
     }
-}
-
-/// Entries that several followers are sent.
-struct Batch<C> {
-    from: u64,
-    entries: Arc<[super::Entry<C>]>,
 }

@@ -1,15 +1,9 @@
 //! A member's log: entries from one on, of which the first ones may be released.
 //!
-//! Released entries leave the memory when they are as many as those that are kept, so that each entry is moved at most
-//! once on average.
+//! Released entries leave the memory by whole chunks: none of the others is moved.
 
-use std::sync::Arc;
-
-use super::{Entry, Place};
+use super::{Batch, Entry, Place};
 use crate::sim::Chunked;
-
-/// Fewer released entries than this are not worth a move.
-const RELEASED_MIN: u64 = 1024;
 
 /// A log. Clones share what they hold.
 #[derive(Clone, Debug)]
@@ -72,13 +66,20 @@ impl<C: Clone> Log<C> {
     }
 
     /// Entries from this index on, at most so many.
-    pub(super) fn slice(&self, from: u64, max: u64) -> Arc<[Entry<C>]> {
+    pub(super) fn slice(&self, from: u64, max: u64) -> Batch<C> {
         debug_assert!(from > self.start.index, "released entries are not read");
-        if from > self.base + self.entries.len() as u64 {
-            return Arc::default();
+        let last = self.base + self.entries.len() as u64;
+        if from == last
+            && let Some(entry) = self.entries.last()
+        {
+            // The usual case: what was appended just now.
+            return Batch::from_buf([entry.clone()]);
         }
-        let entries = self.entries.iter_from((from - self.base - 1) as usize);
-        entries.take(max as usize).cloned().collect()
+        (from..from + max)
+            .take_while(|index| *index <= last)
+            .filter_map(|index| self.get(index))
+            .cloned()
+            .collect()
     }
 
     /// Drops everything after this index.
@@ -101,11 +102,7 @@ impl<C: Clone> Log<C> {
     pub(super) fn release(&mut self, index: u64) {
         let Some(term) = self.term(index) else { return };
         self.start = Place { index, term };
-        let released = index - self.base;
-        if released >= RELEASED_MIN && released * 2 >= self.entries.len() as u64 {
-            self.entries = self.entries.iter_from(released as usize).cloned().collect();
-            self.base = index;
-        }
+        self.base += self.entries.forget((index - self.base) as usize) as u64;
     }
 
     /// How many entries are in memory, released ones included.

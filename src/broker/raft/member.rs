@@ -3,7 +3,7 @@
 use smallvec::SmallVec;
 
 use super::log::Log;
-use super::{Config, Entry, Io, Mark, Member, Message, Output, Place, Snapshot};
+use super::{Config, Entry, Io, MEMBERS_MAX, Mark, Member, Message, Output, Place, Snapshot};
 use crate::sim::{Dist, Span, Time, draw};
 
 /// What a member is at the moment.
@@ -88,7 +88,10 @@ pub(super) enum Pace {
 impl<C: Clone, S: Clone> Raft<C, S> {
     /// A member of a group of so many, with an empty disk. [`Raft::start`] lets it begin.
     pub fn new(me: Member, count: u8, config: Config) -> Self {
-        assert!(me.0 < count && count <= 16, "a group has at most sixteen members");
+        assert!(
+            me.0 < count && usize::from(count) <= MEMBERS_MAX,
+            "a group has at most {MEMBERS_MAX} members"
+        );
         Self {
             me,
             count,
@@ -186,7 +189,7 @@ impl<C: Clone, S: Clone> Raft<C, S> {
             Message::Vote { term, last } => self.vote_asked(from, term, last, io),
             Message::VoteReply { term, is_granted } => self.vote_answered(from, term, is_granted, io),
             Message::Append { term, before, commit, entries } => {
-                self.append_asked(from, term, before, commit, &entries, io);
+                self.append_asked(from, term, before, commit, entries, io);
             }
             Message::Install { term, snapshot } => self.install_asked(from, term, snapshot, io),
             Message::Appended { term, matched } => self.appended(from, term, matched, io),

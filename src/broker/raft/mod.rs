@@ -37,14 +37,17 @@ mod member;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
+use smallvec::SmallVec;
 
 use crate::sim::draw::Bits;
 use crate::sim::{Dist, Span, Time};
 
 pub use member::{Raft, Role};
 
-/// A member of a group, by its place in the group: at most sixteen.
+/// A group has at most so many members.
+const MEMBERS_MAX: usize = 16;
+
+/// A member of a group, by its place in the group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Member(pub u8);
 
@@ -100,6 +103,9 @@ pub struct Entry<C> {
     pub command: Option<C>,
 }
 
+/// Entries of one message. Each member has its own: what is large in a command is best shared by its host.
+pub type Batch<C> = SmallVec<[Entry<C>; 1]>;
+
 /// The replicated state after all entries up to an index.
 #[derive(Clone, Debug)]
 pub struct Snapshot<S> {
@@ -133,7 +139,7 @@ pub enum Message<C, S> {
     /// Answers a vote.
     VoteReply { term: u32, is_granted: bool },
     /// Entries that follow the one before, and how far everything is committed.
-    Append { term: u32, before: Place, commit: u64, entries: Arc<[Entry<C>]> },
+    Append { term: u32, before: Place, commit: u64, entries: Batch<C> },
     /// The log is durable and like the leader's up to `matched`.
     Appended { term: u32, matched: u64 },
     /// The log has no entry at `before`, or another one; it may be like the leader's up to `hint`.

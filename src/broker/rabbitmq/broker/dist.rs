@@ -10,9 +10,8 @@
 
 use std::collections::VecDeque;
 
-use crate::broker::rabbitmq::message::{Msg, Pid};
 use crate::broker::rabbitmq::model::RabbitCtx;
-use crate::broker::rabbitmq::packet::{Letter, Packet};
+use crate::broker::rabbitmq::packet::{Letter, Letters, Packet};
 use crate::fact::NodeId;
 use crate::sim::{ByConn, ConnId, Span, Time};
 
@@ -59,9 +58,15 @@ impl Dist {
     }
 
     /// Sends so many bytes to a process of another node. Without a connection, and with none on its way, it vanishes.
-    pub(super) fn send(&mut self, from: Pid, to: Pid, msg: Msg, bytes: u32, ctx: &mut RabbitCtx<'_>) {
-        let peer = &mut self.peers[to.node as usize];
-        let letter = Letter { from, to: to.proc, msg };
+    pub(super) fn send(
+        &mut self,
+        to: u16,
+        letter: Letter,
+        bytes: u32,
+        letters: &mut Letters,
+        ctx: &mut RabbitCtx<'_>,
+    ) {
+        let peer = &mut self.peers[to as usize];
         let now = ctx.now();
         if peer.burst.0 + BURST < now {
             peer.burst = (now, 0);
@@ -69,7 +74,7 @@ impl Dist {
         peer.burst.1 += u64::from(bytes);
         match peer.conn {
             Some(conn) if peer.is_open => {
-                ctx.send(conn, Packet::Dist(Box::new(letter)), bytes);
+                ctx.send(conn, Packet::Dist(letters.write(letter)), bytes);
             }
             Some(_) => peer.waiting.push_back((letter, bytes)),
             None => {}

@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 
 use super::message::{Msg, Pid, Proc};
 use super::model::{RabbitCtx, Shared, Timer};
-use super::packet::{Frame, Packet};
+use super::packet::{Frame, Letter, Packet};
 use super::topology::QueueId;
 use crate::fact::Rule;
 use crate::sim::{ByConn, ConnId, FileId, Input, Loss, Time};
@@ -133,7 +133,8 @@ impl Env<'_, '_> {
             self.core.mailbox.push_back((self.me, to.proc, msg));
         } else {
             let bytes = msg.bytes() + msg.body_bytes(&self.shared.content);
-            self.core.dist.send(self.me, to, msg, bytes, self.ctx);
+            let letter = Letter { from: self.me, to: to.proc, msg };
+            self.core.dist.send(to.node, letter, bytes, &mut self.shared.letters, self.ctx);
         }
     }
 
@@ -189,8 +190,10 @@ impl Broker {
             Input::Synced { file, mark } => self.synced(file, mark, shared, ctx),
             Input::Packet(conn, Packet::Dist(letter)) => {
                 if let Some(peer) = self.core.dist.heard(conn) {
-                    debug_assert_eq!(peer, letter.from.node, "a letter comes from where it was written");
-                    self.core.mailbox.push_back((letter.from, letter.to, letter.msg));
+                    let Letter { from, to, msg } = shared.letters.read(letter);
+                    debug_assert_eq!(peer, from.node, "a letter comes from where it was written");
+                    // All mailboxes are empty: it is its turn at once.
+                    self.handle(from, to, msg, shared, ctx);
                 }
             }
             Input::Packet(conn, Packet::Tick) => {

@@ -22,9 +22,10 @@ impl Reading<'_> {
         if self.recognised_by_a_stream() || self.skipped_in_a_stream() {
             return;
         }
-        let mut gone = self.copies.iter().rev().filter_map(|copy| Some((*copy, copy.removed?)));
-        let crashed = gone.clone().find(|(_, (_, rule))| *rule == Rule::Crashed);
-        let gone = crashed.or_else(|| gone.next());
+        let gone = self.copies.iter().filter_map(|copy| Some((*copy, copy.removed?)));
+        let crashed = gone.clone().rfind(|(_, (_, rule))| *rule == Rule::Crashed);
+        // It was there as long as the copy that went last.
+        let gone = crashed.or_else(|| gone.max_by_key(|(_, (at, _))| *at));
         let was_delivered = self.last(|fact| matches!(fact, Fact::Delivered { .. }));
         match gone {
             Some((copy, (at, rule))) => self.copy_gone(copy, at, rule),
@@ -256,7 +257,7 @@ impl Reading<'_> {
                 self.link(Some(seen.at), "ran on alone", format!("{node} sees nobody, and does not pause"));
                 self.repaired_in("3.9.0");
             }
-        } else {
+        } else if self.has_unclean_leader() {
             self.setting(
                 "unsynchronised mirror promoted",
                 "ha-promote-on-failure=always: a mirror takes over that lacks what is older than it",
@@ -269,6 +270,16 @@ impl Reading<'_> {
             }
         }
         self.link(Some(at), "thrown away", format!("{node} came back and threw its copy away"));
+    }
+
+    /// Whether a mirror led its queue that lacked something.
+    fn has_unclean_leader(&self) -> bool {
+        self.case.events.iter().any(|seen| match seen.fact {
+            Fact::LeaderElected { place, leader: Some(_), is_clean: false, .. } => {
+                self.copies.iter().any(|copy| copy.place == place)
+            }
+            _ => false,
+        })
     }
 
     /// Mirrors that took over.

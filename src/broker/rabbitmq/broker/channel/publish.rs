@@ -35,16 +35,19 @@ impl Channel {
 
     fn accept(&mut self, envelope: EnvelopeId, is_mandatory: bool, env: &mut Env<'_, '_>) {
         let published = *env.shared.content.get(envelope);
-        let topology = std::sync::Arc::clone(&env.shared.topology);
-        if topology.config.message_bytes_max.is_some_and(|max| u64::from(published.size) > max) {
-            return self.fail(Error::PreconditionFailed, env);
-        }
+        let topology = &env.shared.topology;
         let exchange = topology.exchange(published.exchange);
-        if !exchange.is_declared || !env.core.meta.has(Destination::Exchange(published.exchange)) {
-            return self.fail(Error::NotFound, env);
-        }
-        if exchange.internal {
-            return self.fail(Error::AccessRefused, env);
+        let is_too_large =
+            topology.config.message_bytes_max.is_some_and(|max| u64::from(published.size) > max);
+        let error = if is_too_large {
+            Some(Error::PreconditionFailed)
+        } else if !exchange.is_declared || !env.core.meta.has(Destination::Exchange(published.exchange)) {
+            Some(Error::NotFound)
+        } else {
+            exchange.internal.then_some(Error::AccessRefused)
+        };
+        if let Some(error) = error {
+            return self.fail(error, env);
         }
         if self.mode == Mode::Tx {
             return self.buffer_publish(envelope, is_mandatory, env);

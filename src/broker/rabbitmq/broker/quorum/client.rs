@@ -274,10 +274,18 @@ impl Client {
         }
     }
 
+    /// Where a command stands among those that were not applied: the usual case is the oldest one.
+    fn find(&self, seq: u64) -> Option<usize> {
+        if self.pending.front()?.seq == seq {
+            return Some(0);
+        }
+        self.pending.binary_search_by_key(&seq, |one| one.seq).ok()
+    }
+
     fn applied(&mut self, seqs: &[u64], events: &mut Events) {
         let mut confirmed: SmallVec<[u64; 4]> = SmallVec::new();
         for seq in seqs {
-            let Ok(at) = self.pending.binary_search_by_key(seq, |one| one.seq) else { continue };
+            let Some(at) = self.find(*seq) else { continue };
             // What a `basic.get` took comes by itself, and ends it.
             if matches!(self.pending[at].request, Request::Get { .. }) {
                 continue;

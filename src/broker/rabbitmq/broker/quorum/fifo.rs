@@ -10,7 +10,7 @@
 //!
 //! Not modelled: what a limit on messages in memory (until 3.9) saves, filtering, credit of AMQP 1.0.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 use super::Handed;
 use super::commands::{Command, Fresh, What};
@@ -49,7 +49,8 @@ pub(in super::super::super) struct Fifo {
     /// Dead letters whose destinations have not confirmed them.
     pub(super) dead: VecDeque<(Item, Reason)>,
     pub(super) consumers: Consumers,
-    senders: BTreeMap<Pid, Sender>,
+    /// Channels that publish to it, in their order, with the number of the last message that it took from each.
+    senders: Vec<(Pid, u64)>,
     /// Bytes of the bodies of ready, returned and dead messages.
     pub(super) bytes: u64,
     /// A message with a time to live was here.
@@ -58,13 +59,6 @@ pub(in super::super::super) struct Fifo {
     pub(super) is_full: bool,
     /// Ready messages whose bodies are in memory, where that is limited.
     pub(super) in_memory: u32,
-}
-
-/// What the queue remembers of a channel that publishes to it.
-#[derive(Clone, Debug, Default)]
-struct Sender {
-    /// The number of the last message that it took from it.
-    last: u64,
 }
 
 /// What a queue is set up to do.
@@ -185,21 +179,27 @@ impl Fifo {
             self.take_in(index, fresh, setup, effects);
             return true;
         };
-        let is_full = self.is_full;
-        let sender = self.senders.entry(pid).or_insert_with(|| {
-            if is_full {
+        let at = self.sender(pid).unwrap_or_else(|at| {
+            if self.is_full {
                 effects.push(Effect::Full(Some(pid), true));
             }
-            Sender::default()
+            self.senders.insert(at, (pid, 0));
+            at
         });
-        if number > sender.last + 1 {
+        let last = &mut self.senders[at].1;
+        if number > *last + 1 {
             return false;
         }
-        if number > sender.last {
-            sender.last = number;
+        if number > *last {
+            *last = number;
             self.take_in(index, fresh, setup, effects);
         }
         true
+    }
+
+    /// Where a channel stands, or would stand, among the senders.
+    fn sender(&self, pid: Pid) -> Result<usize, usize> {
+        self.senders.binary_search_by_key(&pid, |(known, _)| *known)
     }
 
     fn take_in(&mut self, index: u64, fresh: Fresh, setup: &Setup, effects: &mut Vec<Effect>) {
@@ -292,7 +292,9 @@ impl Fifo {
 
     /// A channel's process ended: all that it held comes back, and counts.
     fn gone(&mut self, pid: Pid, at: Time, setup: &Setup, effects: &mut Vec<Effect>) {
-        self.senders.remove(&pid);
+        if let Ok(at) = self.sender(pid) {
+            self.senders.remove(at);
+        }
         for item in self.consumers.remove_channel(pid) {
             self.give_back(item, Why::Crash, at, setup, effects);
         }
@@ -323,7 +325,7 @@ impl Fifo {
 
     /// Everybody whose end the queue must hear of.
     pub(super) fn pids(&self) -> Vec<Pid> {
-        let mut pids: Vec<Pid> = self.senders.keys().copied().collect();
+        let mut pids: Vec<Pid> = self.senders().collect();
         pids.extend(self.consumers.iter().map(|one| one.who.0));
         pids.sort_unstable();
         pids.dedup();
@@ -331,11 +333,11 @@ impl Fifo {
     }
 
     pub(super) fn knows(&self, pid: Pid) -> bool {
-        self.senders.contains_key(&pid) || self.consumers.iter().any(|one| one.who.0 == pid)
+        self.sender(pid).is_ok() || self.consumers.iter().any(|one| one.who.0 == pid)
     }
 
     pub(super) fn senders(&self) -> impl Iterator<Item = Pid> {
-        self.senders.keys().copied()
+        self.senders.iter().map(|(pid, _)| *pid)
     }
 
     /// How many messages wait for a consumer.

@@ -3,9 +3,6 @@
 
 use crate::sim::Chunked;
 
-/// Fewer served ones than this are not worth a move.
-const SERVED_MIN: usize = 1024;
-
 /// A line.
 #[derive(Clone, Debug)]
 pub(super) struct Line<T> {
@@ -47,9 +44,8 @@ impl<T: Clone> Line<T> {
         if self.served == self.all.len() {
             self.all.truncate(0);
             self.served = 0;
-        } else if self.served >= SERVED_MIN && self.served * 2 >= self.all.len() {
-            self.all = self.all.iter_from(self.served).cloned().collect();
-            self.served = 0;
+        } else {
+            self.served -= self.all.forget(self.served);
         }
         Some(item)
     }

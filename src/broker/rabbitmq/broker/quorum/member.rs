@@ -6,9 +6,9 @@ use smallvec::SmallVec;
 
 use super::commands::{Command, Request, What};
 use super::dead_letters::DeadLetters;
-use super::fifo::{Effect, Fifo, Setup};
+use super::fifo::{Effect, Fifo};
 use super::wal::{Piece, wal_file};
-use super::{Alarm, Handed, QuorumMsg, bugs, look};
+use super::{Alarm, QuorumMsg};
 use crate::broker::rabbitmq::broker::{Env, QueueAlarm, dead_letter, node};
 use crate::broker::rabbitmq::message::{Msg, Pid, Proc, QueueEnd};
 use crate::broker::rabbitmq::model::{RabbitCtx, Shared};
@@ -19,10 +19,11 @@ use crate::fact::{Fact, NodeId, PlaceId, Rule};
 use crate::sim::draw::{self, Bits, Purpose};
 use crate::sim::{Dist, Loss, Span, Time};
 
+/// The group: its members share the commands in their logs.
+type Group = Raft<Arc<Command>, Arc<Fifo>>;
+
 /// How often a leader looks for followers that did not answer.
 const TICK: Span = Span::from_secs(1);
-/// Commands after which a member keeps a copy of the queue and lets go of them.
-const SNAPSHOT_EVERY: u64 = 4_096;
 
 /// How old a new member is when all that it needs to come back is on the device. Measured (3.10.8): killed at an age of
 /// 0.25 to 0.32 s it never came back, at 0.5 s and later it always did.
@@ -35,11 +36,13 @@ pub(in super::super::super) struct Quorum {
     pub(super) queue: QueueId,
     /// The nodes of the group, in the order of [`Member`] numbers.
     pub(super) members: SmallVec<[u16; 4]>,
-    pub(super) raft: Raft<Command, Arc<Fifo>>,
+    pub(super) raft: Group,
     pub(super) fifo: Fifo,
-    applied: u64,
+    pub(super) applied: u64,
+    /// The bytes of what was applied since the last snapshot.
+    pub(super) bytes_applied: u64,
     /// Up to which of its messages were said to be stored here.
-    stored: u64,
+    pub(super) stored: u64,
     /// The last entry that was handed to the node's log, and the cut of it.
     handed: (u64, u32),
     draws: Bits,
@@ -63,8 +66,8 @@ pub(in super::super::super) struct Quorum {
     is_in_use: bool,
     pub(super) dead: DeadLetters,
     /// Reused between inputs.
-    out: Vec<Output<Command, Arc<Fifo>>>,
-    effects: Vec<Effect>,
+    out: Vec<Output<Arc<Command>, Arc<Fifo>>>,
+    pub(super) effects: Vec<Effect>,
 }
 
 /// How elections of quorum queues are timed: a process that died is replaced within 0.3 to 1 s (measured on 3.10.8:
@@ -109,6 +112,7 @@ impl Quorum {
             raft: Raft::established(me, count, timing(), Member(leader as u8)),
             fifo: Fifo::default(),
             applied: 1,
+            bytes_applied: u64::from(Command::bytes_of(None)),
             stored: 0,
             handed: (1, 0),
             draws,
@@ -158,7 +162,7 @@ impl Quorum {
         }
         let (state, applied) =
             self.raft.snapshot().map_or((Fifo::default(), 0), |one| (Fifo::clone(&one.state), one.index));
-        (self.fifo, self.applied) = (state, applied);
+        (self.fifo, self.applied, self.bytes_applied) = (state, applied, 0);
         (self.is_flush_due, self.is_ticking, self.is_stopped) = (false, false, false);
         (self.due_at, self.expires_at, self.used_at) = (Time::NEVER, Time::NEVER, env.ctx.now());
         self.dead = DeadLetters::default();
@@ -171,7 +175,7 @@ impl Quorum {
     fn drive<R>(
         &mut self,
         env: &mut Env<'_, '_>,
-        input: impl FnOnce(&mut Raft<Command, Arc<Fifo>>, &mut Io<'_, Command, Arc<Fifo>>) -> R,
+        input: impl FnOnce(&mut Group, &mut Io<'_, Arc<Command>, Arc<Fifo>>) -> R,
     ) -> R {
         let mut out = std::mem::take(&mut self.out);
         let mut io = Io { now: env.ctx.now(), draws: &mut self.draws, out: &mut out };
@@ -184,13 +188,15 @@ impl Quorum {
         result
     }
 
-    fn obey(&mut self, output: Output<Command, Arc<Fifo>>, env: &mut Env<'_, '_>) {
+    #[inline]
+    fn obey(&mut self, output: Output<Arc<Command>, Arc<Fifo>>, env: &mut Env<'_, '_>) {
         match output {
-            // Nobody knows the sender.
-            Output::Send(..) if self.is_stranger => {}
             Output::Send(to, message) => {
-                let to = Pid { node: self.members[usize::from(to.0)], proc: Proc::Queue(self.queue) };
-                env.send(to, Msg::Quorum(QuorumMsg::Raft(message)));
+                // Nobody knows a stranger.
+                if !self.is_stranger {
+                    let to = Pid { node: self.members[usize::from(to.0)], proc: Proc::Queue(self.queue) };
+                    env.send(to, Msg::Quorum(QuorumMsg::Raft(message)));
+                }
             }
             Output::Write(mark) => {
                 let (last, cut) = self.handed;
@@ -198,14 +204,21 @@ impl Quorum {
                 self.handed = (mark.index, mark.cut);
                 self.write(Piece::Entries(mark), self.size(from + 1, mark.index), env);
             }
+            Output::Committed(index) => self.apply_to(index, env),
+            rare => self.obey_rare(&rare, env),
+        }
+    }
+
+    #[cold]
+    fn obey_rare(&mut self, output: &Output<Arc<Command>, Arc<Fifo>>, env: &mut Env<'_, '_>) {
+        match *output {
             Output::WriteSnapshot => self.write(Piece::Snapshot, 1_000, env),
             Output::Installed => {
                 if let Some(snapshot) = self.raft.snapshot() {
                     (self.fifo, self.applied) = (Fifo::clone(&snapshot.state), snapshot.index);
+                    self.bytes_applied = 0;
                 }
             }
-            Output::Vote { .. } => {}
-            Output::Committed(index) => self.apply_to(index, env),
             Output::Leads { term } => self.leads_now(term, env),
             Output::Follows { leader, .. } => {
                 self.dead = DeadLetters::default();
@@ -216,6 +229,7 @@ impl Quorum {
                 let at = env.ctx.now() + after;
                 env.remind(at, self.queue, QueueAlarm::Quorum(Alarm::Election(number)));
             }
+            Output::Vote { .. } | Output::Send(..) | Output::Write(_) | Output::Committed(_) => {}
         }
     }
 
@@ -227,7 +241,7 @@ impl Quorum {
     /// How many bytes these entries have in a log.
     fn size(&self, from: u64, to: u64) -> u32 {
         let entries = (from..=to).filter_map(|index| self.raft.entry(index));
-        entries.map(|entry| entry.command.as_ref().map_or(60, Command::bytes)).sum()
+        entries.map(|entry| Command::bytes_of(entry.command.as_deref())).sum()
     }
 
     /// The node's log is durable so far.
@@ -263,7 +277,7 @@ impl Quorum {
         }
     }
 
-    fn raft_says(&mut self, from: Pid, message: Message<Command, Arc<Fifo>>, env: &mut Env<'_, '_>) {
+    fn raft_says(&mut self, from: Pid, message: Message<Arc<Command>, Arc<Fifo>>, env: &mut Env<'_, '_>) {
         let Some(place) = self.members.iter().position(|&node| node == from.node) else { return };
         if !self.is_stranger {
             self.drive(env, |raft, io| raft.receive(Member(place as u8), message, io));
@@ -296,107 +310,11 @@ impl Quorum {
 
     /// Appends a command; it goes out behind everything that is in the mailbox now.
     pub(super) fn propose(&mut self, what: What, from: Option<(Pid, u64)>, env: &mut Env<'_, '_>) {
-        let command = Command { at: env.ctx.now(), from, what };
+        let command = Arc::new(Command { at: env.ctx.now(), from, what });
         self.drive(env, |raft, io| raft.propose(command, io));
         if !self.is_flush_due {
             self.is_flush_due = true;
             env.send(env.me, Msg::Quorum(QuorumMsg::Flush));
-        }
-    }
-
-    /// Applies what is committed.
-    fn apply_to(&mut self, commit: u64, env: &mut Env<'_, '_>) {
-        let setup = Setup::of(&env.shared.topology, self.queue);
-        let is_leader = self.leads();
-        let mut effects = std::mem::take(&mut self.effects);
-        let mut applied: SmallVec<[(Pid, SmallVec<[u64; 4]>); 2]> = SmallVec::new();
-        let mut is_new_term = false;
-        while self.applied < commit {
-            self.applied += 1;
-            let Some(entry) = self.raft.entry(self.applied) else { break };
-            match &entry.command {
-                Some(command) => {
-                    let is_taken = self.fifo.apply(self.applied, command, &setup, &mut effects);
-                    if let Some((pid, seq)) = command.from.filter(|_| is_leader && is_taken) {
-                        match applied.iter_mut().find(|(known, _)| *known == pid) {
-                            Some((_, seqs)) => seqs.push(seq),
-                            None => applied.push((pid, SmallVec::from_elem(seq, 1))),
-                        }
-                    }
-                }
-                None => is_new_term = entry.term == self.raft.term(),
-            }
-        }
-        applied.sort_unstable_by_key(|(pid, _)| *pid);
-        for (pid, seqs) in applied {
-            env.send(pid, Msg::Quorum(QuorumMsg::Applied { seqs }));
-        }
-        self.carry_out(&effects, is_leader, env);
-        effects.clear();
-        self.effects = effects;
-        if is_leader && is_new_term {
-            self.take_over(env);
-        }
-        if is_leader {
-            self.look_at_due(env);
-            self.look_after_unused(env);
-            self.send_dead_letters(env);
-        }
-        self.keep_snapshot(env);
-    }
-
-    fn carry_out(&mut self, effects: &[Effect], is_leader: bool, env: &mut Env<'_, '_>) {
-        let mut rest = effects;
-        while let [first, others @ ..] = rest {
-            rest = others;
-            match *first {
-                Effect::Stored(item) if item.index <= self.stored => {}
-                Effect::Stored(item) => {
-                    self.stored = item.index;
-                    look::observe_stored(self.queue, item.envelope, item.index, env);
-                }
-                _ if !is_leader => {}
-                Effect::Deliver(who, handed) => {
-                    let mut all: SmallVec<[Handed; 1]> = SmallVec::from_elem(handed, 1);
-                    while let [Effect::Deliver(other, handed), others @ ..] = rest
-                        && *other == who
-                    {
-                        all.push(*handed);
-                        rest = others;
-                    }
-                    self.double(who, &all, env);
-                    let (to, tag) = who;
-                    bugs::send_ahead(who, &mut all, env);
-                    env.send(to, Msg::Quorum(QuorumMsg::Deliver { tag, handed: all }));
-                }
-                Effect::Got(to, handed) => {
-                    env.send(to, Msg::Quorum(QuorumMsg::Got { handed }));
-                }
-                Effect::Died(item, reason) => {
-                    if !Setup::of(&env.shared.topology, self.queue).keeps_dead {
-                        dead_letter::at_most_once(self.queue, item.envelope, reason, env);
-                    }
-                }
-                Effect::Buried(item) => dead_letter::observe_dead_lettered(self.queue, item.envelope, env),
-                Effect::Full(only, is_full) => {
-                    let to: Vec<Pid> = only.map_or_else(|| self.fifo.senders().collect(), |pid| vec![pid]);
-                    for pid in to {
-                        env.send(pid, Msg::Quorum(QuorumMsg::Full { is_full }));
-                    }
-                }
-            }
-        }
-    }
-
-    /// A copy of the queue takes the place of the commands that led to it.
-    fn keep_snapshot(&mut self, env: &mut Env<'_, '_>) {
-        let last = self.raft.snapshot().map_or(0, |snapshot| snapshot.index);
-        let index = self.applied.min(self.raft.durable());
-        if index == self.applied && index - last >= SNAPSHOT_EVERY {
-            let bytes = self.size(last + 1, index);
-            if self.raft.compact(index, Arc::new(self.fifo.clone())) {
-                env.core.wal.free(u64::from(bytes));
-            }
         }
     }
 
@@ -409,7 +327,7 @@ impl Quorum {
 
     /// The leader has the queue as the one before it had it: those who use it hear who leads, and whoever died
     /// meanwhile is noticed.
-    fn take_over(&mut self, env: &mut Env<'_, '_>) {
+    pub(super) fn take_over(&mut self, env: &mut Env<'_, '_>) {
         for pid in self.fifo.pids() {
             env.send(pid, Msg::Quorum(QuorumMsg::Leads));
         }
@@ -514,7 +432,7 @@ impl Quorum {
         }
     }
 
-    fn look_at_due(&mut self, env: &mut Env<'_, '_>) {
+    pub(super) fn look_at_due(&mut self, env: &mut Env<'_, '_>) {
         if let Some(due) = self.fifo.next_due().filter(|due| *due < self.due_at) {
             self.due_at = due;
             env.remind(due, self.queue, QueueAlarm::Quorum(Alarm::Due));
@@ -522,7 +440,7 @@ impl Quorum {
     }
 
     /// `x-expires`.
-    fn look_after_unused(&mut self, env: &mut Env<'_, '_>) {
+    pub(super) fn look_after_unused(&mut self, env: &mut Env<'_, '_>) {
         let Some(expires) = env.shared.topology.queue(self.queue).args.expires else { return };
         let is_in_use = self.fifo.consumers.subscribed() > 0;
         if is_in_use || std::mem::replace(&mut self.is_in_use, is_in_use) {
@@ -588,7 +506,7 @@ impl Quorum {
         self.is_stranger = shared.topology.rules.new_members_are_strangers;
         self.raft = Raft::new(me, self.members.len() as u8, timing());
         self.fifo = Fifo::default();
-        (self.applied, self.stored, self.handed) = (0, 0, (0, 0));
+        (self.applied, self.bytes_applied, self.stored, self.handed) = (0, 0, 0, (0, 0));
     }
 
     /// It serves the queue.

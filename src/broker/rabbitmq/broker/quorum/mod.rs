@@ -19,6 +19,7 @@
 //! Not modelled: purging; members that join, leave or are added later; `basic.get` that is sent again after its leader
 //! died (it fails after the command time-out); logs of members that are torn.
 
+mod apply;
 mod bugs;
 mod client;
 mod commands;
@@ -109,7 +110,7 @@ pub(in super::super) enum QuorumMsg {
     },
 
     // Between members.
-    Raft(Message<Command, Arc<Fifo>>),
+    Raft(Message<Arc<Command>, Arc<Fifo>>),
     /// To itself, behind everything in its mailbox: what was proposed goes out.
     Flush,
 }
@@ -202,9 +203,8 @@ impl QuorumMsg {
             | Self::Ahead { handed, .. } => 80 + 200 * handed.len() as u32,
             Self::Got { .. } => 280,
             Self::Raft(Message::Append { entries, .. }) => {
-                let size = |command: &Command| command.bytes();
-                let bodies = entries.iter().filter_map(|entry| entry.command.as_ref()).map(size).sum::<u32>();
-                100 + bodies
+                let commands = entries.iter().filter_map(|entry| entry.command.as_ref());
+                100 + commands.map(|command| command.bytes()).sum::<u32>()
             }
             Self::Raft(Message::Install { snapshot, .. }) => 200 + snapshot.state.bytes() as u32,
             _ => 80,
