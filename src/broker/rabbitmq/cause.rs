@@ -15,6 +15,8 @@ use crate::sim::Time;
 mod given_up;
 mod lost;
 mod repeated;
+mod unroutable;
+mod waiting;
 
 /// The chain of a message.
 pub(super) fn explain(case: &Case<'_>) -> Chain {
@@ -111,24 +113,6 @@ impl<'a> Reading<'a> {
         self.setting("refuses when full", &text);
         let name = key(&queue.name);
         self.remedy(Remedy::Set(format!("queue.{name}.arguments.\"x-overflow\" = \"drop-head\"")));
-    }
-
-    /// It still waits.
-    fn waiting(&mut self) {
-        self.faults_until(Time::NEVER);
-        let delivered = self.last(|fact| matches!(fact, Fact::Delivered { .. }));
-        match delivered {
-            Some(seen) => {
-                let node = self.case.names.node(seen.node);
-                self.link(
-                    Some(seen.at),
-                    "handed over",
-                    format!("handed to {node}, which has not finished it"),
-                );
-                self.link(None, "unacked", "it is unacked, or ready again: nobody had finished it");
-            }
-            None => self.link(None, "ready", "it is ready: no consumer had come to it when the run ended"),
-        }
     }
 
     /// The table of the queue that a copy was in, or else of the first that anybody reads.
