@@ -97,8 +97,31 @@ impl<'a> Reading<'a> {
         if self.case.fate == "phantom" {
             let text = "what was not confirmed may still be in a queue: it was processed";
             self.link(None, "unconfirmed is not absent", text);
-        } else if self.producer.is_some_and(|one| one.if_unknown.is_none()) {
+        } else {
+            self.without_effect();
+        }
+        if self.case.fate != "phantom" && self.producer.is_some_and(|one| one.if_unknown.is_none()) {
             self.remedy_producer("if_unknown", "\"send again\"");
+        }
+    }
+
+    /// What became of a copy that nobody processed, although it was stored.
+    fn without_effect(&mut self) {
+        let Some(last) =
+            self.copies.iter().copied().max_by_key(|copy| copy.removed.map_or(Time::NEVER, |it| it.0))
+        else {
+            return;
+        };
+        let (node, place) = (self.case.names.node(last.node), self.case.names.place(last.place));
+        match last.removed {
+            Some((at, _)) => {
+                let text =
+                    format!("{node} lost it again from {place}: it was not confirmed, and had no effect");
+                self.link(Some(at), "gone again", text);
+            }
+            None => {
+                self.link(None, "no effect yet", "no effect of it is known: it may still be in its queue")
+            }
         }
     }
 

@@ -71,8 +71,8 @@ impl Reading<'_> {
         let Some(told) = told else { return };
         let queue = self.case.names.place(PlaceId(told.place));
         if story::is(&told, Kind::CircleCut) {
-            let text = "a dead letter is not led to a queue where it was already, unless somebody has rejected \
-                        it since: a circle of expiries would never end";
+            let text = "a dead letter is not led to a queue where it was already, unless somebody has \
+                        rejected it since: a circle of expiries would never end";
             self.setting("circles are cut", text);
             let target = self.case.names.place(PlaceId(told.numbers[1] as u32));
             let text = format!("it would have gone from {queue} to {target} once more: it was dropped");

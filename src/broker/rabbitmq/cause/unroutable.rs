@@ -2,9 +2,8 @@
 
 use super::{Reading, key};
 use crate::broker::Remedy;
-use crate::broker::rabbitmq::config::PublisherConfig;
 use crate::broker::rabbitmq::describe;
-use crate::fact::Fact;
+use crate::fact::{Fact, GivenUp};
 use crate::scenario::plan::{Config, EntityPlan, Value};
 use crate::sim::Time;
 
@@ -15,17 +14,22 @@ impl Reading<'_> {
             "unroutable is confirmed",
             "a message that leads to no queue is confirmed at once: there is nobody to wait for",
         );
-        let at = self.gave_up().map(|(seen, _)| seen.at);
+        // Whoever reads nothing is told nothing: it may be nobody's message.
+        let is_unroutable = |fact: &Fact| matches!(fact, Fact::GivenUp { how: GivenUp::Unroutable, .. });
+        let at = self.last(is_unroutable).map(|seen| seen.at);
         self.faults_until(at.unwrap_or(Time::NEVER));
         let returned = self.first(|fact| matches!(fact, Fact::Returned { .. }));
         self.link(at, "led nowhere", "no binding led it to a queue that was there");
         if let Some(returned) = returned {
             self.link(Some(returned.at), "returned", "it came back to its publisher (mandatory)");
         }
+        if !self.copies.is_empty() {
+            // It was in a queue first, and whoever took it sent it on.
+            return;
+        }
         self.remedy_binding();
         self.remedy_alternate();
-        let is_mandatory = |config: PublisherConfig| config.mandatory;
-        if !self.publisher_config().is_some_and(is_mandatory) {
+        if self.publisher_config().is_some_and(|config| !config.mandatory) {
             self.remedy_producer("config.mandatory", "true");
         }
     }

@@ -41,12 +41,11 @@ impl Reading<'_> {
 
     /// Its consumer gave it up, and it waits in a queue that leads back.
     fn set_aside(&mut self, seen: Observation) {
-        let node = self.case.names.node(seen.node);
-        self.link(
-            Some(seen.at),
-            "set aside",
-            format!("{node} gave it up: it went to the dead-letter exchange"),
-        );
+        let rejects = self.consumer.is_some_and(|one| one.if_fails.then == Then::Reject);
+        let by = self.deliveries().last().filter(|_| rejects).map_or(seen.node, |last| last.node);
+        let did = if rejects { "rejected it" } else { "gave it up" };
+        let text = format!("{} {did}: it went to the dead-letter exchange", self.case.names.node(by));
+        self.link(Some(seen.at), "set aside", text);
         let place = self.copies.last().map(|copy| self.case.names.place(copy.place));
         if let Some(place) = place {
             self.link(None, "parked", format!("it waits in {place}, whose dead letters come back"));
@@ -120,8 +119,8 @@ impl Reading<'_> {
     pub(super) fn overdue_until(&mut self, until: Time) {
         let Some((at, client, timeout)) = self.overdue(until) else { return };
         let text = format!(
-            "consumer_timeout: whoever holds a message for more than {timeout} loses its channel, and all that \
-             it holds goes back"
+            "consumer_timeout: whoever holds a message for more than {timeout} loses its channel, and all \
+             that it holds goes back"
         );
         self.setting("consumer timeout", &text);
         let client = self.case.names.node(client);
