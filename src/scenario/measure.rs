@@ -96,7 +96,7 @@ pub static MEASURES: &[Measure] = &[
         "unavailable",
         Unit::Time,
         Of::Producer,
-        "The longest time in which a message was unanswered and nothing was confirmed; what is refused is answered.",
+        "The longest time in which a message was unanswered and nothing was confirmed; a refusal answers.",
     ),
     measure("throughput", Unit::Rate, Of::Producer, "Confirmed a second, from first due to last confirm."),
     measure(
