@@ -113,15 +113,12 @@ impl<'a> Reading<'a> {
             return;
         };
         let (node, place) = (self.case.names.node(last.node), self.case.names.place(last.place));
-        match last.removed {
-            Some((at, _)) => {
-                let text =
-                    format!("{node} lost it again from {place}: it was not confirmed, and had no effect");
-                self.link(Some(at), "gone again", text);
-            }
-            None => {
-                self.link(None, "no effect yet", "no effect of it is known: it may still be in its queue")
-            }
+        if let Some((at, _)) = last.removed {
+            let text = format!("{node} lost it again from {place}: it was not confirmed, and had no effect");
+            self.link(Some(at), "gone again", text);
+        } else {
+            let text = format!("a copy may still be in {place}: nobody has processed it");
+            self.link(None, "no effect yet", text);
         }
     }
 

@@ -16,7 +16,8 @@ impl Reading<'_> {
         );
         // Whoever reads nothing is told nothing: it may be nobody's message.
         let is_unroutable = |fact: &Fact| matches!(fact, Fact::GivenUp { how: GivenUp::Unroutable, .. });
-        let at = self.last(is_unroutable).map(|seen| seen.at);
+        let seen = self.gave_up().map(|(seen, _)| seen).or_else(|| self.last(is_unroutable));
+        let at = seen.map(|seen| seen.at);
         self.faults_until(at.unwrap_or(Time::NEVER));
         let returned = self.first(|fact| matches!(fact, Fact::Returned { .. }));
         self.link(at, "led nowhere", "no binding led it to a queue that was there");
