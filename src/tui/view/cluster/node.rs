@@ -37,9 +37,6 @@ pub(super) fn height_wanted(node: &NodePicture, columns: u16) -> u16 {
     (2 + rows + broken(&node.summary, room).len()).min(12) as u16
 }
 
-/// Of a name that is cut so much is left at least.
-const NAME_LEAST: u16 = 4;
-
 /// Columns between the sides of a box and what it says.
 fn margin(columns: u16) -> u16 {
     u16::from(columns >= NARROW)
@@ -205,12 +202,10 @@ fn is_running(node: &NodePicture) -> bool {
     matches!(node.health, Health::Up | Health::Stopping)
 }
 
-/// Its name and value; the columns written. Where there is no room for both, the name is cut rather than the value.
+/// Its name and value; the columns written.
 fn draw_field(field: &Field, area: Rect, column: u16, row: u16, look: &Look, out: &mut Out) -> u16 {
+    let name = out.fitted(area, column, row, &field.name, look, Role::Dim);
     let gap = u16::from(!field.name.is_empty());
-    let for_name = area.width.saturating_sub(column).saturating_sub(gap + width(&field.value));
-    let cut = if for_name >= NAME_LEAST { fit(&field.name, for_name, look) } else { field.name.clone() };
-    let name = out.fitted(area, column, row, &cut, look, Role::Dim);
     name + gap + out.fitted(area, column + name + gap, row, &field.value, look, Role::Text)
 }
 
