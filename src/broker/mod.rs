@@ -34,6 +34,11 @@ pub trait Family: Sync {
     /// The oldest release that is modelled.
     fn oldest(&self) -> Version;
 
+    /// The last minor release of each major one that has a successor: there is none between the two.
+    fn last_minors(&self) -> &'static [(u16, u16)] {
+        &[]
+    }
+
     /// What its people call that which holds messages, as the name of the view that shows it: `Queues`.
     fn places_word(&self) -> &'static str;
 

@@ -138,7 +138,9 @@ fn one(
         && let Err(why) = right_side(reader.family, plan, others, variant.as_deref(), right)
     {
         let message = format!("`{}` is compared with nothing", shown(path));
-        reader.report_relation(Diagnostic::at(entry.at, message, why));
+        let help =
+            "a number, a comparison such as \"<= 3\", or what else is measured: \"> variant.kill.lost\"";
+        reader.report_relation(Diagnostic::at(entry.at, message, why).help(help));
         return None;
     }
     let text = format!("{path} {}", written(&entry.node));

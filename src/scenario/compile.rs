@@ -85,6 +85,17 @@ pub(super) fn version(reader: &mut Reader, file: &Table) -> crate::scenario::pla
         reader.report(Diagnostic::at(entry.at, message, format!("{oldest} to {newest} are")));
         return newest;
     }
+    let last = reader.family.last_minors().iter().find(|(major, _)| *major == version.0);
+    if let (Some((major, minor)), Some(entry)) = (last.filter(|last| last.1 < version.1), file.get("version"))
+    {
+        let message = format!("there is no release {version}");
+        reader.report(Diagnostic::at(
+            entry.at,
+            message,
+            format!("after {major}.{minor} came {}.0", major + 1),
+        ));
+        return newest;
+    }
     version
 }
 

@@ -92,7 +92,12 @@ pub static MEASURES: &[Measure] = &[
     measure("latency.confirm.p50", Unit::Time, Of::Producer, "Due to confirmed, the median."),
     measure("latency.confirm.p99", Unit::Time, Of::Producer, "Due to confirmed, all but one in a hundred."),
     measure("latency.confirm.max", Unit::Time, Of::Producer, "Due to confirmed, the longest."),
-    measure("unavailable", Unit::Time, Of::Producer, "The longest time without a confirm that was due."),
+    measure(
+        "unavailable",
+        Unit::Time,
+        Of::Producer,
+        "The longest time in which a message was unanswered and nothing was confirmed; a refusal answers.",
+    ),
     measure("throughput", Unit::Rate, Of::Producer, "Confirmed a second, from first due to last confirm."),
     measure(
         "told.wrong",

@@ -50,6 +50,9 @@ impl Family for Kafka {
     fn oldest(&self) -> Version {
         Version(0, 9, 0)
     }
+    fn last_minors(&self) -> &'static [(u16, u16)] {
+        &[(0, 11), (1, 1), (2, 8), (3, 9)]
+    }
     fn settings(&self) -> &'static [Setting] {
         settings::all()
     }

@@ -54,6 +54,9 @@ impl Family for RabbitMq {
     fn oldest(&self) -> Version {
         rules::OLDEST
     }
+    fn last_minors(&self) -> &'static [(u16, u16)] {
+        &[(3, 13)]
+    }
     fn settings(&self) -> &'static [Setting] {
         settings::all()
     }

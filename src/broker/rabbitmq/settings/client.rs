@@ -18,10 +18,9 @@ const DELIVERY_MODE: Kind = Kind::OneOf(&["1", "2", "transient", "persistent"]);
 const MODE: &str =
     "1: messages are transient; 2: they are persistent, and survive a restart in a durable queue.";
 const HEARTBEAT: &str =
-    "The heartbeat timeout in seconds that the client asks for, the smaller one holds; 0: none.";
+    "The heartbeat timeout in seconds that the client asks for; of both, the smaller one that is not 0.";
 const RECOVERY: &str = "Whether the client connects again by itself and declares anew what it used; it \
-                        does not \
-                        publish again what was unconfirmed.";
+                        does not publish again what was unconfirmed.";
 const INTERVAL: &str = "How many milliseconds the client waits before it connects again.";
 const PREFETCH: &str = "How many unacknowledged messages the server lets the consumer hold; 0: any number.";
 

@@ -52,8 +52,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         CLUSTER,
         "heartbeat",
         SECONDS,
-        "The heartbeat timeout in seconds that the server proposes to clients, the smaller one holds; 0: \
-         none.",
+        "The heartbeat timeout in seconds that the server proposes; of both, the smaller one that is not 0.",
     )
     .defaults(&[(ALWAYS, "60")]),
     Setting::new(
