@@ -365,19 +365,6 @@ pub(super) fn choose(app: &mut App) {
     }
 }
 
-/// Whether a run can be left: what was done by hand and is written nowhere is asked about, once.
-pub(super) fn may_leave(app: &mut App, leave: Choice) -> bool {
-    let look = app.look;
-    let Some(stage) = app.stage_mut() else { return true };
-    if !std::mem::take(&mut stage.is_unwritten) {
-        return true;
-    }
-    let write = plain_row(look.word("menu.write").to_owned(), Choice::Act(Action::Write));
-    let leave = plain_row(look.word("menu.leave").to_owned(), leave);
-    push(app, look.word("menu.unwritten").to_owned(), vec![write, leave]);
-    false
-}
-
 /// Where the branch is to be written.
 pub(super) fn ask_file(app: &mut App) {
     let Some(stage) = app.stage() else { return };
@@ -397,6 +384,21 @@ pub(super) fn write(app: &mut App, path: String) {
 }
 
 impl App {
+    /// Leaves a run; what was done by hand and is written nowhere is asked about first, once.
+    pub(super) fn leave(&mut self, leave: Choice) {
+        let look = self.look;
+        let is_unwritten = self.stage_mut().is_some_and(|stage| std::mem::take(&mut stage.is_unwritten));
+        if is_unwritten {
+            let write = plain_row(look.word("menu.write").to_owned(), Choice::Act(Action::Write));
+            let leave = plain_row(look.word("menu.leave").to_owned(), leave);
+            push(self, look.word("menu.unwritten").to_owned(), vec![write, leave]);
+        } else if matches!(leave, Choice::Picker) {
+            self.leave_for_picker();
+        } else {
+            self.errands.push_back(Errand::Quit);
+        }
+    }
+
     /// What came of writing a file.
     pub fn written(&mut self, path: &str, result: Result<(), String>) {
         match result {

@@ -40,8 +40,7 @@ impl App {
             return;
         }
         match action {
-            Action::Quit if doing::may_leave(self, Choice::Quit) => self.errands.push_back(Errand::Quit),
-            Action::Quit => {}
+            Action::Quit => self.leave(Choice::Quit),
             Action::QuitNow => self.errands.push_back(Errand::Quit),
             Action::Suspend => self.errands.push_back(Errand::Suspend),
             Action::Back => self.back(),
@@ -67,8 +66,7 @@ impl App {
             Action::Pick(row) => self.pick_row(*row),
             Action::Filter => self.ask(Question::Filter, self.filter().to_owned()),
             Action::NextVariant(way) => doing::next_variant(self, *way),
-            Action::Picker if doing::may_leave(self, Choice::Picker) => self.leave_for_picker(),
-            Action::Picker => {}
+            Action::Picker => self.leave(Choice::Picker),
             other => self.on_stage(other),
         }
     }
