@@ -181,9 +181,10 @@ impl Progress {
         self.show();
     }
 
+    /// It ends at the start of its line: what somebody else writes there, such as the reader of a pipe, goes over it.
     fn show(&mut self) {
         if self.is_seen {
-            let _ = write!(std::io::stderr(), "{} runs so far", self.made);
+            let _ = write!(std::io::stderr(), "{} runs so far\r", self.made);
         }
     }
 

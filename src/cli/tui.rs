@@ -1,14 +1,14 @@
 //! `tui`, `frame` and `keys`: the terminal view, one frame of it, and its keys.
 
 use std::io::{IsTerminal as _, Write};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 
 use super::exit::{Exit, Failure};
 use super::shelf::{Folder, all, folder};
-use super::{Choice, open};
+use super::{Choice, complain, open};
 use crate::broker::FAMILIES;
 use crate::lab::Source;
 use crate::scenario::duration;
@@ -100,10 +100,12 @@ struct Shown(Option<View>);
 
 /// The names of the views, where the views are declared, those that the families have for them, and that of the list.
 fn shown() -> impl TypedValueParser<Value = Shown> {
+    static PLACES: LazyLock<Vec<String>> =
+        LazyLock::new(|| FAMILIES.iter().map(|family| family.places_word().to_lowercase()).collect());
     let mut names: Vec<&'static str> = [PICKER].into_iter().chain(View::ALL.map(View::name)).collect();
-    for family in FAMILIES {
-        if names.iter().all(|name| !name.eq_ignore_ascii_case(family.places_word())) {
-            names.push(family.places_word());
+    for places in PLACES.iter() {
+        if !names.contains(&places.as_str()) {
+            names.push(places);
         }
     }
     PossibleValuesParser::new(names).map(|typed| {
@@ -211,9 +213,12 @@ impl Frame {
             look,
         };
         let drawn = frame::frame(wanted, shelf).map_err(|why| Failure::Usage(error(&why)))?;
+        if let Some(note) = &drawn.note {
+            complain(&Failure::Usage(format!("note: {note}")));
+        }
         match self.format {
-            FrameFormat::Text => write!(out, "{}", svg::text(&drawn.buffer))?,
-            FrameFormat::Svg => write!(out, "{}", svg::svg(&drawn.buffer, &title))?,
+            FrameFormat::Text => write!(out, "{}", svg::text(&drawn.out.buffer))?,
+            FrameFormat::Svg => write!(out, "{}", svg::svg(&drawn.out.buffer, &title))?,
         }
         Ok(Exit::Holds)
     }

@@ -2,8 +2,10 @@
 
 use super::paint::{HEAD, paint, put};
 use crate::lab::matrix::Matrix;
+use crate::lab::run::Outcome;
 use crate::ledger::Fate;
 use crate::ledger::measure::{MEASURES, Measured};
+use crate::sim::Span;
 
 /// Fates that are shown even if no message has them.
 const ALWAYS: [Fate; 3] = [Fate::Processed, Fate::Duplicated, Fate::Lost];
@@ -19,7 +21,7 @@ pub fn table(matrix: &Matrix) -> String {
     let mut heading = " ".repeat(first);
     for column in &matrix.columns {
         let title = column.plan.variant.as_deref().unwrap_or("all");
-        let cells: Vec<_> = names.iter().map(|name| cell(column.value(name).as_ref())).collect();
+        let cells: Vec<_> = names.iter().map(|name| cell(column, name)).collect();
         let width = cells.iter().map(|cell| cell.chars().count()).chain([title.chars().count()]).max();
         let width = width.unwrap_or(0);
         put!(heading, "  {title:>width$}");
@@ -36,11 +38,22 @@ pub fn table(matrix: &Matrix) -> String {
     out
 }
 
-fn cell(value: Option<&Measured>) -> String {
-    match value {
+fn cell(column: &Outcome, name: &str) -> String {
+    match column.value(name) {
         None | Some(Measured::Time(None) | Measured::Rate(None)) => "-".to_owned(),
+        // Who asks for no answer counts what it sends as confirmed at once: nobody waited, nothing was measured.
+        Some(Measured::Time(Some(Span::ZERO))) if name.starts_with("latency.") => "-".to_owned(),
+        // What nobody processed was never drained.
+        Some(Measured::Time(Some(Span::ZERO))) if name == "backlog.drained_after" && is_idle(column) => {
+            "-".to_owned()
+        }
         Some(value) => value.to_string(),
     }
+}
+
+/// Whether nothing took effect.
+fn is_idle(column: &Outcome) -> bool {
+    matches!(column.value("latency.end_to_end.max"), None | Some(Measured::Time(None)))
 }
 
 #[cfg(test)]

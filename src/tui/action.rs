@@ -98,7 +98,10 @@ pub enum Far {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the catalogue describes each under its name, for the help and the palette")]
 pub enum Action {
+    /// After a question, if something is written nowhere.
     Quit,
+    /// Without a question.
+    QuitNow,
     Suspend,
     Back,
     Help,

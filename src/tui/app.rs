@@ -30,6 +30,8 @@ pub struct App {
     pub has_mouse: bool,
     /// Nobody pressed a key yet: the footer greets.
     pub is_new: bool,
+    /// The list that the run was opened from; none: it was named on the command line.
+    pub(super) list: Option<Box<Picker>>,
     pub(super) shelf: Arc<dyn Shelf>,
     /// What is asked of the desk, and not answered.
     pub(super) asked: Vec<Job>,
@@ -112,6 +114,7 @@ impl App {
             notice: None,
             has_mouse: false,
             is_new: true,
+            list: None,
             shelf,
             asked: Vec::new(),
             errands: VecDeque::new(),

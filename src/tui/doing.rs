@@ -1,7 +1,7 @@
 //! Doing something to the world: menus of faults, settings and load, variants, branches, and writing it all down.
 //! Whatever is done is a line of the scenario language, laid over the scenario; what follows is another branch.
 
-use super::action::{View, Way};
+use super::action::{Action, View, Way};
 use super::app::{App, Errand, Overlay, Screen};
 use super::look::Look;
 use super::menu::{Choice, Draft, Menu, Question, Row};
@@ -204,7 +204,7 @@ fn values(app: &mut App, setting: SettingChoice) {
         let choice = value_choice(&setting, &text, &look);
         let (reason, choice) = match choice {
             Ok(choice) => (reason, choice),
-            Err(why) => (Some(why), Choice::Act(super::action::Action::Back)),
+            Err(why) => (Some(why), Choice::Act(Action::Back)),
         };
         Row { label: text, value: String::new(), note: setting.meaning.to_owned(), reason, choice }
     };
@@ -330,6 +330,7 @@ fn perform(app: &mut App, words: &str, line: &str) {
     stage.play.is_playing = false;
     match stage.session.perform(words, line) {
         Ok(_) => {
+            stage.is_unwritten = true;
             app.overlays.clear();
             app.say(look.with("say.done", &[("deed", &words)]));
         }
@@ -359,6 +360,8 @@ pub(super) fn choose(app: &mut App) {
             app.overlays.pop();
         }
         Choice::Ask(question) => app.ask(question, String::new()),
+        Choice::Quit => app.errands.push_back(Errand::Quit),
+        Choice::Picker => app.leave_for_picker(),
     }
 }
 
@@ -381,10 +384,28 @@ pub(super) fn write(app: &mut App, path: String) {
 }
 
 impl App {
+    /// Leaves a run; what was done by hand and is written nowhere is asked about first, once.
+    pub(super) fn leave(&mut self, leave: Choice) {
+        let look = self.look;
+        let is_unwritten = self.stage_mut().is_some_and(|stage| std::mem::take(&mut stage.is_unwritten));
+        if is_unwritten {
+            let write = plain_row(look.word("menu.write").to_owned(), Choice::Act(Action::Write));
+            let leave = plain_row(look.word("menu.leave").to_owned(), leave);
+            push(self, look.word("menu.unwritten").to_owned(), vec![write, leave]);
+        } else if matches!(leave, Choice::Picker) {
+            self.leave_for_picker();
+        } else {
+            self.errands.push_back(Errand::Quit);
+        }
+    }
+
     /// What came of writing a file.
     pub fn written(&mut self, path: &str, result: Result<(), String>) {
         match result {
             Ok(()) => {
+                if let Some(stage) = self.stage_mut() {
+                    stage.is_unwritten = false;
+                }
                 let text = self.look.with("say.written", &[("path", &path)]);
                 self.say(text);
             }

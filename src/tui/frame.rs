@@ -7,9 +7,9 @@ use ratatui::layout::Rect;
 use super::action::View;
 use super::app::App;
 use super::jobs::AtOnce;
-use super::look::Look;
+use super::look::{Look, SizeClass};
 use super::out::Out;
-use super::screen;
+use super::screen::{self, SMALLEST};
 use super::shelf::Shelf;
 use crate::lab::Source;
 use crate::sim::Time;
@@ -38,8 +38,22 @@ pub struct Wanted {
     pub look: Look,
 }
 
+/// A frame, and what there is to say about it.
+pub struct Drawn {
+    /// The frame.
+    pub out: Out,
+    /// What was asked for and is not what is shown; none: it is.
+    pub note: Option<String>,
+}
+
 /// Draws it.
-pub fn frame(wanted: Wanted, shelf: Arc<dyn Shelf>) -> Result<Out, String> {
+pub fn frame(wanted: Wanted, shelf: Arc<dyn Shelf>) -> Result<Drawn, String> {
+    let area = Rect::new(0, 0, wanted.size.0, wanted.size.1);
+    if SizeClass::of(area) == SizeClass::TooSmall {
+        let (width, height) = SMALLEST;
+        return Err(wanted.look.with("frame.too_small", &[("width", &width), ("height", &height)]));
+    }
+    let mut note = None;
     let mut app = App::new(wanted.look, Arc::clone(&shelf));
     let mut desk = AtOnce::new(shelf);
     app.is_new = false;
@@ -49,7 +63,11 @@ pub fn frame(wanted: Wanted, shelf: Arc<dyn Shelf>) -> Result<Out, String> {
         if let Some(stage) = app.stage_mut() {
             stage.record_all();
             match wanted.at {
-                Some(at) => stage.seek_clamped(at),
+                Some(at) => {
+                    let end = stage.end();
+                    note = (at > end).then(|| look.with("frame.ends_at", &[("end", &end)]));
+                    stage.seek_clamped(at);
+                }
                 None => stage.seek_to_end(),
             }
             stage.pick.view = wanted.view;
@@ -67,5 +85,5 @@ pub fn frame(wanted: Wanted, shelf: Arc<dyn Shelf>) -> Result<Out, String> {
         }
     }
     app.prepare(&mut desk);
-    Ok(screen::draw(&app, Rect::new(0, 0, wanted.size.0, wanted.size.1)))
+    Ok(Drawn { out: screen::draw(&app, area), note })
 }

@@ -185,7 +185,7 @@ pub static BINDINGS: &[Binding] = bind! {
     General BOTH "key.mouse" [K('M')] Action::ToggleMouse;
     General ANY "key.suspend" [Ctrl('z')] Action::Suspend;
     General LISTS "key.quit" [K('q')] Action::Quit;
-    General ANY "key.quit_now" [Ctrl('c')] Action::Quit;
+    General ANY "key.quit_now" [Ctrl('c')] Action::QuitNow;
 };
 
 impl Chord {
@@ -355,6 +355,6 @@ mod tests {
         let plain = KeyEvent::new(KeyCode::Char('G'), KeyModifiers::NONE);
         assert_eq!(action(Context::Lab, Chord::of(plain).unwrap()), Some(Action::ToEnd(Way::On)));
         let quit = KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL);
-        assert_eq!(action(Context::Text, Chord::of(quit).unwrap()), Some(Action::Quit));
+        assert_eq!(action(Context::Text, Chord::of(quit).unwrap()), Some(Action::QuitNow));
     }
 }

@@ -54,6 +54,10 @@ pub enum Choice {
     Branch(BranchId),
     /// A text is asked for.
     Ask(Question),
+    /// The program ends, whatever is not written.
+    Quit,
+    /// Back to the list, whatever is not written.
+    Picker,
 }
 
 /// A fault as far as it is chosen.

@@ -75,7 +75,8 @@ impl Picker {
         self.selected = row.min(self.shown.len().saturating_sub(1));
     }
 
-    /// Narrows the list: every word of the filter has to occur in an entry's name, title, family or question.
+    /// Narrows the list: every word of the filter has to occur in an entry's name, title, family, question or story.
+    /// Names that contain all of them come first, then those that contain some.
     pub fn narrow(&mut self, filter: &str) {
         let before = self.entry().map(|entry| entry.name.clone());
         filter.clone_into(&mut self.filter);
@@ -85,8 +86,18 @@ impl Picker {
                 .map(|text| text.to_lowercase());
             words.iter().all(|word| text.iter().any(|text| text.contains(word)))
         };
-        self.shown = (0..self.entries.len()).filter(|&at| matches(&self.entries[at])).collect();
-        let same = self.shown.iter().position(|&at| Some(&self.entries[at].name) == before.as_ref());
+        let missing = |&at: &usize| {
+            let name = self.entries[at].name.to_lowercase();
+            let missing = words.iter().filter(|word| !name.contains(*word)).count();
+            u8::from(missing > 0) + u8::from(missing > 0 && missing == words.len())
+        };
+        let mut shown: Vec<_> = (0..self.entries.len()).filter(|&at| matches(&self.entries[at])).collect();
+        shown.sort_by_key(missing);
+        // The selection stays, unless there is something nearer to what was typed.
+        let nearest = shown.first().map(missing);
+        let is_same = |at: &usize| Some(&self.entries[*at].name) == before.as_ref();
+        let same = shown.iter().position(|at| is_same(at) && Some(missing(at)) == nearest);
+        self.shown = shown;
         if same.is_none() {
             self.variant = 0;
         }
@@ -137,6 +148,10 @@ mod tests {
         picker.narrow("acks LEADER");
         assert_eq!((picker.counts(), picker.selected()), ((1, 3), 0));
         assert_eq!(picker.variant(), Some("acks=all"));
+        picker.narrow("power");
+        assert_eq!(picker.entry().map(|entry| entry.name.as_str()), Some("kafka/flush"));
+        picker.narrow("all");
+        assert_eq!(picker.entry().map(|entry| entry.name.as_str()), Some("kafka/acks-all"));
         picker.narrow("nothing like it");
         assert_eq!((picker.entry(), picker.variant()), (None, None));
         picker.advance(Way::On, Far::Page, 10);

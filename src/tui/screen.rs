@@ -20,7 +20,7 @@ use super::theme::Role;
 use super::view;
 
 /// The smallest screen, as it is told to people.
-const SMALLEST: (u16, u16) = (60, 18);
+pub(super) const SMALLEST: (u16, u16) = (60, 18);
 /// How wide the column beside the view is.
 const BESIDE: u16 = 46;
 

@@ -42,6 +42,8 @@ pub struct Stage {
     pub play: Play,
     /// Instants that the user marked.
     pub bookmarks: BTreeSet<Time>,
+    /// Something was done by hand that is written nowhere, and nobody was asked about it yet.
+    pub is_unwritten: bool,
     studies: BTreeMap<BranchId, Result<Box<Known>, String>>,
     journey: Option<(BranchId, MessageId, Result<Journey, String>)>,
     near: Near,
@@ -117,6 +119,7 @@ impl Stage {
             pick: Pick::new(),
             play,
             bookmarks: BTreeSet::new(),
+            is_unwritten: false,
             studies: BTreeMap::new(),
             journey: None,
             near: Near::default(),
@@ -409,7 +412,7 @@ impl Stage {
         }
         let together = self.marks.iter().filter(|one| one.landmark == mark.landmark && one.at == mark.at);
         let count = together.count();
-        let later = self.marks.iter().filter(|one| one.landmark == mark.landmark && one.at > mark.at).count();
+        let later = self.marks.iter().filter(|one| is_of(one, mark.landmark) && one.at > mark.at).count();
         let world = &self.recording().cursor().world;
         let node = mark.node.map(|node| world.node_name(node)).unwrap_or_default();
         let message = mark.message.map(|message| self.recording().head().ledger.name(message));
@@ -449,14 +452,15 @@ impl Stage {
         seals.get(self.pick.subscription, message).map(|(_, fate)| fate)
     }
 
-    /// The next mark of a kind.
+    /// The next mark of a kind; of several that came together, the first.
     pub fn next_mark(&self, landmark: Landmark, way: Way) -> Option<TimeMark> {
         let now = self.now();
-        let mut all = self.marks.iter().filter(|mark| mark.landmark == landmark);
-        match way {
-            Way::On => all.find(|mark| mark.at > now).copied(),
-            Way::Back => all.rfind(|mark| mark.at < now).copied(),
-        }
+        let mut all = self.marks.iter().filter(|mark| is_of(mark, landmark));
+        let found = match way {
+            Way::On => all.find(|mark| mark.at > now),
+            Way::Back => all.rfind(|mark| mark.at < now),
+        }?;
+        self.marks.iter().find(|mark| is_of(mark, landmark) && mark.at == found.at).copied()
     }
 
     /// The harm to ask about: at the end of the run the worst there was, else the last that came up to now, else the
@@ -543,6 +547,11 @@ impl Stage {
         marks.sort_by_key(|mark| (mark.at, mark.landmark, mark.message));
         marks
     }
+}
+
+/// Whether a mark is of a kind. Whoever looks for harm looks for what takes effect again, too.
+fn is_of(mark: &TimeMark, landmark: Landmark) -> bool {
+    mark.landmark == landmark || (landmark == Landmark::Loss && mark.landmark == Landmark::Duplicate)
 }
 
 /// What was observed in a segment and in the two beside it: what is just before and after the cursor may lie there.

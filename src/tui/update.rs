@@ -6,11 +6,12 @@ use super::action::{Action, Far, Landmark, View, Way};
 use super::app::{App, Errand, Overlay, Screen};
 use super::keymap::{self, Chord, Context};
 use super::look::Look;
-use super::menu::Question;
+use super::menu::{Choice, Question};
 use super::picker::moved;
 use super::stage::Stage;
 use super::{doing, palette, typed};
 use crate::lab::record::Position;
+use crate::lab::session::Session;
 use crate::sim::{Span, Time};
 
 /// A page of messages, lines or offsets.
@@ -39,7 +40,8 @@ impl App {
             return;
         }
         match action {
-            Action::Quit => self.errands.push_back(Errand::Quit),
+            Action::Quit => self.leave(Choice::Quit),
+            Action::QuitNow => self.errands.push_back(Errand::Quit),
             Action::Suspend => self.errands.push_back(Errand::Suspend),
             Action::Back => self.back(),
             Action::Help => self.help(),
@@ -64,7 +66,7 @@ impl App {
             Action::Pick(row) => self.pick_row(*row),
             Action::Filter => self.ask(Question::Filter, self.filter().to_owned()),
             Action::NextVariant(way) => doing::next_variant(self, *way),
-            Action::Picker => self.leave_for_picker(),
+            Action::Picker => self.leave(Choice::Picker),
             other => self.on_stage(other),
         }
     }
@@ -103,13 +105,16 @@ impl App {
                 stage.pick.filter.clear();
             }
             Screen::Stage(stage) if stage.pick.view != View::Cluster => show(stage, View::Cluster),
+            Screen::Stage(_) if self.list.is_some() => self.act(&Action::Picker),
             Screen::Stage(_) => self.say(self.look.word("say.picker_with")),
         }
     }
 
-    fn leave_for_picker(&mut self) {
-        let picker = super::picker::Picker::new(self.shelf.entries());
-        self.screen = Screen::Picker(Box::new(picker));
+    /// To the list, as it was when the run was opened from it.
+    pub(super) fn leave_for_picker(&mut self) {
+        let list = self.list.take();
+        let list = list.unwrap_or_else(|| Box::new(super::picker::Picker::new(self.shelf.entries())));
+        self.screen = Screen::Picker(list);
         self.overlays.clear();
     }
 
@@ -194,11 +199,18 @@ impl App {
     }
 
     fn open_named(&mut self, name: &str, variant: Option<&str>) {
-        let opened = self.shelf.open(name).and_then(|source| self.open(source, variant, None, Vec::new()));
-        if let Err(mistake) = opened {
-            self.complain(&mistake);
-        } else {
-            self.is_new = true;
+        let session =
+            self.shelf.open(name).and_then(|source| Session::open(source, variant, None, Vec::new()));
+        match session {
+            Ok(session) => {
+                let stage = Screen::Stage(Box::new(Stage::new(session)));
+                if let Screen::Picker(list) = std::mem::replace(&mut self.screen, stage) {
+                    self.list = Some(list);
+                }
+                self.overlays.clear();
+                self.is_new = true;
+            }
+            Err(mistake) => self.complain(&mistake),
         }
     }
 
@@ -207,8 +219,8 @@ impl App {
         let Some(stage) = self.stage_mut() else { return };
         stage.play.is_playing = false;
         stage.refresh_marks();
-        let Some(mark) = stage.next_mark(landmark, way) else {
-            let is_known = stage.study().is_some() || landmark != Landmark::Loss;
+        let is_known = stage.study().is_some() || landmark != Landmark::Loss;
+        let Some(mark) = stage.next_mark(landmark, way).filter(|_| is_known) else {
             let key = match (is_known, way) {
                 (false, _) => "say.not_known_yet",
                 (true, Way::On) => "say.none_after",

@@ -5,7 +5,7 @@
 //! backlog      128 │          ▁▃▅▇█▇▅▂
 //! 12               │▁▁▁▁▁▁▁▂▅████████████▅▃▁
 //! confirm       1s │                  ░░░░
-//! 3ms 9ms 12ms     │▁▁▁▁▁▁▁▁▁▁▁▒▒▒▒▁▁▁▁
+//! p50 3ms max 12ms │▁▁▁▁▁▁▁▁▁▁▁▒▒▒▒▁▁▁▁
 //! ```
 //!
 //! A latency's column is filled up to the median, shaded up to p99 and lightly up to the longest, on a scale on which
@@ -15,6 +15,7 @@ use ratatui::layout::Rect;
 
 use super::axis::Axis;
 use super::timeline::end;
+use crate::fact::SubscriptionId;
 use crate::lab::series::{Quantiles, Sample};
 use crate::sim::Span;
 use crate::tui::action::{Action, Landmark};
@@ -42,7 +43,7 @@ pub fn draw(scene: &Scene<'_>, area: Rect, out: &mut Out) {
     }
     let tracks = tracks(scene);
     let gutter = match area.width {
-        100.. => 30,
+        100.. => 34,
         70.. => 26,
         50.. => 22,
         _ => 0,
@@ -92,6 +93,8 @@ struct Track<'a> {
     role: Role,
     kind: Kind,
     values: Values<'a>,
+    /// How it stands at the cursor; none: it is measured over a stretch of time.
+    now: Option<u64>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -107,8 +110,8 @@ enum Kind {
 /// All tracks, the most telling first.
 fn tracks<'a>(scene: &Scene<'a>) -> Vec<Track<'a>> {
     let look = scene.look;
-    let track = |name: String, role, kind, values: Values<'a>| Track { name, role, kind, values };
-    let level = |name, role, values| track(name, role, Kind::Level, values);
+    let track = |name: String, role, kind, values: Values<'a>| Track { name, role, kind, values, now: None };
+    let level = |name, role, values, now| Track { now, ..track(name, role, Kind::Level, values) };
     let rate = |key, role, of: fn(&Sample) -> u64| {
         track(look.word(key).to_owned(), role, Kind::Rate, Box::new(move |sample| [of(sample); 3]))
     };
@@ -117,7 +120,8 @@ fn tracks<'a>(scene: &Scene<'a>) -> Vec<Track<'a>> {
     for (number, name) in names.iter().enumerate() {
         let name = look.with("charts.backlog", &[("subscription", name)]);
         let of = move |sample: &Sample| [sample.backlog.get(number).copied().unwrap_or(0); 3];
-        tracks.push(level(name, Role::Warn, Box::new(of)));
+        let now = scene.ledger().waiting(SubscriptionId(number as u16));
+        tracks.push(level(name, Role::Warn, Box::new(of), Some(now)));
     }
     let latency = |key, of: fn(&Sample) -> Quantiles| {
         let values = move |sample: &Sample| {
@@ -132,9 +136,11 @@ fn tracks<'a>(scene: &Scene<'a>) -> Vec<Track<'a>> {
     tracks.push(rate("charts.failed", Role::Bad, |sample| sample.failed));
     tracks.push(latency("charts.confirm", |sample| sample.confirm));
     tracks.push(latency("charts.end_to_end", |sample| sample.end_to_end));
+    let gauges = scene.instant.world.gauges();
     for (number, name) in scene.series.gauges.iter().enumerate() {
         let of = move |sample: &Sample| [sample.gauges.get(number).copied().unwrap_or(0).max(0) as u64; 3];
-        tracks.push(level(name.clone(), Role::Accent, Box::new(of)));
+        let now = gauges.get(number).map(|gauge| gauge.value.max(0) as u64);
+        tracks.push(level(name.clone(), Role::Accent, Box::new(of), now));
     }
     tracks
 }
@@ -199,11 +205,11 @@ impl Canvas<'_> {
         let look = self.scene.look;
         let columns: Vec<_> = (0..self.axis.columns).map(|column| self.value(track, column)).collect();
         let most = columns.iter().flatten().map(|values| values[2]).max().unwrap_or(0);
-        let now = &self.scene.series.samples[self.scene.series.bucket_of(self.scene.now())];
-        let now = self.scaled(track, now);
+        let now = self.at_cursor(track);
         let plot = if gutter == 0 {
             let most = look.with("charts.most", &[("most", &amount(look, track.kind, most))]);
-            let text = format!("{}  {}  {most}", track.name, said(look, track.kind, now));
+            let said = &said(look, track.kind, now)[0];
+            let text = format!("{}  {said}  {most}", track.name);
             out.fitted(row, 0, 0, &text, look, Role::Title);
             Rect { y: row.y + 1, height: row.height.saturating_sub(1), ..row }
         } else {
@@ -225,6 +231,18 @@ impl Canvas<'_> {
             };
             let heights = values.map(|value| height_of(track.kind, value, most, plot.height));
             self.bar(plot, column as u16, heights, track, out);
+        }
+    }
+
+    /// What is said of the cursor: how things stand there; of what is counted and timed, the last stretch of time that
+    /// is over by then, because what is still to come has not happened.
+    fn at_cursor(&self, track: &Track<'_>) -> [u64; 3] {
+        let series = self.scene.series;
+        let over = self.scene.now().0.checked_div(series.bucket.0).unwrap_or(0).checked_sub(1);
+        let last = over.and_then(|bucket| series.samples.get(bucket as usize));
+        match track.now {
+            Some(now) => [now; 3],
+            None => last.map_or([0; 3], |sample| self.scaled(track, sample)),
         }
     }
 
@@ -278,11 +296,16 @@ impl Canvas<'_> {
         }
         let from = if track.kind == Kind::Latency { LATENCY_LEAST } else { 0 };
         let least = if from == 0 { from.to_string() } else { Span(from).to_string() };
-        let words = said(look, track.kind, now);
-        let room = edge.saturating_sub(if rows == 2 { width(&least) + 2 } else { 1 });
-        out.text(area, 0, 1, &fit(&words, room, look), look.style(Role::Accent));
+        let all = said(look, track.kind, now);
+        let whole = edge.saturating_sub(1);
+        let words = all.iter().find(|words| width(words) <= whole).or(all.last());
+        let words = fit(words.map_or("", String::as_str), whole, look);
+        out.text(area, 0, 1, &words, look.style(Role::Accent));
         let column = edge.saturating_sub(width(&least) + 1);
-        out.text(area, column, rows - 1, &least, look.style(Role::Dim));
+        // Where the scale begins gives way to what is measured.
+        if rows > 2 || width(&words) < column {
+            out.text(area, column, rows - 1, &least, look.style(Role::Dim));
+        }
     }
 }
 
@@ -319,15 +342,15 @@ fn amount(look: &Look, kind: Kind, value: u64) -> String {
     }
 }
 
-/// The value at the cursor.
-fn said(look: &Look, kind: Kind, now: [u64; 3]) -> String {
+/// The value at the cursor, in full and shorter.
+fn said(look: &Look, kind: Kind, now: [u64; 3]) -> Vec<String> {
     let [half, nearly_all, all] = now.map(|value| amount(look, kind, value));
     match kind {
-        Kind::Latency if now[2] == 0 => look.word("charts.none").to_owned(),
-        Kind::Latency => {
-            look.with("charts.quantiles", &[("p50", &half), ("p99", &nearly_all), ("max", &all)])
-        }
-        _ => half,
+        Kind::Latency if now[2] == 0 => vec![look.word("charts.none").to_owned()],
+        Kind::Latency => ["charts.quantiles", "charts.quantiles_short"]
+            .map(|key| look.with(key, &[("p50", &half), ("p99", &nearly_all), ("max", &all)]))
+            .to_vec(),
+        _ => vec![half],
     }
 }
 

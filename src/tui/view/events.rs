@@ -22,6 +22,8 @@ use crate::tui::theme::Role;
 const NODE_MAX: u16 = 18;
 /// A sentence takes at most so many rows.
 const ROWS_MAX: usize = 3;
+/// From this height on the list beside another view has a title.
+const TITLED: u16 = 8;
 /// From this width on nodes have a column of their own.
 const WIDE: u16 = 60;
 
@@ -33,7 +35,7 @@ pub fn draw(scene: &Scene<'_>, area: Rect, out: &mut Out) {
     }
     out.claim(area);
     let is_beside = scene.pick.view != View::Events;
-    let area = if is_beside { border(scene, area, out) } else { area };
+    let area = if is_beside { titled(scene, border(scene, area, out), out) } else { area };
     let height = usize::from(area.height);
     let told = if is_beside { Told::digest(scene, height) } else { Told::around(scene, height) };
     let filter = &scene.pick.filter;
@@ -49,7 +51,8 @@ pub fn draw(scene: &Scene<'_>, area: Rect, out: &mut Out) {
         out.fitted(list, 0, 0, scene.look.word(key), scene.look, Role::Dim);
         return;
     }
-    Pane { scene, told: &told, is_selecting: !is_beside && scene.pick.line != 0 }.draw(list, out);
+    let is_selecting = !is_beside && scene.pick.line != 0;
+    Pane { scene, told: &told, is_beside, is_selecting }.draw(list, out);
 }
 
 /// The line that is selected: its event and what was seen; none: nothing is told.
@@ -72,10 +75,20 @@ fn border(scene: &Scene<'_>, area: Rect, out: &mut Out) -> Rect {
     Rect { x: area.x + 1, width: area.width - 1, ..area }
 }
 
+/// What it is, where there is room to say so; what is left of the area.
+fn titled(scene: &Scene<'_>, area: Rect, out: &mut Out) -> Rect {
+    if area.height < TITLED {
+        return area;
+    }
+    out.fitted(area, 0, 0, scene.look.word("events.beside"), scene.look, Role::Title);
+    Rect { y: area.y + 1, height: area.height - 1, ..area }
+}
+
 /// The list on the screen.
 struct Pane<'a> {
     scene: &'a Scene<'a>,
     told: &'a Told,
+    is_beside: bool,
     is_selecting: bool,
 }
 
@@ -84,7 +97,10 @@ impl Pane<'_> {
     fn draw(&self, area: Rect, out: &mut Out) {
         let Told { lines, selected, .. } = self.told;
         let columns = self.columns(area);
-        let height = usize::from(area.height);
+        // Before the first that is still to come there is a line.
+        let first_to_come = lines.iter().position(|line| line.event > self.scene.events());
+        let first_to_come = first_to_come.filter(|_| self.is_beside && area.height >= TITLED);
+        let height = usize::from(area.height) - usize::from(first_to_come.is_some());
         let more = self.scene.look.glyphs.more;
         let tall = |line: &Line| columns.rows(line, more).len();
         let (mut from, mut to) = (*selected, *selected + 1);
@@ -103,10 +119,25 @@ impl Pane<'_> {
         grow_back(&mut from, &mut used, height);
         let mut y = area.y;
         for (index, line) in lines.iter().enumerate().take(to).skip(from) {
+            if first_to_come == Some(index) && y < area.bottom() {
+                self.rule(Rect { y, height: 1, ..area }, out);
+                y += 1;
+            }
             let rows = columns.rows(line, more);
             let room = Rect { y, height: (rows.len() as u16).min(area.bottom() - y), ..area };
             self.line(index, &columns, &rows, room, out);
             y += room.height;
+        }
+    }
+
+    /// The line between what has happened and what is still to come.
+    fn rule(&self, row: Rect, out: &mut Out) {
+        let look = self.scene.look;
+        let text = look.word("events.to_come");
+        let from = 2 + width(text) + 1;
+        out.fitted(row, 2, 0, text, look, Role::Dim);
+        for column in (0..1).chain(from..row.width) {
+            out.glyph(row, column, 0, look.glyphs.horizontal, look.style(Role::Border));
         }
     }
 

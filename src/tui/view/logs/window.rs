@@ -158,17 +158,18 @@ fn offsets(window: Window, lanes: u64) -> Vec<u64> {
     (0..columns).flat_map(of_column).filter(|&offset| offset < window.to).collect()
 }
 
-/// The lanes that hold something else than most of those that hold anything at an offset; of two, both.
+/// The lanes that hold another message than most of those that hold one at an offset; of two, both. A copy without a
+/// message there is behind or ahead: it has not heard of it yet, or of its removal. That is no other history.
 fn odd_ones(cells: &[Cell]) -> impl Iterator<Item = usize> {
     let like = |cell: &Cell| cells.iter().filter(|other| *other == cell).count();
-    let present = || cells.iter().filter(|cell| **cell != Cell::Missing);
+    let present = || cells.iter().filter(|cell| cell.message().is_some());
     let (most, least) = (present().map(like).max().unwrap_or(0), present().map(like).min().unwrap_or(0));
     // Where as many hold the one as the other, nobody is right.
     let is_odd = move |count: usize| present().count() > most && (count < most || least == most);
     cells
         .iter()
         .enumerate()
-        .filter(move |(_, cell)| **cell != Cell::Missing && is_odd(like(cell)))
+        .filter(move |(_, cell)| cell.message().is_some() && is_odd(like(cell)))
         .map(|(at, _)| at)
 }
 
@@ -182,8 +183,8 @@ fn histories(scene: &Scene<'_>, place: &PlacePicture) -> Vec<(usize, u64, u64)> 
         for (other, second) in lanes.iter().enumerate().skip(one + 1) {
             let (from, to) = (first.start.max(second.start), first.end.min(second.end));
             let differ = |offset: u64| {
-                let cells = [first, second].map(|lane| cell(scene, place, lane, offset));
-                cells[0] != cells[1]
+                let cells = [first, second].map(|lane| cell(scene, place, lane, offset).message());
+                cells[0].is_some() && cells[1].is_some() && cells[0] != cells[1]
             };
             if from >= to || !differ(to - 1) {
                 continue;
@@ -407,5 +408,21 @@ mod tests {
         assert_eq!(window.column(1_000), Some(100));
         assert_eq!(window.column(1_001), None);
         assert_eq!(window.end_of(99), 1_000);
+    }
+
+    #[test]
+    fn a_copy_that_lags_does_not_differ() {
+        let [one, other] = [1, 2].map(|number| Cell::Message(MessageId(number)));
+        let rows: [(&[Cell], &[usize]); 6] = [
+            (&[one, one, Cell::Other], &[]),
+            (&[Cell::Other, one, Cell::Missing], &[]),
+            (&[one, other, one], &[1]),
+            (&[one, other], &[0, 1]),
+            (&[Cell::Other, one, other], &[1, 2]),
+            (&[Cell::Missing, Cell::Other, one], &[]),
+        ];
+        for (cells, odd) in rows {
+            assert_eq!(odd_ones(cells).collect::<Vec<_>>(), odd, "{cells:?}");
+        }
     }
 }
