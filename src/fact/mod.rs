@@ -163,7 +163,10 @@ pub enum Fact {
         is_clean: bool,
     },
     /// The cluster noticed that this observation's node is down.
-    DetectedDown,
+    DetectedDown {
+        /// Who did, where that is one node's opinion; none: it holds for the whole cluster.
+        by: Option<NodeId>,
+    },
     /// A fault of the plan began to act on this observation's node.
     Fault {
         /// Index into the plan's faults.
@@ -209,7 +212,7 @@ impl Fact {
             | Self::GivenUp { message, .. }
             | Self::Acknowledged { message, .. } => Some(message),
             Self::LeaderElected { .. }
-            | Self::DetectedDown
+            | Self::DetectedDown { .. }
             | Self::Fault { .. }
             | Self::FaultEnded { .. }
             | Self::NodeDown { .. }

@@ -110,7 +110,7 @@ impl Index {
             Fact::FaultEnded { .. } => NotableKind::FaultEnded,
             Fact::NodeDown { .. } => NotableKind::Down,
             Fact::NodeUp => NotableKind::Up,
-            Fact::DetectedDown => NotableKind::Detected,
+            Fact::DetectedDown { .. } => NotableKind::Detected,
             Fact::LeaderElected { .. } => NotableKind::Election,
             Fact::Subscribed { .. } => NotableKind::Subscribed,
             Fact::Effect { message, subscription, .. } => {

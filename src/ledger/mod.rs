@@ -116,7 +116,7 @@ impl Ledger {
                 | Fact::Recognised { .. }
                 | Fact::Acknowledged { .. }
                 | Fact::LeaderElected { .. }
-                | Fact::DetectedDown
+                | Fact::DetectedDown { .. }
                 | Fact::Fault { .. }
                 | Fact::FaultEnded { .. }
                 | Fact::NodeDown { .. }

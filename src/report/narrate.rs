@@ -60,7 +60,8 @@ enum Says {
     Unanswered,
     Returned,
     Removed(NodeId, PlaceId, Rule),
-    Redelivered(SubscriptionId),
+    /// By name, if it is not the one that the subscription is named after.
+    Redelivered(SubscriptionId, Option<NodeId>),
     DoneAgain(SubscriptionId),
     Stale(SubscriptionId),
     Recognised(SubscriptionId),
@@ -179,7 +180,8 @@ impl<'a> Narrator<'a> {
                 if first(&mut self.seen[message.0 as usize].delivered, subscription) {
                     return;
                 }
-                self.add(Says::Redelivered(subscription), message, at);
+                let by = self.is_another(observation.node, subscription).then_some(observation.node);
+                self.add(Says::Redelivered(subscription, by), message, at);
             }
             Fact::Effect { subscription, stale, .. } => {
                 let is_first = first(&mut self.seen[message.0 as usize].done, subscription);
@@ -244,7 +246,10 @@ impl<'a> Narrator<'a> {
             Fact::FaultEnded { .. } | Fact::NodeDown { .. } | Fact::NodeUp if self.hit.1.contains(&node) => {
                 return;
             }
-            Fact::DetectedDown => format!("the cluster takes {name} for dead"),
+            Fact::DetectedDown { by } => {
+                let by = by.map_or_else(|| "the cluster".to_owned(), |by| self.names.node(by));
+                format!("{by} takes {name} for dead")
+            }
             Fact::Fault { fault } => {
                 self.hit.1.push(node);
                 let Some(fault) = self.plan.faults.get(fault as usize) else { return };
@@ -263,6 +268,13 @@ impl<'a> Narrator<'a> {
         };
         self.close(|_| true);
         self.say(at, &text);
+    }
+
+    /// Whether the node is one of a consumer that shares the subscription of another, which names it.
+    fn is_another(&self, node: NodeId, id: SubscriptionId) -> bool {
+        let name = self.names.node(node);
+        let consumer = name.split('/').next().unwrap_or(&name);
+        consumer != self.subscription(id) && self.plan.consumers.iter().any(|one| one.name == consumer)
     }
 
     fn subscription(&self, id: SubscriptionId) -> &str {
@@ -338,7 +350,8 @@ impl<'a> Narrator<'a> {
                 };
                 removed(rule, &self.names.node(node), &place(of), &(which + &confirmed))
             }
-            Says::Redelivered(id) => format!("{} gets again: {which}", by(id)),
+            Says::Redelivered(_, Some(node)) => format!("{} gets again: {which}", self.names.node(node)),
+            Says::Redelivered(id, None) => format!("{} gets again: {which}", by(id)),
             Says::DoneAgain(id) => format!("takes effect for {} once more: {which}", by(id)),
             Says::Stale(id) => format!("{} puts an old value over a newer one: {which}", by(id)),
             Says::Recognised(id) => format!("{} finds that it has done it before: {which}", by(id)),

@@ -3,12 +3,13 @@
 
 use super::explain;
 use super::paint::{BAD, FAINT, GOOD, HEAD, count, head, paint, put, wrap};
+use crate::broker::family;
 use crate::lab::explain::Explanation;
 use crate::lab::run::Outcome;
 use crate::lab::{About, replay};
 use crate::ledger::expectation::Checked;
 use crate::ledger::{Fate, Latency, SubscriptionVerdict};
-use crate::scenario::plan::AUDIT;
+use crate::scenario::plan::{AUDIT, Plan};
 use crate::sim::Span;
 
 /// What a report is made of.
@@ -202,7 +203,7 @@ fn told(out: &mut String, outcome: &Outcome) {
 fn became(out: &mut String, outcome: &Outcome) {
     for subscription in outcome.verdict.counted() {
         let addressed = count(subscription.addressed, "message");
-        head(out, &format!("What became of {addressed} for {}", subscription.name));
+        head(out, &format!("What became of {addressed} for {}", readers(&outcome.plan, &subscription.name)));
         if subscription.name == AUDIT {
             let text = "Nobody consumes in this scenario. So an audit reads at the end what can still be \
                         read: what it finds counts as processed.";
@@ -219,6 +220,15 @@ fn became(out: &mut String, outcome: &Outcome) {
         besides(out, subscription);
         store(out, subscription);
     }
+}
+
+/// Everybody who takes from what the subscription is, which is named after the first of them.
+fn readers(plan: &Plan, name: &str) -> String {
+    let first = plan.consumers.iter().position(|one| one.name == name);
+    let (Some(first), Some(family)) = (first, family(plan.family)) else { return name.to_owned() };
+    let all = plan.consumers.iter().enumerate();
+    let sharing = all.filter(|(number, _)| family.shares(plan, *number) == first);
+    sharing.map(|(_, one)| one.name.as_str()).collect::<Vec<_>>().join(" and ")
 }
 
 fn besides(out: &mut String, subscription: &SubscriptionVerdict) {

@@ -39,7 +39,7 @@ enum What<'a> {
     GivenUp { message: String, subscription: &'a str, how: &'a str },
     Acknowledged { message: String, subscription: &'a str },
     LeaderElected { place: String, leader: Option<String>, epoch: u32, clean: bool },
-    DetectedDown,
+    DetectedDown { by: Option<String> },
     Fault { fault: &'a str },
     FaultEnded { fault: &'a str },
     NodeDown { how: &'a str },
@@ -117,7 +117,7 @@ impl Tracer<'_> {
                 let leader = leader.map(|node| self.names.node(node));
                 What::LeaderElected { place: place(of), leader, epoch, clean: is_clean }
             }
-            Fact::DetectedDown => What::DetectedDown,
+            Fact::DetectedDown { by } => What::DetectedDown { by: by.map(|by| self.names.node(by)) },
             Fact::Fault { fault } => What::Fault { fault: self.fault(fault) },
             Fact::FaultEnded { fault } => What::FaultEnded { fault: self.fault(fault) },
             Fact::NodeDown { how } => What::NodeDown { how: how_down(how) },

@@ -87,7 +87,8 @@ fn of_cluster(scene: &Scene<'_>, seen: &Observation) -> Option<String> {
         Fact::LeaderElected { place, leader: None, .. } => {
             with("sentence.no_leader", &[("place", &scene.place(place))])
         }
-        Fact::DetectedDown => with("sentence.detected", &[]),
+        Fact::DetectedDown { by: None } => with("sentence.detected", &[]),
+        Fact::DetectedDown { by: Some(by) } => with("sentence.detected_by", &[("node", &scene.node(by))]),
         Fact::Fault { fault } => {
             let fault = scene.plan.faults.get(usize::from(fault))?;
             with("sentence.fault", &[("what", &fault.verb.happened()), ("fault", &fault.name)])

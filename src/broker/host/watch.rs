@@ -48,6 +48,6 @@ fn is_moment(moment: Moment, fact: &Fact) -> bool {
         Moment::Effect => matches!(fact, Fact::Effect { .. }),
         Moment::Acknowledged => matches!(fact, Fact::Acknowledged { .. }),
         Moment::LeaderElected => matches!(fact, Fact::LeaderElected { leader: Some(_), .. }),
-        Moment::DetectedDown => matches!(fact, Fact::DetectedDown),
+        Moment::DetectedDown => matches!(fact, Fact::DetectedDown { .. }),
     }
 }

@@ -243,7 +243,7 @@ impl Controller {
             if !registration.is_fenced && registration.heard + self.session <= ctx.now() {
                 registration.is_fenced = true;
                 self.state.live &= !only(broker);
-                ctx.observe_at(NodeId(broker), Fact::DetectedDown);
+                ctx.observe_at(NodeId(broker), Fact::DetectedDown { by: None });
                 is_changed = true;
             }
         }

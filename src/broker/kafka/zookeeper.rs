@@ -259,7 +259,7 @@ impl ZooKeeper {
     fn expire(&mut self, ctx: &mut KafkaCtx<'_>) {
         if self.unseen != 0 && self.unseen_until <= ctx.now() {
             for broker in (0..128).filter(|&broker| self.unseen & only(broker) != 0) {
-                ctx.observe_at(NodeId(broker), Fact::DetectedDown);
+                ctx.observe_at(NodeId(broker), Fact::DetectedDown { by: None });
             }
             self.state.live &= !self.unseen;
             self.state.version += 1;
@@ -277,7 +277,7 @@ impl ZooKeeper {
             if let Some(session) = self.sessions.get(&id)
                 && self.registered.get(&session.broker) == Some(&id)
             {
-                ctx.observe_at(NodeId(session.broker), Fact::DetectedDown);
+                ctx.observe_at(NodeId(session.broker), Fact::DetectedDown { by: None });
             }
             self.end_session(id, ctx);
         }

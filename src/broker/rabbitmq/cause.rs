@@ -15,6 +15,8 @@ use crate::sim::Time;
 mod given_up;
 mod lost;
 mod repeated;
+mod unroutable;
+mod waiting;
 
 /// The chain of a message.
 pub(super) fn explain(case: &Case<'_>) -> Chain {
@@ -95,8 +97,28 @@ impl<'a> Reading<'a> {
         if self.case.fate == "phantom" {
             let text = "what was not confirmed may still be in a queue: it was processed";
             self.link(None, "unconfirmed is not absent", text);
-        } else if self.producer.is_some_and(|one| one.if_unknown.is_none()) {
+        } else {
+            self.without_effect();
+        }
+        if self.case.fate != "phantom" && self.producer.is_some_and(|one| one.if_unknown.is_none()) {
             self.remedy_producer("if_unknown", "\"send again\"");
+        }
+    }
+
+    /// What became of a copy that nobody processed, although it was stored.
+    fn without_effect(&mut self) {
+        let Some(last) =
+            self.copies.iter().copied().max_by_key(|copy| copy.removed.map_or(Time::NEVER, |it| it.0))
+        else {
+            return;
+        };
+        let (node, place) = (self.case.names.node(last.node), self.case.names.place(last.place));
+        if let Some((at, _)) = last.removed {
+            let text = format!("{node} lost it again from {place}: it was not confirmed, and had no effect");
+            self.link(Some(at), "gone again", text);
+        } else {
+            let text = format!("a copy may still be in {place}: nobody has processed it");
+            self.link(None, "no effect yet", text);
         }
     }
 
@@ -111,24 +133,6 @@ impl<'a> Reading<'a> {
         self.setting("refuses when full", &text);
         let name = key(&queue.name);
         self.remedy(Remedy::Set(format!("queue.{name}.arguments.\"x-overflow\" = \"drop-head\"")));
-    }
-
-    /// It still waits.
-    fn waiting(&mut self) {
-        self.faults_until(Time::NEVER);
-        let delivered = self.last(|fact| matches!(fact, Fact::Delivered { .. }));
-        match delivered {
-            Some(seen) => {
-                let node = self.case.names.node(seen.node);
-                self.link(
-                    Some(seen.at),
-                    "handed over",
-                    format!("handed to {node}, which has not finished it"),
-                );
-                self.link(None, "unacked", "it is unacked, or ready again: nobody had finished it");
-            }
-            None => self.link(None, "ready", "it is ready: no consumer had come to it when the run ended"),
-        }
     }
 
     /// The table of the queue that a copy was in, or else of the first that anybody reads.

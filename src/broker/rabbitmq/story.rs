@@ -2,7 +2,8 @@
 
 use super::error::Error;
 use crate::broker::Names;
-use crate::fact::{Fact, FamilyFact, NodeId, PlaceId};
+use crate::fact::{Fact, FamilyFact, MessageId, NodeId, PlaceId};
+use crate::sim::Span;
 
 /// The kinds of RabbitMQ's facts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +37,12 @@ pub(super) enum Kind {
     Ruined,
     /// Place: the node, which should pause and does not.
     Overlooked,
+    /// Place: the client that holds a message for too long; numbers: the message's queue, how long it may, in ns.
+    Overdue,
+    /// Place: the queue in which a message died; numbers: the message, the queue that it is not led back to.
+    CircleCut,
+    /// Place: the queue in which a message died; numbers: the message, which its dead letters lead nowhere.
+    LedNowhere,
 }
 
 impl Kind {
@@ -55,6 +62,9 @@ impl Kind {
             Self::Repeated,
             Self::Ruined,
             Self::Overlooked,
+            Self::Overdue,
+            Self::CircleCut,
+            Self::LedNowhere,
         ]
         .into_iter()
         .find(|&kind| kind as u16 == number)
@@ -81,11 +91,17 @@ pub(super) fn is_overlooked(told: &FamilyFact) -> bool {
     Kind::of(told.kind) == Some(Kind::Overlooked)
 }
 
+/// Whether it is of this kind.
+pub(super) fn is(told: &FamilyFact, kind: Kind) -> bool {
+    Kind::of(told.kind) == Some(kind)
+}
+
 /// One sentence for a fact of this family.
 pub(super) fn tell(told: &FamilyFact, names: &dyn Names) -> Option<String> {
     let node = || names.node(NodeId(told.place as u16));
     let place = || names.place(PlaceId(told.place));
     let [a, b] = told.numbers;
+    let message = || names.message(MessageId(a as u32));
     Some(match Kind::of(told.kind)? {
         Kind::Closed => format!("the channel of {} was closed: {}", node(), Error::name_of(a as u16)),
         Kind::Alarm if a == 1 => format!("{} has a resource alarm: publishers are blocked", node()),
@@ -119,6 +135,17 @@ pub(super) fn tell(told: &FamilyFact, names: &dyn Names) -> Option<String> {
                 place(),
                 names.node(NodeId(a as u16))
             )
+        }
+        Kind::Overdue => {
+            let queue = names.place(PlaceId(a as u32));
+            format!("{} holds a message of {queue} for longer than it may, {}", node(), Span(b))
+        }
+        Kind::CircleCut => {
+            let target = names.place(PlaceId(b as u32));
+            format!("{} dies in {} and is not led back to {target}: nobody rejected it", message(), place())
+        }
+        Kind::LedNowhere => {
+            format!("{} dies in {}, and no queue is there for its dead letters", message(), place())
         }
         Kind::Repeated => {
             format!("{} takes publishing id {b} for one that it has, and does not store it", place())

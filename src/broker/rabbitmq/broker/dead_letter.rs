@@ -15,6 +15,7 @@ use smallvec::SmallVec;
 use super::{Env, publishing};
 use crate::broker::rabbitmq::content::{EnvelopeId, Reason};
 use crate::broker::rabbitmq::message::Publish;
+use crate::broker::rabbitmq::story::{self, Kind};
 use crate::broker::rabbitmq::topology::{
     ExchangeId, ExchangeKind, Header, Headers, KeyId, QueueId, Topology,
 };
@@ -52,12 +53,10 @@ pub(super) fn letter(
         Cow::Borrowed(&stamp.headers)
     };
     let routed = topology.route(exchange, &keys, &headers, &|to| meta.has(to));
-    let targets: Vec<_> = routed
-        .queues
-        .into_iter()
-        .filter(|&target| !env.shared.content.is_cycle(envelope, queue, target, reason))
-        .collect();
+    let is_cycle = |target: &QueueId| env.shared.content.is_cycle(envelope, queue, *target, reason);
+    let (cut, targets): (Vec<_>, Vec<_>) = routed.queues.into_iter().partition(is_cycle);
     if targets.is_empty() {
+        observe_without_target(queue, envelope, cut.first().copied(), env);
         return None;
     }
     let at = env.ctx.now();
@@ -125,6 +124,16 @@ pub(super) fn observe_given_up(queue: QueueId, envelope: EnvelopeId, reason: Rea
     }
     if spec.leads_to.is_empty() {
         env.ctx.observe(Fact::GivenUp { message, subscription: NONE, how });
+    }
+}
+
+/// It dies, and its dead letter goes nowhere: because of a cycle that is cut at this queue, or because none is there.
+fn observe_without_target(queue: QueueId, envelope: EnvelopeId, cut: Option<QueueId>, env: &mut Env<'_, '_>) {
+    if env.ctx.has_details() {
+        let message = u64::from(env.shared.content.message(envelope).0);
+        let kind = if cut.is_some() { Kind::CircleCut } else { Kind::LedNowhere };
+        let target = cut.map_or(0, |target| u64::from(target.0));
+        env.ctx.observe(story::fact(kind, u32::from(queue.0), [message, target]));
     }
 }
 

@@ -31,6 +31,7 @@ impl Reading<'_> {
             }
         } else {
             self.link(Some(first.at), "processed", format!("processed by {one}: its effect is in the store"));
+            self.overdue_until(second.at);
             self.faults_until(second.at);
             if self.reads_a_stream() {
                 let text =

@@ -10,6 +10,7 @@ use crate::broker::rabbitmq::content::EnvelopeId;
 use crate::broker::rabbitmq::error::Error;
 use crate::broker::rabbitmq::message::{Delivery, Msg, Pid, Proc, Settled, Subscribe};
 use crate::broker::rabbitmq::packet::{ConsumerTag, Frame, Settle};
+use crate::broker::rabbitmq::story::{self, Kind};
 use crate::broker::rabbitmq::topology::{QueueId, QueueKind};
 use crate::sim::Time;
 
@@ -286,11 +287,13 @@ impl Channel {
     pub(super) fn consumer_timeout_due(&mut self, env: &mut Env<'_, '_>) {
         self.is_timeout_armed = false;
         let now = env.ctx.now();
-        let is_overdue = |one: &Unacked| {
-            let timeout = env.shared.topology.queue(one.queue).args.consumer_timeout;
-            one.consumer.is_some() && timeout.is_some_and(|timeout| one.is_overdue(timeout, now))
-        };
-        if self.unacked.iter().any(is_overdue) {
+        let overdue = self.unacked.iter().filter(|one| one.consumer.is_some()).find_map(|one| {
+            let timeout = env.shared.topology.queue(one.queue).args.consumer_timeout?;
+            one.is_overdue(timeout, now).then_some((one.queue, timeout))
+        });
+        if let Some((queue, timeout)) = overdue {
+            let numbers = [u64::from(queue.0), timeout.0];
+            env.ctx.observe(story::fact(Kind::Overdue, u32::from(self.client.0), numbers));
             return self.fail(Error::PreconditionFailed, env);
         }
         if !self.unacked.is_empty() {

@@ -169,7 +169,7 @@ impl Broker {
         self.node.alarms[peer as usize] = false;
         let first = (0..).zip(&self.core.meta.running).find(|(_, runs)| **runs).map(|(node, _)| node);
         if first == Some(self.core.id) {
-            ctx.observe_at(NodeId(peer), Fact::DetectedDown);
+            ctx.observe_at(NodeId(peer), Fact::DetectedDown { by: Some(NodeId(self.core.id)) });
         }
         for number in 0..self.queues.len() as u16 {
             self.queue_without_node(QueueId(number), peer, in_order, shared, ctx);
