@@ -30,9 +30,6 @@ impl Reading<'_> {
         }
         self.remedy_binding();
         self.remedy_alternate();
-        if self.publisher_config().is_some_and(|config| !config.mandatory) {
-            self.remedy_producer("config.mandatory", "true");
-        }
     }
 
     /// The exchange that the message was sent to, where it leads by the routing key.
