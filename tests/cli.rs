@@ -150,6 +150,17 @@ fn without_a_command_it_gives_the_first_lesson() {
     }
 }
 
+/// A message is there as long as one copy is; and nobody blames a setting that the run does not have.
+#[test]
+fn a_loss_is_put_down_to_the_last_copy() {
+    let why = |variant| mqlab(&["run", "rabbitmq/unsynchronised", "--variant", variant]).out;
+    let promoted = "ha-promote-on-failure=always";
+    let waited = why("only when synchronised, the disk is lost");
+    assert!(waited.contains("gone with the disk of broker-1") && !waited.contains(promoted), "{waited}");
+    let took_over = why("the default");
+    assert!(took_over.contains("which was not synchronised") && took_over.contains(promoted), "{took_over}");
+}
+
 #[test]
 fn the_readme_shows_what_the_first_lesson_says() {
     let readme = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).expect("it is there");

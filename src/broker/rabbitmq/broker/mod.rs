@@ -192,7 +192,7 @@ impl Broker {
                 if let Some(peer) = self.core.dist.heard(conn) {
                     let Letter { from, to, msg } = shared.letters.read(letter);
                     debug_assert_eq!(peer, from.node, "a letter comes from where it was written");
-                    // All mailboxes are empty: it is its turn at once.
+                    debug_assert!(self.core.mailbox.is_empty(), "whatever came before has been handled");
                     self.handle(from, to, msg, shared, ctx);
                 }
             }

@@ -16,7 +16,6 @@ const SNAPSHOT_EVERY: u64 = 4_096;
 
 impl Quorum {
     /// Applies what is committed.
-    #[inline(never)]
     pub(super) fn apply_to(&mut self, commit: u64, env: &mut Env<'_, '_>) {
         let setup = Setup::of(&env.shared.topology, self.queue);
         let is_leader = self.leads();

@@ -188,15 +188,13 @@ impl Quorum {
         result
     }
 
-    #[inline]
     fn obey(&mut self, output: Output<Arc<Command>, Arc<Fifo>>, env: &mut Env<'_, '_>) {
         match output {
+            // Nobody knows the sender.
+            Output::Send(..) if self.is_stranger => {}
             Output::Send(to, message) => {
-                // Nobody knows a stranger.
-                if !self.is_stranger {
-                    let to = Pid { node: self.members[usize::from(to.0)], proc: Proc::Queue(self.queue) };
-                    env.send(to, Msg::Quorum(QuorumMsg::Raft(message)));
-                }
+                let to = Pid { node: self.members[usize::from(to.0)], proc: Proc::Queue(self.queue) };
+                env.send(to, Msg::Quorum(QuorumMsg::Raft(message)));
             }
             Output::Write(mark) => {
                 let (last, cut) = self.handed;
@@ -204,14 +202,6 @@ impl Quorum {
                 self.handed = (mark.index, mark.cut);
                 self.write(Piece::Entries(mark), self.size(from + 1, mark.index), env);
             }
-            Output::Committed(index) => self.apply_to(index, env),
-            rare => self.obey_rare(&rare, env),
-        }
-    }
-
-    #[cold]
-    fn obey_rare(&mut self, output: &Output<Arc<Command>, Arc<Fifo>>, env: &mut Env<'_, '_>) {
-        match *output {
             Output::WriteSnapshot => self.write(Piece::Snapshot, 1_000, env),
             Output::Installed => {
                 if let Some(snapshot) = self.raft.snapshot() {
@@ -219,6 +209,8 @@ impl Quorum {
                     self.bytes_applied = 0;
                 }
             }
+            Output::Vote { .. } => {}
+            Output::Committed(index) => self.apply_to(index, env),
             Output::Leads { term } => self.leads_now(term, env),
             Output::Follows { leader, .. } => {
                 self.dead = DeadLetters::default();
@@ -229,7 +221,6 @@ impl Quorum {
                 let at = env.ctx.now() + after;
                 env.remind(at, self.queue, QueueAlarm::Quorum(Alarm::Election(number)));
             }
-            Output::Vote { .. } | Output::Send(..) | Output::Write(_) | Output::Committed(_) => {}
         }
     }
 
