@@ -204,10 +204,19 @@ impl<M: Hosted> Host<M> {
         self.faults.push(fault);
     }
 
-    /// Dispatches one event and does what the plan wants done about it.
-    #[inline]
-    fn dispatch(&mut self, until: Time) -> Step {
-        let step = self.engine.step(until);
+    /// Dispatches events, up to so many in all, until one of them matters to somebody, and does what the plan wants done
+    /// about it. The last of them is the only one that may matter.
+    fn dispatch(&mut self, until: Time, events_max: u64) -> Step {
+        let is_looked_at = !self.states.is_empty() || !self.stopping.is_empty() || self.is_script_alert();
+        let events_max = if is_looked_at { 0 } else { events_max };
+        let observed_max = if self.watches.is_empty() { SLICE } else { self.seen + 1 };
+        let step = loop {
+            let step = self.engine.step(until);
+            let is_much = self.engine.observations().len() >= observed_max;
+            if step != Step::Done || is_much || self.engine.events() >= events_max {
+                break step;
+            }
+        };
         if let Step::Control(id) = step {
             self.control(id);
         }
@@ -221,11 +230,14 @@ impl<M: Hosted> Host<M> {
     }
 
     /// Whether anybody wants to see what an event did.
-    #[inline]
     fn is_watched(&mut self) -> bool {
         !self.watches.is_empty() && self.engine.observations().len() > self.seen
             || !self.states.is_empty()
-            || self.script.as_ref().is_some_and(|script| script.is_alert())
+            || self.is_script_alert()
+    }
+
+    fn is_script_alert(&self) -> bool {
+        self.script.as_ref().is_some_and(|script| script.is_alert())
     }
 
     /// Lets everybody who waits see what happened, and the script go on.
@@ -420,7 +432,7 @@ where
                 self.flush(observations);
                 return Progress::Asked;
             }
-            let step = self.dispatch(until);
+            let step = self.dispatch(until, events_max);
             let is_much = self.engine.observations().len() >= SLICE || self.engine.events() >= events_max;
             if let Some(progress) = Self::progress(step) {
                 if progress == Progress::Reached {
@@ -442,7 +454,7 @@ where
             self.flush(observations);
             return Progress::Asked;
         }
-        let step = self.dispatch(until);
+        let step = self.dispatch(until, 0);
         self.flush(observations);
         match step {
             _ if self.ask() => Progress::Asked,
