@@ -209,11 +209,12 @@ impl<M: Hosted> Host<M> {
     fn dispatch(&mut self, until: Time, events_max: u64) -> Step {
         let is_looked_at = !self.states.is_empty() || !self.stopping.is_empty() || self.is_script_alert();
         let events_max = if is_looked_at { 0 } else { events_max };
-        let observed_max = if self.watches.is_empty() { SLICE } else { self.seen + 1 };
         let step = loop {
             let step = self.engine.step(until);
-            let is_much = self.engine.observations().len() >= observed_max;
-            if step != Step::Done || is_much || self.engine.events() >= events_max {
+            let observed = self.engine.observations().len();
+            let is_much = observed >= SLICE || self.engine.events() >= events_max;
+            let is_new = observed > self.seen && !self.watches.is_empty();
+            if step != Step::Done || is_much || is_new && self.is_awaited() {
                 break step;
             }
         };
@@ -227,6 +228,18 @@ impl<M: Hosted> Host<M> {
             self.react();
         }
         step
+    }
+
+    /// Whether somebody waits for something that was observed. If nobody does, all of it has been seen.
+    #[inline]
+    fn is_awaited(&mut self) -> bool {
+        let observations = self.engine.observations();
+        let new = observations.get(self.seen..).unwrap_or_default();
+        let is_it = new.iter().any(|one| self.watches.iter().any(|watch| watch.wants(one)));
+        if !is_it {
+            self.seen = observations.len();
+        }
+        is_it
     }
 
     /// Whether anybody wants to see what an event did.

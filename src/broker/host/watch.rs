@@ -27,11 +27,16 @@ impl Watch {
         Self { waiter, moment, by, left: nth.max(1) }
     }
 
+    /// Whether this observation is one of those that it counts.
+    #[inline]
+    pub(super) fn wants(&self, observation: &Observation) -> bool {
+        is_moment(self.moment, &observation.fact)
+            && self.by.as_ref().is_none_or(|by| by.contains(&observation.node))
+    }
+
     /// Whether this observation is the one that it waits for.
     pub(super) fn meets(&mut self, observation: &Observation) -> bool {
-        let is_it = is_moment(self.moment, &observation.fact)
-            && self.by.as_ref().is_none_or(|by| by.contains(&observation.node));
-        if is_it {
+        if self.wants(observation) {
             self.left -= 1;
         }
         self.left == 0

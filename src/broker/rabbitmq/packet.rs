@@ -62,15 +62,12 @@ impl Letters {
         }
     }
 
-    /// What is in a letter that came.
+    /// A letter that was read.
     #[inline]
-    pub(super) fn read(&mut self, mut letter: Box<Letter>) -> Letter {
-        let empty = Letter { from: letter.from, to: letter.to, msg: Msg::Answer };
-        let read = std::mem::replace(&mut *letter, empty);
+    pub(super) fn put_back(&mut self, letter: Box<Letter>) {
         if self.0.len() < LETTERS_MAX {
             self.0.push(letter);
         }
-        read
     }
 }
 

@@ -188,13 +188,14 @@ impl Broker {
         match input {
             Input::Packet(conn, Packet::Amqp(frame)) => self.frame(conn, frame, shared, ctx),
             Input::Synced { file, mark } => self.synced(file, mark, shared, ctx),
-            Input::Packet(conn, Packet::Dist(letter)) => {
+            Input::Packet(conn, Packet::Dist(mut letter)) => {
                 if let Some(peer) = self.core.dist.heard(conn) {
-                    let Letter { from, to, msg } = shared.letters.read(letter);
+                    let Letter { from, to, msg } = &mut *letter;
                     debug_assert_eq!(peer, from.node, "a letter comes from where it was written");
                     debug_assert!(self.core.mailbox.is_empty(), "whatever came before has been handled");
-                    self.handle(from, to, msg, shared, ctx);
+                    self.handle(*from, *to, msg, shared, ctx);
                 }
+                shared.letters.put_back(letter);
             }
             Input::Packet(conn, Packet::Tick) => {
                 self.core.dist.heard(conn);
@@ -213,12 +214,13 @@ impl Broker {
     /// Processes work until all mailboxes are empty.
     #[inline]
     fn work(&mut self, shared: &mut Shared, ctx: &mut RabbitCtx<'_>) {
-        while let Some((from, to, msg)) = self.core.mailbox.pop_front() {
-            self.handle(from, to, msg, shared, ctx);
+        while let Some((from, to, mut msg)) = self.core.mailbox.pop_front() {
+            self.handle(from, to, &mut msg, shared, ctx);
         }
     }
 
-    fn handle(&mut self, from: Pid, to: Proc, msg: Msg, shared: &mut Shared, ctx: &mut RabbitCtx<'_>) {
+    /// A process reads a message. What it wants to keep of it, it takes.
+    fn handle(&mut self, from: Pid, to: Proc, msg: &mut Msg, shared: &mut Shared, ctx: &mut RabbitCtx<'_>) {
         let me = Pid { node: self.core.id, proc: to };
         let core = &mut self.core;
         match to {
@@ -243,7 +245,7 @@ impl Broker {
                 if let Some(process) = process.filter(|process| is_there(process)) {
                     process.on(from, msg, &mut Env { me, core, shared, ctx });
                 } else {
-                    node::nobody(from, &msg, &mut Env { me, core, shared, ctx });
+                    node::nobody(from, msg, &mut Env { me, core, shared, ctx });
                 }
             }
             Proc::Node => self.told(from, msg, shared, ctx),
@@ -405,11 +407,11 @@ impl QueueAlarm {
 }
 
 impl QueueProc {
-    fn on(&mut self, from: Pid, msg: Msg, env: &mut Env<'_, '_>) {
+    fn on(&mut self, from: Pid, msg: &mut Msg, env: &mut Env<'_, '_>) {
         match self {
             Self::Classic(queue) => queue.on(from, msg, env),
             Self::Mirror(mirror) => mirror.on(from, msg, env),
-            Self::Quorum(member) => member.on(from, msg, env),
+            Self::Quorum(member) => member.on(from, msg.take(), env),
             Self::Stream(stream) => stream.on(from, msg, env),
         }
     }

@@ -359,23 +359,23 @@ impl Channel {
     }
 
     #[inline]
-    pub(super) fn on(&mut self, from: Pid, msg: Msg, env: &mut Env<'_, '_>) {
+    pub(super) fn on(&mut self, from: Pid, msg: &mut Msg, env: &mut Env<'_, '_>) {
         if self.end.is_some() {
             return;
         }
         match msg {
-            Msg::Deliver(delivery) => self.deliver(from, delivery, env),
-            Msg::Confirm { seqs } => self.confirmed(from, &seqs, env),
-            Msg::Refuse { seqs } => self.refused(from, &seqs, env),
+            Msg::Deliver(delivery) => self.deliver(from, *delivery, env),
+            Msg::Confirm { seqs } => self.confirmed(from, seqs, env),
+            Msg::Refuse { seqs } => self.refused(from, seqs, env),
             Msg::Answer => self.answer(env),
-            Msg::Reply(envelope) => self.replied(envelope, env),
-            Msg::Got(delivery) => self.got(from, delivery, env),
-            Msg::Subscribed(result) => self.subscribed(result, env),
-            Msg::Credit(more) => self.credited(from, more, env),
-            Msg::ConsumerGone { tag } => self.consumer_gone(tag, env),
-            Msg::QueueDown { queue, node, how } => self.queue_down(queue, node, how, env),
+            Msg::Reply(envelope) => self.replied(*envelope, env),
+            Msg::Got(delivery) => self.got(from, *delivery, env),
+            Msg::Subscribed(result) => self.subscribed(*result, env),
+            Msg::Credit(more) => self.credited(from, *more, env),
+            Msg::ConsumerGone { tag } => self.consumer_gone(*tag, env),
+            Msg::QueueDown { queue, node, how } => self.queue_down(*queue, *node, *how, env),
             Msg::Quorum(msg) => self.quorum_says(from, msg, env),
-            Msg::Stream(msg) => self.stream_says(from, *msg, env),
+            Msg::Stream(msg) => self.stream_says(from, msg, env),
             _ => {}
         }
     }
