@@ -79,7 +79,8 @@ pub(super) struct Core {
     pub(super) limiter: limiter::Limiter,
     /// The processes of its queues have ended: the node stops or pauses.
     pub(super) is_closed: bool,
-    mailbox: VecDeque<(Pid, Proc, Msg)>,
+    /// What the node's processes said to each other and have not read.
+    mailbox: VecDeque<Box<Letter>>,
 }
 
 /// What a process acts through.
@@ -129,12 +130,12 @@ impl Env<'_, '_> {
     /// Says something to a process, wherever it is.
     #[inline]
     pub(super) fn send(&mut self, to: Pid, msg: Msg) {
+        let letter = self.shared.letters.write(self.me, to.proc, msg);
         if to.node == self.core.id {
-            self.core.mailbox.push_back((self.me, to.proc, msg));
+            self.core.mailbox.push_back(letter);
         } else {
-            let bytes = msg.bytes() + msg.body_bytes(&self.shared.content);
-            let letter = Letter { from: self.me, to: to.proc, msg };
-            self.core.dist.send(to.node, letter, bytes, &mut self.shared.letters, self.ctx);
+            let bytes = letter.msg.bytes() + letter.msg.body_bytes(&self.shared.content);
+            self.core.dist.send(to.node, letter, bytes, self.ctx);
         }
     }
 
@@ -188,14 +189,12 @@ impl Broker {
         match input {
             Input::Packet(conn, Packet::Amqp(frame)) => self.frame(conn, frame, shared, ctx),
             Input::Synced { file, mark } => self.synced(file, mark, shared, ctx),
-            Input::Packet(conn, Packet::Dist(mut letter)) => {
+            Input::Packet(conn, Packet::Dist(letter)) => {
                 if let Some(peer) = self.core.dist.heard(conn) {
-                    let Letter { from, to, msg } = &mut *letter;
-                    debug_assert_eq!(peer, from.node, "a letter comes from where it was written");
+                    debug_assert_eq!(peer, letter.from.node, "a letter comes from where it was written");
                     debug_assert!(self.core.mailbox.is_empty(), "whatever came before has been handled");
-                    self.handle(*from, *to, msg, shared, ctx);
+                    self.read(letter, shared, ctx);
                 }
-                shared.letters.put_back(letter);
             }
             Input::Packet(conn, Packet::Tick) => {
                 self.core.dist.heard(conn);
@@ -214,9 +213,16 @@ impl Broker {
     /// Processes work until all mailboxes are empty.
     #[inline]
     fn work(&mut self, shared: &mut Shared, ctx: &mut RabbitCtx<'_>) {
-        while let Some((from, to, mut msg)) = self.core.mailbox.pop_front() {
-            self.handle(from, to, &mut msg, shared, ctx);
+        while let Some(letter) = self.core.mailbox.pop_front() {
+            self.read(letter, shared, ctx);
         }
+    }
+
+    #[inline]
+    fn read(&mut self, mut letter: Box<Letter>, shared: &mut Shared, ctx: &mut RabbitCtx<'_>) {
+        let Letter { from, to, msg } = &mut *letter;
+        self.handle(*from, *to, msg, shared, ctx);
+        shared.letters.put_back(letter);
     }
 
     /// A process reads a message. What it wants to keep of it, it takes.
