@@ -100,6 +100,7 @@ impl Keying {
     }
 
     /// The size of the message of that number, if it is written one by one.
+    #[inline]
     pub(super) fn size(&self, number: u32) -> Option<u32> {
         let Self::Exact(exact, _) = self else { return None };
         exact.run(number).map(|(.., size)| *size)
