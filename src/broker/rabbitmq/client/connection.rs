@@ -213,7 +213,17 @@ impl Connection {
         }
     }
 
+    /// What the broker said, if it is more than that it lives.
+    #[inline]
     fn heard(&mut self, frame: Frame, ctx: &mut RabbitCtx<'_>) -> Heard {
+        match frame {
+            // The usual cases, which are for the application alone.
+            Frame::Deliver { .. } | Frame::Ack { .. } => Heard::Frame(frame),
+            _ => self.heard_of_itself(frame, ctx),
+        }
+    }
+
+    fn heard_of_itself(&mut self, frame: Frame, ctx: &mut RabbitCtx<'_>) -> Heard {
         match frame {
             Frame::Heartbeat => return Heard::Nothing,
             Frame::Opened { heartbeat } => {
