@@ -235,16 +235,22 @@ impl Channel {
     }
 
     /// Stops reading the socket while something holds it up, and goes on when nothing does.
+    #[inline]
     pub(super) fn hold_or_read(&mut self, env: &mut Env<'_, '_>) {
         let is_held = self.hold.by_alarm || self.reader.left == 0;
         if is_held != self.hold.is_paused {
-            self.hold.is_paused = is_held;
-            if is_held {
-                env.ctx.pause_reading(self.conn);
-            } else {
-                env.ctx.resume_reading(self.conn);
-                self.read_on(env);
-            }
+            self.pause_or_resume(is_held, env);
+        }
+    }
+
+    #[cold]
+    fn pause_or_resume(&mut self, is_held: bool, env: &mut Env<'_, '_>) {
+        self.hold.is_paused = is_held;
+        if is_held {
+            env.ctx.pause_reading(self.conn);
+        } else {
+            env.ctx.resume_reading(self.conn);
+            self.read_on(env);
         }
     }
 
@@ -389,6 +395,7 @@ impl Channel {
     }
 
     /// A queue's process knows this channel from now on, and must hear of its end.
+    #[inline]
     pub(super) fn is_known_to(&mut self, process: Pid) {
         if !self.known_to.contains(&process) {
             self.known_to.push(process);
