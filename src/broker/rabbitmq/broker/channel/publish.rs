@@ -61,8 +61,8 @@ impl Channel {
         env.count(Rate::Publish, 1);
         let seq = self.sent;
         let is_confirmed = self.mode != Mode::None;
-        // With the plugin the exchange has routed it nowhere, and behind a direct reply routing finds no queue: with
-        // `mandatory` it comes back, even if it arrives.
+        // The plugin takes it, and the exchange has routed it nowhere; or it is a reply, and routing finds no queue
+        // behind it: with `mandatory` it comes back, even if it arrives.
         if node::delays(envelope, env) || is_direct_reply(envelope, env) {
             if is_mandatory {
                 self.write(Frame::Return { envelope }, env);
