@@ -114,7 +114,7 @@ impl Sender {
     /// When the next message falls due by the clock; none: nothing is left, or it waits for an answer.
     #[inline]
     pub fn due(&self) -> Option<Time> {
-        let waits = self.rate == Rate::OneByOne && self.unanswered > 0;
+        let waits = self.is_one_by_one() && self.unanswered > 0;
         (self.has_more() && !waits).then_some(self.due)
     }
 
@@ -173,13 +173,13 @@ impl Sender {
     /// Whether it sends whenever the client library has room.
     #[inline]
     pub fn is_greedy(&self) -> bool {
-        self.rate == Rate::Max
+        matches!(self.rate, Rate::Max)
     }
 
     /// Whether it sends its next message when the one before is answered.
     #[inline]
     pub fn is_one_by_one(&self) -> bool {
-        self.rate == Rate::OneByOne
+        matches!(self.rate, Rate::OneByOne)
     }
 
     /// The next message falls due now: its number. The one after it gets its time.
@@ -215,7 +215,7 @@ impl Sender {
             return Some(self.attempt_every);
         }
         self.unanswered -= 1;
-        if self.rate == Rate::OneByOne {
+        if self.is_one_by_one() {
             self.due = now;
         }
         None

@@ -204,34 +204,30 @@ impl Worker {
     ) -> Option<Turn> {
         let task = self.threads.get(thread as usize).copied().flatten()?;
         let Task { item, failures, stage } = task;
-        match stage {
+        let (stage, takes) = match stage {
             Stage::Working { is_known } if is_known || !self.goes_wrong(item, store, catalogue) => {
                 let (fact, written) = store.finish(item, is_known, self.subscription, catalogue);
                 observe(fact);
-                if written == Recorded::EffectAlone {
-                    return Some(self.goes_on(
-                        thread,
-                        Task { stage: Stage::Recording, ..task },
-                        STORE_OPERATION,
-                    ));
+                if written == Recorded::All {
+                    return Some(self.done(thread, item));
                 }
+                (Stage::Recording, STORE_OPERATION)
             }
             Stage::Working { .. } => return Some(self.went_wrong(thread, task, observe)),
             Stage::Recording => {
                 store.record(item);
+                return Some(self.done(thread, item));
             }
-            Stage::Resting => {
-                let takes = self.takes(item, failures, catalogue);
-                return Some(self.goes_on(
-                    thread,
-                    Task { stage: Stage::Working { is_known: false }, ..task },
-                    takes,
-                ));
-            }
+            Stage::Resting => (Stage::Working { is_known: false }, self.takes(item, failures, catalogue)),
             Stage::SendingOn => return None,
-        }
+        };
+        Some(self.goes_on(thread, Task { stage, ..task }, takes))
+    }
+
+    #[inline]
+    fn done(&mut self, thread: u16, item: Item) -> Turn {
         self.clear(thread);
-        Some(Turn::Done(item))
+        Turn::Done(item)
     }
 
     fn goes_on(&mut self, thread: u16, task: Task, takes: Span) -> Turn {
