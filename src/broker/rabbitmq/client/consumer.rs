@@ -179,7 +179,7 @@ impl Consumer {
             Input::Timer(Timer::SendOnAgain(message)) => self.send_on(message, shared, ctx),
             Input::Start => self.start(ctx),
             Input::Stop => self.leave(ctx),
-            input => {
+            _ => {
                 if self.service.is_some() && self.service_said(&input, shared, ctx) {
                     return ctx.exit();
                 }

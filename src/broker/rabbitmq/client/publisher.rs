@@ -152,7 +152,7 @@ impl Publisher {
             Input::Timer(Timer::Written(message)) => self.written(message, ctx),
             Input::Start => self.start(ctx),
             Input::Stop => self.is_closing = true,
-            input => {
+            _ => {
                 let is_alarm = matches!(input, Input::Timer(Timer::Wake));
                 match self.link.on(&input, ctx) {
                     Heard::Frame(frame) => self.answered(frame, shared, ctx),
