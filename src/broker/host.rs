@@ -123,6 +123,11 @@ enum Undo {
 }
 
 impl<M: Hosted> Host<M> {
+    #[cfg(test)]
+    pub(super) fn model(&self) -> &M {
+        &self.engine.model
+    }
+
     /// A world at time zero, every node started.
     pub(super) fn new(model: M, plan: &Plan, seed: u64, names: NodeNames) -> Self {
         let link = LinkConfig { latency: plan.network.latency, bandwidth: plan.network.bandwidth };

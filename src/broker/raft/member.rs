@@ -85,7 +85,7 @@ pub(super) enum Pace {
     Install { ticks: u8 },
 }
 
-impl<C: Clone, S: Clone> Raft<C, S> {
+impl<C: Copy, S: Clone> Raft<C, S> {
     /// A member of a group of so many, with an empty disk. [`Raft::start`] lets it begin.
     pub fn new(me: Member, count: u8, config: Config) -> Self {
         assert!(
@@ -189,7 +189,7 @@ impl<C: Clone, S: Clone> Raft<C, S> {
             Message::Vote { term, last } => self.vote_asked(from, term, last, io),
             Message::VoteReply { term, is_granted } => self.vote_answered(from, term, is_granted, io),
             Message::Append { term, before, commit, entries } => {
-                self.append_asked(from, term, before, commit, entries, io);
+                self.append_asked(from, term, before, commit, &entries, io);
             }
             Message::Install { term, snapshot } => self.install_asked(from, term, snapshot, io),
             Message::Appended { term, matched } => self.appended(from, term, matched, io),

@@ -35,6 +35,7 @@ use dist::Dist;
 use meta::Meta;
 use mirror::Mirror;
 use node::Node;
+pub(super) use quorum::Commands;
 use quorum::Quorum;
 use rates::{Rate, Rates};
 use stream::Stream;
@@ -564,7 +565,7 @@ impl QueueProc {
         }
     }
 
-    fn storage_lost(&mut self, loss: Loss, shared: &Shared, ctx: &mut RabbitCtx<'_>) {
+    fn storage_lost(&mut self, loss: Loss, shared: &mut Shared, ctx: &mut RabbitCtx<'_>) {
         match self {
             Self::Classic(queue) => queue.backing.store.storage_lost(loss, shared, ctx),
             Self::Mirror(mirror) => mirror.backing.store.storage_lost(loss, shared, ctx),

@@ -137,7 +137,7 @@ impl Group {
                     return Err(format!("{at} commits {entry:?} at {index}, where {known:?} was"));
                 }
                 Some(_) => {}
-                None => self.committed.push((entry.clone(), node.raft.term())),
+                None => self.committed.push((*entry, node.raft.term())),
             }
             node.state.extend(entry.command);
             node.applied = index;
