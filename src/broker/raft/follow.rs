@@ -106,7 +106,7 @@ impl<C: Copy, S: Clone> Raft<C, S> {
         &mut self,
         from: Member,
         term: u32,
-        snapshot: Snapshot<S>,
+        snapshot: &Snapshot<S>,
         io: &mut Io<'_, C, S>,
     ) {
         if !self.hears(from, term, io) {
@@ -116,7 +116,7 @@ impl<C: Copy, S: Clone> Raft<C, S> {
             self.verified = self.verified.max(self.commit);
             self.report(io);
         } else if self.incoming.as_ref().is_none_or(|incoming| incoming.index < snapshot.index) {
-            self.incoming = Some(snapshot);
+            self.incoming = Some(snapshot.clone());
             io.out.push(Output::WriteSnapshot);
         }
     }

@@ -418,7 +418,7 @@ impl QueueProc {
         match self {
             Self::Classic(queue) => queue.on(from, msg, env),
             Self::Mirror(mirror) => mirror.on(from, msg, env),
-            Self::Quorum(member) => member.on(from, msg.take(), env),
+            Self::Quorum(member) => member.on(from, msg, env),
             Self::Stream(stream) => stream.on(from, msg, env),
         }
     }

@@ -246,18 +246,24 @@ impl Quorum {
         }
     }
 
-    pub(in super::super) fn on(&mut self, from: Pid, msg: Msg, env: &mut Env<'_, '_>) {
+    pub(in super::super) fn on(&mut self, from: Pid, msg: &mut Msg, env: &mut Env<'_, '_>) {
         match msg {
             _ if self.is_stopped => {}
+            Msg::Quorum(QuorumMsg::Raft(message)) => self.raft_says(from, message, env),
+            _ => self.told(from, msg.take(), env),
+        }
+    }
+
+    fn told(&mut self, from: Pid, msg: Msg, env: &mut Env<'_, '_>) {
+        match msg {
             Msg::Quorum(msg) => match msg {
-                QuorumMsg::Raft(message) => self.raft_says(from, message, env),
                 QuorumMsg::Command { seq, request } => self.asked(from, seq, request, env),
                 QuorumMsg::Flush => {
                     self.is_flush_due = false;
                     self.drive(env, Raft::replicate);
                 }
                 QuorumMsg::Missing { tag, from: first, to } => self.missed(from, tag, first, to, env),
-                answer => self.target_says(from, answer, env),
+                answer => self.target_says(from, &answer, env),
             },
             Msg::ChannelDown if self.leads() && self.overlooks(from, env) => self.overlooked.push(from),
             Msg::ChannelDown if self.leads() && self.fifo.knows(from) => {
@@ -270,7 +276,7 @@ impl Quorum {
         }
     }
 
-    fn raft_says(&mut self, from: Pid, message: Message<CommandId, Arc<Fifo>>, env: &mut Env<'_, '_>) {
+    fn raft_says(&mut self, from: Pid, message: &Message<CommandId, Arc<Fifo>>, env: &mut Env<'_, '_>) {
         let Some(place) = self.members.iter().position(|&node| node == from.node) else { return };
         if !self.is_stranger {
             self.drive(env, |raft, io| raft.receive(Member(place as u8), message, io));
