@@ -192,6 +192,14 @@ impl Connection {
                 self.was_heard = true;
                 self.heard(frame, ctx)
             }
+            Input::Packet(..) => Heard::Nothing,
+            _ => self.changed(input, ctx),
+        }
+    }
+
+    /// Something became of the connection, or its alarm rang.
+    fn changed(&mut self, input: &Input<Packet, Timer>, ctx: &mut RabbitCtx<'_>) -> Heard {
+        match *input {
             Input::Connected(conn) if self.conn == Some(conn) => {
                 self.go(State::Opening, ctx.now() + HANDSHAKE_TIMEOUT, ctx);
                 let heartbeat = self.config.heartbeat;

@@ -87,7 +87,10 @@ impl Consumer {
     #[inline]
     fn take(&mut self, item: Item) -> Option<Delivered> {
         // The usual case: what was handed over first is finished first.
-        self.handed.pop_front_if(|first| first.item() == item).or_else(|| self.take_from_among(item))
+        match self.handed.pop_front_if(|first| first.item() == item) {
+            None => self.take_from_among(item),
+            first => first,
+        }
     }
 
     fn take_from_among(&mut self, item: Item) -> Option<Delivered> {
