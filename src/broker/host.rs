@@ -209,8 +209,8 @@ impl<M: Hosted> Host<M> {
         self.faults.push(fault);
     }
 
-    /// Dispatches events, up to so many in all, until one of them matters to somebody, and does what the plan wants done
-    /// about it. The last of them is the only one that may matter.
+    /// Dispatches events, up to so many in all, until one of them matters to somebody, and does what the plan wants
+    /// done about it. The last of them is the only one that may matter.
     fn dispatch(&mut self, until: Time, events_max: u64) -> Step {
         let is_looked_at = !self.states.is_empty() || !self.stopping.is_empty() || self.is_script_alert();
         let events_max = if is_looked_at { 0 } else { events_max };
@@ -235,43 +235,6 @@ impl<M: Hosted> Host<M> {
         step
     }
 
-    /// Whether somebody waits for something that was observed. If nobody does, all of it has been seen.
-    #[inline]
-    fn is_awaited(&mut self) -> bool {
-        let observations = self.engine.observations();
-        let new = observations.get(self.seen..).unwrap_or_default();
-        let is_it = new.iter().any(|one| self.watches.iter().any(|watch| watch.wants(one)));
-        if !is_it {
-            self.seen = observations.len();
-        }
-        is_it
-    }
-
-    /// Whether anybody wants to see what an event did.
-    fn is_watched(&mut self) -> bool {
-        !self.watches.is_empty() && self.engine.observations().len() > self.seen
-            || !self.states.is_empty()
-            || self.is_script_alert()
-    }
-
-    fn is_script_alert(&self) -> bool {
-        self.script.as_ref().is_some_and(|script| script.is_alert())
-    }
-
-    /// Lets everybody who waits see what happened, and the script go on.
-    fn react(&mut self) {
-        if self.script.is_none() && self.states.is_empty() {
-            return self.watch();
-        }
-        loop {
-            self.watch();
-            self.look_at_states();
-            if !self.go_on() {
-                return;
-            }
-        }
-    }
-
     /// A scheduled time has come: of the script, a client, a fault, or a fault's end.
     fn control(&mut self, id: u32) {
         if id == SCRIPT {
@@ -291,44 +254,6 @@ impl<M: Hosted> Host<M> {
         } else {
             self.to_come -= 1;
             self.fire(id as u16);
-        }
-    }
-
-    /// Shows the new observations to whoever waits for a moment.
-    fn watch(&mut self) {
-        let observations = self.engine.observations();
-        let new = observations.get(self.seen..).unwrap_or_default();
-        self.seen = observations.len().max(self.seen);
-        let mut met = Vec::new();
-        if !self.watches.is_empty() {
-            for observation in new {
-                self.watches.retain_mut(|watch| {
-                    let is_met = watch.meets(observation);
-                    if is_met {
-                        met.push(watch.waiter);
-                    }
-                    !is_met
-                });
-            }
-        }
-        for waiter in met {
-            self.met(waiter);
-        }
-    }
-
-    /// Looks whether the world is in a state that somebody waits for.
-    fn look_at_states(&mut self) {
-        let mut at = 0;
-        while let Some((waiter, tests)) = self.states.get(at) {
-            let holds =
-                |one: &Expectation| self.state(&one.path).is_some_and(|value| one.test.is_met_by(&value));
-            if tests.iter().all(holds) {
-                let waiter = *waiter;
-                self.states.remove(at);
-                self.met(waiter);
-            } else {
-                at += 1;
-            }
         }
     }
 

@@ -200,8 +200,8 @@ impl<E> Agenda<E> {
         (Ticket { slot: number, generation: slot.generation }, key)
     }
 
-    /// Provides a free slot. One too many has a number that does not fit into a key: the caller sees `overflow` before the
-    /// next event is dispatched.
+    /// Provides a free slot. One too many has a number that does not fit into a key: the caller sees `overflow` before
+    /// the next event is dispatched.
     #[cold]
     fn grow(&mut self) {
         if self.slots.len() as u128 > SLOT_MASK {
