@@ -30,6 +30,7 @@ pub struct Origin {
 
 impl Origin {
     /// One number for it, to draw with.
+    #[inline]
     pub fn identity(self) -> u64 {
         u64::from(self.producer.0) << 32 | u64::from(self.number)
     }
@@ -52,26 +53,39 @@ impl Catalogue {
     }
 
     /// A message fell due.
+    #[inline]
     pub fn add(&mut self, origin: Origin) -> MessageId {
+        let number = self.origins.len();
         self.origins.push(origin);
-        MessageId(self.origins.len() as u32 - 1)
+        MessageId(number as u32)
     }
 
     /// Whose message it is.
+    #[inline]
     pub fn origin(&self, message: MessageId) -> Origin {
         self.origins[message.0 as usize]
     }
 
     /// The message's key, a number below the producer's count of keys.
     pub fn key(&self, message: MessageId) -> Option<u32> {
-        let origin = self.origin(message);
+        self.key_of(self.origin(message))
+    }
+
+    /// The key of the message with this origin.
+    #[inline]
+    pub fn key_of(&self, origin: Origin) -> Option<u32> {
         let keying = &self.keys[origin.producer.0 as usize];
         keying.key(origin.number, || draw::bits(self.seed, Purpose::Key, origin.identity(), 0))
     }
 
     /// The bytes of the message's payload.
     pub fn size(&self, message: MessageId) -> u32 {
-        let origin = self.origin(message);
+        self.size_of(self.origin(message))
+    }
+
+    /// The bytes of the payload of the message with this origin.
+    #[inline]
+    pub fn size_of(&self, origin: Origin) -> u32 {
         let producer = origin.producer.0 as usize;
         self.keys[producer].size(origin.number).unwrap_or(self.sizes[producer])
     }

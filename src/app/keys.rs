@@ -100,6 +100,7 @@ impl Keying {
     }
 
     /// The size of the message of that number, if it is written one by one.
+    #[inline]
     pub(super) fn size(&self, number: u32) -> Option<u32> {
         let Self::Exact(exact, _) = self else { return None };
         exact.run(number).map(|(.., size)| *size)
@@ -115,6 +116,10 @@ impl Keying {
     /// The key of the message of that number, to which these random bits belong.
     #[inline]
     pub(super) fn key(&self, number: u32, bits: impl FnOnce() -> u64) -> Option<u32> {
+        if let Self::None = self { None } else { self.some_key(number, bits) }
+    }
+
+    fn some_key(&self, number: u32, bits: impl FnOnce() -> u64) -> Option<u32> {
         match self {
             Self::None => None,
             Self::Even(count) => Some(draw::below(bits(), u64::from(*count)) as u32),

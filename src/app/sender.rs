@@ -100,22 +100,26 @@ impl Sender {
     }
 
     /// Whose instance this is.
+    #[inline]
     pub fn producer(&self) -> ProducerId {
         self.producer
     }
 
     /// Which instance, from 0.
+    #[inline]
     pub fn instance(&self) -> u16 {
         self.instance
     }
 
     /// When the next message falls due by the clock; none: nothing is left, or it waits for an answer.
+    #[inline]
     pub fn due(&self) -> Option<Time> {
-        let waits = self.rate == Rate::OneByOne && self.unanswered > 0;
+        let waits = self.is_one_by_one() && self.unanswered > 0;
         (self.has_more() && !waits).then_some(self.due)
     }
 
     /// Whether it will send more by itself.
+    #[inline]
     pub fn has_more(&self) -> bool {
         match self.told {
             None => self.number <= self.messages && self.due < self.ends,
@@ -167,16 +171,19 @@ impl Sender {
     }
 
     /// Whether it sends whenever the client library has room.
+    #[inline]
     pub fn is_greedy(&self) -> bool {
-        self.rate == Rate::Max
+        matches!(self.rate, Rate::Max)
     }
 
     /// Whether it sends its next message when the one before is answered.
+    #[inline]
     pub fn is_one_by_one(&self) -> bool {
-        self.rate == Rate::OneByOne
+        matches!(self.rate, Rate::OneByOne)
     }
 
     /// The next message falls due now: its number. The one after it gets its time.
+    #[inline]
     pub fn take(&mut self, now: Time) -> u32 {
         let number = self.number;
         self.unanswered += 1;
@@ -197,6 +204,7 @@ impl Sender {
     }
 
     /// The client answered an attempt; some: the application sends again after that long.
+    #[inline]
     pub fn answered(&mut self, now: Time, attempt: u16, answer: Answer) -> Option<Span> {
         let reaction = match answer {
             Answer::Confirmed => Reaction::GiveUp,
@@ -207,7 +215,7 @@ impl Sender {
             return Some(self.attempt_every);
         }
         self.unanswered -= 1;
-        if self.rate == Rate::OneByOne {
+        if self.is_one_by_one() {
             self.due = now;
         }
         None
@@ -239,6 +247,7 @@ impl Sender {
     }
 
     /// The sum of the gaps before messages `first ..= last`, after `from`. The first message is due at once.
+    #[inline]
     fn gaps(&self, first: u32, last: u32, from: Time) -> Time {
         match self.rate {
             Rate::Every(gap) if first == 1 => from + gap * u64::from(last - 1),

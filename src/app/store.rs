@@ -73,18 +73,22 @@ impl Store {
     }
 
     /// Processing starts: whether the message was found in the store, so that nothing is left to do.
+    #[inline]
     pub fn begin(&mut self, item: Item) -> bool {
         match self.idempotency {
             Idempotency::SideStoreBefore => !self.record(item),
-            Idempotency::SideStoreAfter | Idempotency::SelectThenInsert => {
-                let (table, id) = self.identify(item);
-                self.known.get(table).is_some_and(|ids| ids.has(id))
-            }
+            Idempotency::SideStoreAfter | Idempotency::SelectThenInsert => self.has(item),
             _ => false,
         }
     }
 
+    fn has(&self, item: Item) -> bool {
+        let (table, id) = self.identify(item);
+        self.known.get(table).is_some_and(|ids| ids.has(id))
+    }
+
     /// Processing ends: what that did to the store.
+    #[inline]
     pub fn finish(
         &mut self,
         item: Item,
@@ -93,11 +97,24 @@ impl Store {
         catalogue: &Catalogue,
     ) -> (Fact, Recorded) {
         let message = item.message;
+        if is_known {
+            return (Fact::Recognised { message, subscription }, Recorded::All);
+        }
+        if self.idempotency == Idempotency::None {
+            return (Fact::Effect { message, subscription, stale: false }, Recorded::All);
+        }
+        self.finish_protected(item, subscription, catalogue)
+    }
+
+    fn finish_protected(
+        &mut self,
+        item: Item,
+        subscription: SubscriptionId,
+        catalogue: &Catalogue,
+    ) -> (Fact, Recorded) {
+        let message = item.message;
         let recognised = Fact::Recognised { message, subscription };
         let effect = |stale| Fact::Effect { message, subscription, stale };
-        if is_known {
-            return (recognised, Recorded::All);
-        }
         let fact = match self.idempotency {
             Idempotency::None | Idempotency::SideStoreBefore => effect(false),
             Idempotency::SideStoreAfter => return (effect(false), Recorded::EffectAlone),

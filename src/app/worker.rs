@@ -6,8 +6,6 @@
 
 use std::collections::VecDeque;
 
-use smallvec::SmallVec;
-
 use super::catalogue::Catalogue;
 use super::store::{Recorded, Store};
 use crate::fact::{Fact, GivenUp, MessageId, SubscriptionId};
@@ -84,9 +82,9 @@ pub struct Worker {
     pub instance: u16,
     process: Dist,
     seed: u64,
-    threads: SmallVec<[Option<Task>; 1]>,
+    threads: Vec<Option<Task>>,
     /// One for all threads, or one for each.
-    queues: SmallVec<[VecDeque<Item>; 1]>,
+    queues: Vec<VecDeque<Item>>,
     queued: usize,
     active: usize,
     is_pool: bool,
@@ -112,8 +110,8 @@ impl Worker {
             instance,
             process: wanted.process,
             seed,
-            threads: SmallVec::from_elem(None, threads),
-            queues: SmallVec::from_elem(VecDeque::new(), queues),
+            threads: vec![None; threads],
+            queues: vec![VecDeque::new(); queues],
             queued: 0,
             active: 0,
             is_pool: wanted.workers.is_some(),
@@ -123,17 +121,26 @@ impl Worker {
     }
 
     /// Whether a pool works on what it is handed while the thread that polls goes on.
+    #[inline]
     pub fn is_pool(&self) -> bool {
         self.is_pool
     }
 
     /// How many more messages it takes, with a queue of that length before a pool.
+    #[inline]
     pub fn room(&self, bound: usize) -> usize {
         match self.is_pool {
             true => bound.saturating_sub(self.queued),
             false if self.is_idle() => bound,
             false => 0,
         }
+    }
+
+    /// Hands a message to one that is no pool and has nothing to do: how long it will take.
+    #[inline]
+    pub fn process(&mut self, item: Item, store: &mut Store, catalogue: &Catalogue) -> Span {
+        debug_assert!(!self.is_pool && self.is_idle(), "it takes one message after another");
+        self.begin(0, item, store, catalogue)
     }
 
     /// Hands it a message.
@@ -165,19 +172,29 @@ impl Worker {
             (thread, self.queues[thread % lanes].pop_front()?)
         };
         self.queued -= 1;
-        self.active += 1;
+        Some((thread as u16, self.begin(thread, item, store, catalogue)))
+    }
+
+    /// A free thread takes up a message.
+    #[inline]
+    fn begin(&mut self, thread: usize, item: Item, store: &mut Store, catalogue: &Catalogue) -> Span {
         let is_known = store.begin(item);
         let takes = if is_known { STORE_OPERATION } else { self.takes(item, 0, catalogue) };
+        self.active += 1;
         self.threads[thread] = Some(Task { item, failures: 0, stage: Stage::Working { is_known } });
-        Some((thread as u16, takes))
+        takes
     }
 
     fn takes(&self, item: Item, failures: u32, catalogue: &Catalogue) -> Span {
+        if let Dist::Constant(takes) = self.process {
+            return takes;
+        }
         let identity = catalogue.origin(item.message).identity();
         self.process.sample(draw::bits(self.seed, Purpose::Process, identity, u64::from(failures)))
     }
 
     /// A thread worked for as long as it said; none: it has nothing in its hands.
+    #[inline]
     pub fn turn(
         &mut self,
         thread: u16,
@@ -187,53 +204,57 @@ impl Worker {
     ) -> Option<Turn> {
         let task = self.threads.get(thread as usize).copied().flatten()?;
         let Task { item, failures, stage } = task;
-        let subscription = self.subscription;
-        let on = match stage {
-            Stage::Resting => {
-                Some((Stage::Working { is_known: false }, failures, self.takes(item, failures, catalogue)))
+        let (stage, takes) = match stage {
+            Stage::Working { is_known } if is_known || !self.goes_wrong(item, store, catalogue) => {
+                let (fact, written) = store.finish(item, is_known, self.subscription, catalogue);
+                observe(fact);
+                if written == Recorded::All {
+                    return Some(self.done(thread, item));
+                }
+                (Stage::Recording, STORE_OPERATION)
             }
+            Stage::Working { .. } => return Some(self.went_wrong(thread, task, observe)),
             Stage::Recording => {
                 store.record(item);
-                None
+                return Some(self.done(thread, item));
             }
+            Stage::Resting => (Stage::Working { is_known: false }, self.takes(item, failures, catalogue)),
             Stage::SendingOn => return None,
-            Stage::Working { is_known }
-                if !is_known
-                    && (std::mem::take(&mut self.is_refused) || self.fails(item, store, catalogue)) =>
-            {
-                match self.trouble.as_deref() {
-                    Some(trouble) if failures >= trouble.retries => {
-                        let then = trouble.then.clone();
-                        if then == Then::Skip {
-                            let (message, how) = (item.message, GivenUp::Discarded);
-                            observe(Fact::GivenUp { message, subscription, how });
-                        }
-                        if matches!(then, Then::SendTo(_)) {
-                            self.threads[thread as usize] =
-                                Some(Task { item, failures, stage: Stage::SendingOn });
-                        } else {
-                            self.clear(thread);
-                        }
-                        return Some(Turn::Failed(item, then));
-                    }
-                    trouble => {
-                        let every = trouble.map_or(TRY_AGAIN, |trouble| trouble.every);
-                        Some((Stage::Resting, failures + 1, every))
-                    }
-                }
-            }
-            Stage::Working { is_known } => {
-                let (fact, written) = store.finish(item, is_known, subscription, catalogue);
-                observe(fact);
-                (written == Recorded::EffectAlone).then_some((Stage::Recording, failures, STORE_OPERATION))
-            }
         };
-        let Some((stage, failures, takes)) = on else {
+        Some(self.goes_on(thread, Task { stage, ..task }, takes))
+    }
+
+    #[inline]
+    fn done(&mut self, thread: u16, item: Item) -> Turn {
+        self.clear(thread);
+        Turn::Done(item)
+    }
+
+    fn goes_on(&mut self, thread: u16, task: Task, takes: Span) -> Turn {
+        self.threads[thread as usize] = Some(task);
+        Turn::On(takes)
+    }
+
+    /// An attempt failed: the next one comes after a rest, unless there were enough of them.
+    #[cold]
+    fn went_wrong(&mut self, thread: u16, task: Task, observe: impl FnOnce(Fact)) -> Turn {
+        let Task { item, failures, .. } = task;
+        let trouble = self.trouble.as_deref();
+        let Some(trouble) = trouble.filter(|trouble| failures >= trouble.retries) else {
+            let every = trouble.map_or(TRY_AGAIN, |trouble| trouble.every);
+            return self.goes_on(thread, Task { item, failures: failures + 1, stage: Stage::Resting }, every);
+        };
+        let then = trouble.then.clone();
+        if then == Then::Skip {
+            let (message, subscription, how) = (item.message, self.subscription, GivenUp::Discarded);
+            observe(Fact::GivenUp { message, subscription, how });
+        }
+        if matches!(then, Then::SendTo(_)) {
+            self.threads[thread as usize] = Some(Task { stage: Stage::SendingOn, ..task });
+        } else {
             self.clear(thread);
-            return Some(Turn::Done(item));
-        };
-        self.threads[thread as usize] = Some(Task { item, failures, stage });
-        Some(Turn::On(takes))
+        }
+        Turn::Failed(item, then)
     }
 
     /// What a thread is working on, if the store did not know it already: the service is called for it then.
@@ -267,9 +288,15 @@ impl Worker {
         self.active -= 1;
     }
 
+    /// Whether an attempt that ends now fails.
     #[inline]
-    fn fails(&self, item: Item, store: &mut Store, catalogue: &Catalogue) -> bool {
-        let Some(trouble) = self.trouble.as_deref() else { return false };
+    fn goes_wrong(&mut self, item: Item, store: &mut Store, catalogue: &Catalogue) -> bool {
+        let is_refused = std::mem::take(&mut self.is_refused);
+        is_refused
+            || self.trouble.as_deref().is_some_and(|trouble| self.fails(trouble, item, store, catalogue))
+    }
+
+    fn fails(&self, trouble: &Trouble, item: Item, store: &mut Store, catalogue: &Catalogue) -> bool {
         let origin = catalogue.origin(item.message);
         let attempt = store.failures(item.message);
         let drawn = draw::bits(self.seed, Purpose::Fail, origin.identity(), u64::from(attempt));
@@ -292,6 +319,7 @@ impl Worker {
     }
 
     /// Whether it has nothing to do.
+    #[inline]
     pub fn is_idle(&self) -> bool {
         self.active == 0 && self.queued == 0
     }

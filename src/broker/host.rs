@@ -123,6 +123,11 @@ enum Undo {
 }
 
 impl<M: Hosted> Host<M> {
+    #[cfg(test)]
+    pub(super) fn model(&self) -> &M {
+        &self.engine.model
+    }
+
     /// A world at time zero, every node started.
     pub(super) fn new(model: M, plan: &Plan, seed: u64, names: NodeNames) -> Self {
         let link = LinkConfig { latency: plan.network.latency, bandwidth: plan.network.bandwidth };
@@ -204,10 +209,20 @@ impl<M: Hosted> Host<M> {
         self.faults.push(fault);
     }
 
-    /// Dispatches one event and does what the plan wants done about it.
-    #[inline]
-    fn dispatch(&mut self, until: Time) -> Step {
-        let step = self.engine.step(until);
+    /// Dispatches events, up to so many in all, until one of them matters to somebody, and does what the plan wants
+    /// done about it. The last of them is the only one that may matter.
+    fn dispatch(&mut self, until: Time, events_max: u64) -> Step {
+        let is_looked_at = !self.states.is_empty() || !self.stopping.is_empty() || self.is_script_alert();
+        let events_max = if is_looked_at { 0 } else { events_max };
+        let step = loop {
+            let step = self.engine.step(until);
+            let observed = self.engine.observations().len();
+            let is_much = observed >= SLICE || self.engine.events() >= events_max;
+            let is_new = observed > self.seen && !self.watches.is_empty();
+            if step != Step::Done || is_much || is_new && self.is_awaited() {
+                break step;
+            }
+        };
         if let Step::Control(id) = step {
             self.control(id);
         }
@@ -218,28 +233,6 @@ impl<M: Hosted> Host<M> {
             self.react();
         }
         step
-    }
-
-    /// Whether anybody wants to see what an event did.
-    #[inline]
-    fn is_watched(&mut self) -> bool {
-        !self.watches.is_empty() && self.engine.observations().len() > self.seen
-            || !self.states.is_empty()
-            || self.script.as_ref().is_some_and(|script| script.is_alert())
-    }
-
-    /// Lets everybody who waits see what happened, and the script go on.
-    fn react(&mut self) {
-        if self.script.is_none() && self.states.is_empty() {
-            return self.watch();
-        }
-        loop {
-            self.watch();
-            self.look_at_states();
-            if !self.go_on() {
-                return;
-            }
-        }
     }
 
     /// A scheduled time has come: of the script, a client, a fault, or a fault's end.
@@ -261,44 +254,6 @@ impl<M: Hosted> Host<M> {
         } else {
             self.to_come -= 1;
             self.fire(id as u16);
-        }
-    }
-
-    /// Shows the new observations to whoever waits for a moment.
-    fn watch(&mut self) {
-        let observations = self.engine.observations();
-        let new = observations.get(self.seen..).unwrap_or_default();
-        self.seen = observations.len().max(self.seen);
-        let mut met = Vec::new();
-        if !self.watches.is_empty() {
-            for observation in new {
-                self.watches.retain_mut(|watch| {
-                    let is_met = watch.meets(observation);
-                    if is_met {
-                        met.push(watch.waiter);
-                    }
-                    !is_met
-                });
-            }
-        }
-        for waiter in met {
-            self.met(waiter);
-        }
-    }
-
-    /// Looks whether the world is in a state that somebody waits for.
-    fn look_at_states(&mut self) {
-        let mut at = 0;
-        while let Some((waiter, tests)) = self.states.get(at) {
-            let holds =
-                |one: &Expectation| self.state(&one.path).is_some_and(|value| one.test.is_met_by(&value));
-            if tests.iter().all(holds) {
-                let waiter = *waiter;
-                self.states.remove(at);
-                self.met(waiter);
-            } else {
-                at += 1;
-            }
         }
     }
 
@@ -420,7 +375,7 @@ where
                 self.flush(observations);
                 return Progress::Asked;
             }
-            let step = self.dispatch(until);
+            let step = self.dispatch(until, events_max);
             let is_much = self.engine.observations().len() >= SLICE || self.engine.events() >= events_max;
             if let Some(progress) = Self::progress(step) {
                 if progress == Progress::Reached {
@@ -442,7 +397,7 @@ where
             self.flush(observations);
             return Progress::Asked;
         }
-        let step = self.dispatch(until);
+        let step = self.dispatch(until, 0);
         self.flush(observations);
         match step {
             _ if self.ask() => Progress::Asked,

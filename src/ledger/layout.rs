@@ -23,6 +23,8 @@ pub struct Layout {
     pub is_audit: bool,
     /// By subscription: who reads what its application sends on because it could not process it.
     pub(super) sends_on_to: Vec<Vec<usize>>,
+    /// Every message is addressed to every subscription.
+    leads_everywhere: bool,
     /// To which producer each instance belongs, counted over all producers.
     owners: Vec<u16>,
 }
@@ -119,6 +121,10 @@ impl Layout {
         Self {
             is_shared: subscriptions.iter().enumerate().map(is_shared).collect(),
             sends_on_to: plan.consumers.iter().map(readers).collect(),
+            leads_everywhere: producers
+                .iter()
+                .flat_map(|one: &Sender| one.leads_to.iter().flatten())
+                .all(|leads| *leads),
             producers,
             is_later: subscriptions.iter().map(is_later).collect(),
             is_audit: subscriptions.first().is_some_and(|name| name == AUDIT),
@@ -149,7 +155,12 @@ impl Layout {
     }
 
     /// Whether the message is addressed to the subscription by the routing in force.
+    #[inline]
     pub(super) fn leads(&self, message: &Message, subscription: usize) -> bool {
+        self.leads_everywhere || self.leads_by_address(message, subscription)
+    }
+
+    fn leads_by_address(&self, message: &Message, subscription: usize) -> bool {
         let producer = self.producer_of(message.instance);
         self.producers[producer as usize].addressed(message)[subscription]
     }

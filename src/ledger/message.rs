@@ -80,14 +80,16 @@ impl Reception {
         was_delivered
     }
 
-    /// Records an effect so long after the send was due, and says whether it is the first.
+    /// Records an effect so long after the send was due, and says whether nothing had become of it until then.
+    #[inline]
     pub(super) fn effect(&mut self, delay: Span) -> bool {
+        let was_open = !self.is_over();
         match self.effects() {
             0 => self.0 |= EFFECT | delay.0.min(DELAY_MAX),
             EFFECTS_MAX => {}
             _ => self.0 += EFFECT,
         }
-        self.effects() == 1
+        was_open
     }
 
     /// Records that it was given up, and says whether nothing had become of it until then.
@@ -124,8 +126,9 @@ impl Reception {
     }
 
     /// Whether it had an effect or was given up.
+    #[inline]
     pub(super) fn is_over(self) -> bool {
-        self.effects() > 0 || self.removal().is_some()
+        self.0 & (EFFECTS_MAX << DELAY_BITS | DEAD_LETTERED | REMOVAL) != 0
     }
 
     /// How often the message changed the store.

@@ -211,9 +211,7 @@ impl Ledger {
         let column = &mut self.subscriptions[subscription.0 as usize];
         column.effects += 1;
         column.stale += u64::from(stale);
-        let was_open = !column.receptions[id.0 as usize].is_over();
-        column.receptions[id.0 as usize].effect(at.since(message.due));
-        if was_open
+        if column.receptions[id.0 as usize].effect(at.since(message.due))
             && message.confirmed != Time::NEVER
             && message.due >= column.since
             && self.layout.leads(message, subscription.0 as usize)

@@ -1,29 +1,45 @@
 //! Pending events in the order of their times; equal times in the order in which they were scheduled.
 //!
 //! A 4-ary heap of packed 128-bit keys (time, sequence number, slot) over a slab of payloads: comparing is one integer
-//! comparison, moving is 16 bytes, cloning is three copies. The removal of the earliest event is postponed until the
-//! next call: most events schedule another one, which then takes its place at the top in a single pass.
+//! comparison, moving is 16 bytes, cloning is two copies. The removal of the earliest event is postponed until the next
+//! call: most events schedule another one, which then takes its place at the top in a single pass.
+//!
+//! What cannot overtake each other (packets in one direction of a connection) shares a [`Lane`]: only the first event
+//! of a lane is in the heap, the others wait behind it in the slab. That keeps the heap as small as there are lanes.
 
 use super::time::Time;
 
 const SLOT_BITS: u32 = 24;
 const SEQUENCE_BITS: u32 = 40;
 const SLOT_MASK: u128 = (1 << SLOT_BITS) - 1;
+/// No slot.
+const NOWHERE: u32 = u32::MAX;
+/// Later than every event.
+const NEVER: u128 = u128::MAX;
+/// Where the earliest key is. The places before it stay empty, so that the children of a place fill a group.
+const TOP: usize = 3;
 
 /// Pending events.
 #[derive(Clone, Debug)]
 pub struct Agenda<E> {
-    heap: Vec<u128>,
+    /// The places of the heap, four to a group: the children of place `p` are those of group `p - 2`. Empty places have
+    /// the key [`NEVER`].
+    groups: Vec<[u128; 4]>,
+    /// How many places are taken, and those before the top.
+    end: usize,
     slots: Vec<Slot<E>>,
-    free: Vec<u32>,
+    /// The first free slot; each names the next one.
+    free: u32,
     sequence: u64,
     /// The top of the heap was handed out and not yet removed.
     is_top_taken: bool,
-    overflow: Option<&'static str>,
 }
 
 #[derive(Clone, Debug)]
 struct Slot<E> {
+    key: u128,
+    /// Of an event, the next one of its lane; of a free slot, the next free one.
+    next: u32,
     generation: u32,
     event: Option<E>,
 }
@@ -35,15 +51,29 @@ pub struct Ticket {
     generation: u32,
 }
 
+/// Events that come one after the other, in the order in which they were scheduled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lane {
+    /// The last one that was scheduled.
+    last: Ticket,
+}
+
+impl Lane {
+    /// An empty lane.
+    pub const fn new() -> Self {
+        Self { last: Ticket { slot: NOWHERE, generation: 0 } }
+    }
+}
+
 impl<E> Default for Agenda<E> {
     fn default() -> Self {
         Self {
-            heap: Vec::new(),
+            groups: vec![[NEVER; 4]],
+            end: TOP,
             slots: Vec::new(),
-            free: Vec::new(),
+            free: NOWHERE,
             sequence: 0,
             is_top_taken: false,
-            overflow: None,
         }
     }
 }
@@ -52,25 +82,29 @@ impl<E> Agenda<E> {
     /// Schedules an event.
     #[inline(always)]
     pub fn push(&mut self, at: Time, event: E) -> Ticket {
-        let slot = match self.free.pop() {
-            Some(slot) => slot,
-            None => self.grow(),
+        let (ticket, key) = self.keep(at, event);
+        self.place(key);
+        ticket
+    }
+
+    /// Schedules an event as the last one of a lane: not before the one that is the last one now.
+    #[inline(always)]
+    pub fn push_behind(&mut self, lane: &mut Lane, at: Time, event: E) {
+        let Some(last) = self.last_of(lane) else {
+            lane.last = self.push(at, event);
+            return;
         };
-        let entry = &mut self.slots[slot as usize];
-        entry.event = Some(event);
-        let generation = entry.generation;
-        let key = (u128::from(at.0) << (SLOT_BITS + SEQUENCE_BITS))
-            | (u128::from(self.sequence) << SLOT_BITS)
-            | u128::from(slot);
-        self.sequence += 1;
-        if self.is_top_taken {
-            self.is_top_taken = false;
-            self.sift_down(key);
-        } else {
-            self.heap.push(key);
-            self.sift_up(self.heap.len() - 1, key);
-        }
-        Ticket { slot, generation }
+        let before = lane.last.slot as usize;
+        let (ticket, _) = self.keep(at.max(last), event);
+        self.slots[before].next = ticket.slot;
+        lane.last = ticket;
+    }
+
+    /// When the last event of a lane comes; none: nothing of it is pending.
+    #[inline(always)]
+    pub fn last_of(&self, lane: &Lane) -> Option<Time> {
+        let slot = self.slots.get(lane.last.slot as usize)?;
+        (slot.generation == lane.last.generation).then(|| time_of(slot.key))
     }
 
     /// Takes the earliest event that is not after `until`.
@@ -78,131 +112,174 @@ impl<E> Agenda<E> {
     pub fn pop(&mut self, until: Time) -> Option<(Time, E)> {
         loop {
             self.settle();
-            let key = *self.heap.first()?;
-            let at = Time((key >> (SLOT_BITS + SEQUENCE_BITS)) as u64);
-            if at > until {
+            let key = self.groups[0][TOP];
+            let at = time_of(key);
+            if at > until || self.is_empty() {
                 return None;
             }
-            self.is_top_taken = true;
-            let slot = (key & SLOT_MASK) as u32;
-            let entry = &mut self.slots[slot as usize];
-            entry.generation = entry.generation.wrapping_add(1);
-            self.free.push(slot);
-            if let Some(event) = entry.event.take() {
+            let number = (key & SLOT_MASK) as u32;
+            let slot = &mut self.slots[number as usize];
+            slot.generation = slot.generation.wrapping_add(1);
+            let event = slot.event.take();
+            let next = std::mem::replace(&mut slot.next, self.free);
+            self.free = number;
+            if next == NOWHERE {
+                self.is_top_taken = true;
+            } else {
+                let key = self.slots[next as usize].key;
+                self.sift_down(key);
+            }
+            if let Some(event) = event {
                 return Some((at, event));
             }
         }
     }
 
-    /// Forgets an event. Its key stays in the heap until its time comes, and is then skipped. Whether the event was
-    /// still pending.
+    /// Forgets an event. Its key stays until its time comes, and is then skipped. Whether the event was still pending.
     pub fn cancel(&mut self, ticket: Ticket) -> bool {
-        let entry = &mut self.slots[ticket.slot as usize];
-        entry.generation == ticket.generation && entry.event.take().is_some()
+        let slot = &mut self.slots[ticket.slot as usize];
+        slot.generation == ticket.generation && slot.event.take().is_some()
     }
 
     /// The ticket of the event that was just taken; none: another one has taken its place since.
     pub fn taken(&self) -> Option<Ticket> {
-        let key = self.heap.first().filter(|_| self.is_top_taken)?;
-        let slot = (key & SLOT_MASK) as u32;
+        if !self.is_top_taken {
+            return None;
+        }
+        let slot = (self.groups[0][TOP] & SLOT_MASK) as u32;
         Some(Ticket { slot, generation: self.slots[slot as usize].generation.wrapping_sub(1) })
-    }
-
-    /// How many keys are pending, cancelled ones included.
-    pub fn len(&self) -> usize {
-        self.heap.len() - usize::from(self.is_top_taken)
     }
 
     /// Everything that is pending, in no particular order: when, in which order among equal times, and what.
     pub fn pending(&self) -> impl Iterator<Item = (Time, u64, &E)> {
-        self.heap.iter().skip(usize::from(self.is_top_taken)).filter_map(|&key| {
-            let event = self.slots[(key & SLOT_MASK) as usize].event.as_ref()?;
-            let at = Time((key >> (SLOT_BITS + SEQUENCE_BITS)) as u64);
-            Some((at, (key >> SLOT_BITS) as u64 & ((1 << SEQUENCE_BITS) - 1), event))
+        let heads = self.groups.as_flattened()[..self.end].iter().skip(TOP + usize::from(self.is_top_taken));
+        let lanes = heads.flat_map(|&key| {
+            let first = self.slots.get((key & SLOT_MASK) as usize);
+            std::iter::successors(first, |slot| self.slots.get(slot.next as usize))
+        });
+        lanes.filter_map(|slot| {
+            let rank = (slot.key >> SLOT_BITS) as u64 & ((1 << SEQUENCE_BITS) - 1);
+            Some((time_of(slot.key), rank, slot.event.as_ref()?))
         })
     }
 
     /// Whether nothing is pending.
     pub fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.end == TOP + usize::from(self.is_top_taken)
     }
 
     /// The limit that was exceeded, if one was: what was scheduled since then may be missing, so the run must stop.
+    #[inline]
     pub fn overflow(&self) -> Option<&'static str> {
-        if self.sequence >> SEQUENCE_BITS > 0 {
-            return Some("more than 2^40 events were scheduled");
+        if self.sequence >> SEQUENCE_BITS == 0 {
+            return None;
         }
-        self.overflow
+        let is_full = self.slots.len() as u128 > SLOT_MASK;
+        Some(if is_full {
+            "more than 2^24 events are pending"
+        } else {
+            "more than 2^40 events were scheduled"
+        })
     }
 
-    #[cold]
-    fn grow(&mut self) -> u32 {
-        if self.slots.len() as u128 > SLOT_MASK {
-            // The last slot is sacrificed; the caller sees `overflow` before the next event is dispatched.
-            self.overflow = Some("more than 2^24 events are pending");
-            return SLOT_MASK as u32;
+    /// Puts an event into a slot: its ticket and its key.
+    #[inline(always)]
+    fn keep(&mut self, at: Time, event: E) -> (Ticket, u128) {
+        if self.free == NOWHERE {
+            self.grow();
         }
-        self.slots.push(Slot { generation: 0, event: None });
-        (self.slots.len() - 1) as u32
+        let number = self.free;
+        let key = (u128::from(at.0) << (SLOT_BITS + SEQUENCE_BITS))
+            | (u128::from(self.sequence) << SLOT_BITS)
+            | u128::from(number);
+        self.sequence += 1;
+        let slot = &mut self.slots[number as usize];
+        self.free = std::mem::replace(&mut slot.next, NOWHERE);
+        slot.key = key;
+        slot.event = Some(event);
+        (Ticket { slot: number, generation: slot.generation }, key)
+    }
+
+    /// Provides a free slot. One too many has a number that does not fit into a key: the caller sees `overflow` before
+    /// the next event is dispatched.
+    #[cold]
+    fn grow(&mut self) {
+        if self.slots.len() as u128 > SLOT_MASK {
+            self.sequence |= 1 << SEQUENCE_BITS;
+        }
+        self.free = self.slots.len() as u32;
+        self.slots.push(Slot { key: NEVER, next: NOWHERE, generation: 0, event: None });
+    }
+
+    /// Puts a key into the heap: to the top, if what was there was handed out.
+    #[inline(always)]
+    fn place(&mut self, key: u128) {
+        if self.is_top_taken {
+            self.is_top_taken = false;
+            self.sift_down(key);
+        } else {
+            if self.end.is_multiple_of(4) {
+                self.groups.push([NEVER; 4]);
+            }
+            self.end += 1;
+            self.sift_up(self.end - 1, key);
+        }
     }
 
     /// Removes the top if it was handed out and nothing took its place.
     #[inline(always)]
     fn settle(&mut self) {
-        if self.is_top_taken {
-            self.is_top_taken = false;
-            if let Some(last) = self.heap.pop()
-                && !self.heap.is_empty()
-            {
-                self.sift_down(last);
-            }
+        if !self.is_top_taken {
+            return;
+        }
+        self.is_top_taken = false;
+        self.end -= 1;
+        let last = std::mem::replace(&mut self.groups.as_flattened_mut()[self.end], NEVER);
+        if self.end > TOP {
+            self.sift_down(last);
+        }
+        if self.end.is_multiple_of(4) {
+            self.groups.pop();
         }
     }
 
-    /// Puts `key` at the top and lets it sink.
+    /// Puts a key to the top and lets it sink.
     #[inline(always)]
     fn sift_down(&mut self, key: u128) {
-        let heap = self.heap.as_mut_slice();
-        let len = heap.len();
-        let mut at = 0;
-        loop {
-            let first = 4 * at + 1;
-            let (child, smallest) = if let Some(four) = heap.get(first..first + 4) {
-                let (a, low) = if four[1] < four[0] { (1, four[1]) } else { (0, four[0]) };
-                let (b, high) = if four[3] < four[2] { (3, four[3]) } else { (2, four[2]) };
-                if high < low { (first + b, high) } else { (first + a, low) }
-            } else if first < len {
-                let mut best = (first, heap[first]);
-                for (child, &candidate) in heap.iter().enumerate().skip(first + 1) {
-                    if candidate < best.1 {
-                        best = (child, candidate);
-                    }
-                }
-                best
-            } else {
-                break;
-            };
+        let mut at = TOP;
+        while let Some(four) = self.groups.get(at - 2) {
+            let (a, low) = if four[1] < four[0] { (1, four[1]) } else { (0, four[0]) };
+            let (b, high) = if four[3] < four[2] { (3, four[3]) } else { (2, four[2]) };
+            let (child, smallest) = if high < low { (b, high) } else { (a, low) };
             if key <= smallest {
                 break;
             }
-            heap[at] = smallest;
-            at = child;
+            let below = 4 * (at - 2) + child;
+            self.groups.as_flattened_mut()[at] = smallest;
+            at = below;
         }
-        heap[at] = key;
+        self.groups.as_flattened_mut()[at] = key;
     }
 
+    /// Puts a key to this place and lets it rise.
     #[inline]
     fn sift_up(&mut self, mut at: usize, key: u128) {
-        while at > 0 {
-            let parent = (at - 1) / 4;
-            if self.heap[parent] <= key {
+        let places = self.groups.as_flattened_mut();
+        while at > TOP {
+            let parent = at / 4 + 2;
+            if places[parent] <= key {
                 break;
             }
-            self.heap[at] = self.heap[parent];
+            places[at] = places[parent];
             at = parent;
         }
-        self.heap[at] = key;
+        places[at] = key;
     }
+}
+
+#[inline(always)]
+fn time_of(key: u128) -> Time {
+    Time((key >> (SLOT_BITS + SEQUENCE_BITS)) as u64)
 }
 
 #[cfg(test)]
@@ -251,16 +328,45 @@ mod tests {
     }
 
     #[test]
+    fn a_lane_keeps_its_order_and_nobody_else_waits_for_it() {
+        let mut agenda = Agenda::default();
+        let mut lane = Lane::new();
+        agenda.push_behind(&mut lane, Time(5), "first");
+        agenda.push_behind(&mut lane, Time(3), "second");
+        agenda.push(Time(5), "between");
+        agenda.push_behind(&mut lane, Time(9), "third");
+        agenda.push(Time(4), "before");
+        assert_eq!((agenda.last_of(&lane), agenda.pending().count()), (Some(Time(9)), 5));
+        let order: Vec<_> = std::iter::from_fn(|| agenda.pop(Time::NEVER)).map(|(_, name)| name).collect();
+        assert_eq!(order, ["before", "first", "second", "between", "third"]);
+        assert_eq!(agenda.last_of(&lane), None);
+    }
+
+    #[test]
     fn agrees_with_a_sorted_list_under_random_use() {
         let mut agenda = Agenda::default();
+        let mut lanes = [const { Lane::new() }; 4];
         let mut model: Vec<(u64, u64)> = Vec::new();
+        let mut last = [0; 4];
         let mut clock = 0;
-        for round in 0..20_000u64 {
+        for round in 0..40_000u64 {
             let random = bits(11, Purpose::Test, round, 0);
-            if below(random, 5) < 3 {
+            // More is scheduled than taken, then the other way round: it grows, and becomes empty.
+            let share = if round / 500 % 2 == 0 { 6 } else { 4 };
+            if below(random, 10) < share {
                 let at = clock + (random >> 20) % 50;
-                agenda.push(Time(at), round);
-                model.push((at, round));
+                match lanes.get_mut((random >> 40) as usize % 6) {
+                    Some(lane) => {
+                        let last = &mut last[(random >> 40) as usize % 6];
+                        *last = at.max(*last);
+                        agenda.push_behind(lane, Time(at), round);
+                        model.push((*last, round));
+                    }
+                    None => {
+                        agenda.push(Time(at), round);
+                        model.push((at, round));
+                    }
+                }
             } else {
                 model.sort_unstable();
                 let expected = if model.is_empty() { None } else { Some(model.remove(0)) };
@@ -268,6 +374,7 @@ mod tests {
                 assert_eq!(got, expected);
                 clock = got.map_or(clock, |(at, _)| at);
             }
+            assert_eq!((agenda.is_empty(), agenda.pending().count()), (model.is_empty(), model.len()));
         }
     }
 }

@@ -5,6 +5,9 @@
 //! to its vector alone: almost everything is written there, and nobody has to be asked whether it is shared. Growing
 //! never moves what is already there.
 //!
+//! What is at the end is used most, so an index is looked for in the last chunk first, with one comparison: one that
+//! lies before it wraps round to a number that is larger than any chunk.
+//!
 //! Invariant: every full chunk holds exactly [`CHUNK`] items, the last one at most as many; it is empty only if the
 //! whole vector is.
 
@@ -20,11 +23,13 @@ const CHUNK: usize = 1024;
 pub struct Chunked<T> {
     full: Vec<Arc<Vec<T>>>,
     last: Vec<T>,
+    /// How many items the full chunks hold.
+    before: usize,
 }
 
 impl<T> Default for Chunked<T> {
     fn default() -> Self {
-        Self { full: Vec::new(), last: Vec::new() }
+        Self { full: Vec::new(), last: Vec::new(), before: 0 }
     }
 }
 
@@ -37,7 +42,7 @@ impl<T> Chunked<T> {
     /// How many items there are.
     #[inline]
     pub fn len(&self) -> usize {
-        self.full.len() * CHUNK + self.last.len()
+        self.before + self.last.len()
     }
 
     /// Whether there is no item.
@@ -48,7 +53,10 @@ impl<T> Chunked<T> {
     /// The item at this index.
     #[inline]
     pub fn get(&self, index: usize) -> Option<&T> {
-        self.chunk(index / CHUNK)?.get(index % CHUNK)
+        match self.last.get(index.wrapping_sub(self.before)) {
+            None => self.earlier(index),
+            found => found,
+        }
     }
 
     /// The last item.
@@ -66,7 +74,7 @@ impl<T> Chunked<T> {
     pub fn iter_from(&self, index: usize) -> impl Iterator<Item = &T> {
         let (first, skip) = (index / CHUNK, index % CHUNK);
         let full = self.full.get(first..).unwrap_or_default();
-        let of_last = if first < self.full.len() { 0 } else { index - self.full.len() * CHUNK };
+        let of_last = index.saturating_sub(self.before);
         let skip = if full.is_empty() { 0 } else { skip };
         let of_full = full.iter().flat_map(|chunk| chunk.iter()).skip(skip);
         of_full.chain(self.last.get(of_last..).unwrap_or_default())
@@ -77,15 +85,19 @@ impl<T> Chunked<T> {
     pub fn forget(&mut self, count: usize) -> usize {
         let chunks = (count / CHUNK).min(self.full.len());
         self.full.drain(..chunks);
+        self.before -= chunks * CHUNK;
         chunks * CHUNK
     }
 
-    #[inline]
-    fn chunk(&self, number: usize) -> Option<&Vec<T>> {
-        match self.full.get(number) {
-            Some(chunk) => Some(chunk),
-            None => (number == self.full.len()).then_some(&self.last),
-        }
+    /// The item at this index, if a full chunk has it.
+    #[inline(never)]
+    fn earlier(&self, index: usize) -> Option<&T> {
+        self.full.get(index / CHUNK)?.get(index % CHUNK)
+    }
+
+    #[cold]
+    fn missing(&self, index: usize) -> ! {
+        panic!("index {index} of {} items", self.len())
     }
 
     /// Makes room for one more item in the last chunk.
@@ -94,6 +106,7 @@ impl<T> Chunked<T> {
         if self.last.len() == CHUNK {
             let chunk = mem::replace(&mut self.last, Vec::with_capacity(CHUNK));
             self.full.push(Arc::new(chunk));
+            self.before += CHUNK;
             return;
         }
         // A short vector stays small; a long one gets whole chunks at once.
@@ -122,19 +135,25 @@ impl<T: Clone> Chunked<T> {
         if whole < self.full.len() {
             let chunk = self.full.swap_remove(whole);
             self.full.truncate(whole);
+            self.before = whole * CHUNK;
             self.last = Arc::try_unwrap(chunk).unwrap_or_else(|chunk| Vec::clone(&chunk));
         }
-        self.last.truncate(len - whole * CHUNK);
+        self.last.truncate(len - self.before);
     }
 
     /// The item at this index, to be changed.
     #[inline]
     pub fn get_mut(&mut self, index: usize) -> Option<&mut T> {
-        let number = index / CHUNK;
-        if number < self.full.len() {
-            return Arc::make_mut(&mut self.full[number]).get_mut(index % CHUNK);
+        match self.last.get_mut(index.wrapping_sub(self.before)) {
+            None => Self::earlier_mut(&mut self.full, index),
+            found => found,
         }
-        self.last.get_mut(index - self.full.len() * CHUNK)
+    }
+
+    /// The item at this index, if a full chunk has it: nobody else sees what is written there.
+    #[inline(never)]
+    fn earlier_mut(full: &mut [Arc<Vec<T>>], index: usize) -> Option<&mut T> {
+        Arc::make_mut(full.get_mut(index / CHUNK)?).get_mut(index % CHUNK)
     }
 }
 
@@ -142,22 +161,24 @@ impl<T> Index<usize> for Chunked<T> {
     type Output = T;
     #[inline]
     fn index(&self, index: usize) -> &T {
-        let number = index / CHUNK;
-        if number < self.full.len() {
-            return &self.full[number][index % CHUNK];
+        match self.get(index) {
+            Some(item) => item,
+            None => self.missing(index),
         }
-        &self.last[index - self.full.len() * CHUNK]
     }
 }
 
 impl<T: Clone> IndexMut<usize> for Chunked<T> {
     #[inline]
     fn index_mut(&mut self, index: usize) -> &mut T {
-        let len = self.len();
-        match self.get_mut(index) {
-            Some(item) => item,
-            None => panic!("index {index} of {len} items"),
+        let at = index.wrapping_sub(self.before);
+        if at < self.last.len() {
+            return &mut self.last[at];
         }
+        if index >= self.before {
+            self.missing(index);
+        }
+        Self::earlier_mut(&mut self.full, index).expect("every full chunk is full")
     }
 }
 

@@ -88,10 +88,10 @@ impl<M: Model> Engine<M> {
     #[inline]
     pub fn step(&mut self, until: Time) -> Step {
         loop {
-            let Some((at, event)) = self.kernel.agenda.pop(until) else { return Step::Idle };
             if let Some(limit) = self.kernel.agenda.overflow() {
                 return Step::Bound(limit);
             }
+            let Some((at, event)) = self.kernel.agenda.pop(until) else { return Step::Idle };
             self.kernel.now = at;
             match event {
                 Event::Packet { conn, side, bytes, packet } => {
@@ -315,10 +315,12 @@ impl<M: Model> Engine<M> {
         if self.kernel.is_blocked(c, side) {
             return false;
         }
-        let arrives_last = c.sides[side].arrives_last;
-        if held.was_under_way > 0 && arrives_last > self.kernel.now {
+        let arrives_last = self.kernel.agenda.last_of(&c.sides[side].lane);
+        if held.was_under_way > 0
+            && let Some(last) = arrives_last.filter(|&last| last > self.kernel.now)
+        {
             // What is still under way was sent after what is missing, and before what was never sent.
-            self.kernel.agenda.push(arrives_last, Event::Retransmit { conn, side: side as u8 });
+            self.kernel.agenda.push(last, Event::Retransmit { conn, side: side as u8 });
             return false;
         }
         let held = self.kernel.net.conns[conn.slot as usize].sides[side].take_held();

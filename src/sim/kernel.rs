@@ -196,16 +196,14 @@ impl<P: Clone, T: Clone, F> Kernel<P, T, F> {
             held.segments.push_back(segment);
             return;
         }
-        let arrival = self.net.arrival(now, link, segment.bytes());
-        let arrives_last = &mut self.net.conns[conn.slot as usize].sides[side].arrives_last;
-        let at = arrival.max(*arrives_last);
-        *arrives_last = at;
+        let at = self.net.arrival(now, link, segment.bytes());
         let event = match segment {
             Segment::Hello => Event::Established { conn },
             Segment::Packet(packet, bytes) => Event::Packet { conn, side: side as u8, bytes, packet },
             Segment::End => Event::End { conn, side: side as u8 },
         };
-        self.agenda.push(at, event);
+        let lane = &mut self.net.conns[conn.slot as usize].sides[side].lane;
+        self.agenda.push_behind(lane, at, event);
     }
 
     /// Whether a segment that was under way cannot be taken at the other end now: the way is blocked, or something
@@ -327,11 +325,10 @@ impl<M: Model> Ctx<'_, M> {
         let is_free = c.sides[side].trouble.is_none();
         let is_up = kernel.processes[peer.0 as usize].status == Status::Up;
         if is_free && is_up && kernel.net.is_plain(link) {
-            let arrival = kernel.net.arrival(kernel.now, link, bytes);
-            let arrives_last = &mut kernel.net.conns[conn.slot as usize].sides[side].arrives_last;
-            let at = arrival.max(*arrives_last);
-            *arrives_last = at;
-            kernel.agenda.push(at, Event::Packet { conn, side: side as u8, bytes, packet });
+            let at = kernel.net.arrival(kernel.now, link, bytes);
+            let lane = &mut kernel.net.conns[conn.slot as usize].sides[side].lane;
+            let event = Event::Packet { conn, side: side as u8, bytes, packet };
+            kernel.agenda.push_behind(lane, at, event);
             return;
         }
         for _ in 0..kernel.net.copies(link, M::is_request(&packet)) {

@@ -28,7 +28,7 @@ mod reading;
 mod tests;
 mod time;
 
-pub use agenda::{Agenda, Ticket};
+pub use agenda::{Agenda, Lane, Ticket};
 pub use by_conn::ByConn;
 pub use chunked::Chunked;
 pub use digest::Digest;

@@ -11,6 +11,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::num::NonZeroU32;
 
+use super::agenda::Lane;
 use super::dist::Dist;
 use super::draw::{self, Bits, Purpose};
 use super::time::{Span, Time};
@@ -158,8 +159,8 @@ pub(super) struct Conn<P> {
 /// The direction of a connection that starts at this end.
 #[derive(Clone, Debug)]
 pub(super) struct Side<P> {
-    /// When the last segment sent from here arrives.
-    pub(super) arrives_last: Time,
+    /// The segments that are under way.
+    pub(super) lane: Lane,
     /// Whatever hinders what is sent from here; none: the fast path.
     pub(super) trouble: Option<Box<Trouble<P>>>,
 }
@@ -490,7 +491,7 @@ impl Condition {
 
 impl<P> Side<P> {
     fn new() -> Self {
-        Self { arrives_last: Time::ZERO, trouble: None }
+        Self { lane: Lane::new(), trouble: None }
     }
 
     pub(super) fn trouble(&mut self) -> &mut Trouble<P> {

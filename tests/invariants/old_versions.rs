@@ -81,3 +81,34 @@ fn f28_without_unclean_elections_the_partition_waits_for_its_last_replica() {
     play.heal().expect("it heals");
     assert_eq!(play.missing(), Vec::<String>::new());
 }
+
+/// A controller whose connections to a ZooKeeper that stands still are cut again and again.
+const LATE_REQUEST: &str = r#"
+family = "kafka"
+version = "2.1"
+seed = 648131272
+run_for = "3693ms"
+drain_for = "808ms"
+cluster = { brokers = 4, config = { "zookeeper.session.timeout.ms" = 900 } }
+topic.orders.config = { "replication.factor" = 3, "min.insync.replicas" = 2 }
+network.latency = "exp(2ms)"
+producer.checkout = { send_to = "orders", rate = "10/s", config = { "request.timeout.ms" = 400 } }
+consumer.billing.read_from = "orders"
+
+[fault]
+reset = { at = "2571ms", disconnect = "a follower of orders/0" }
+lossy = { at = "2304ms", cut = "a follower of orders/0", one_way = true, heal_after = "388ms" }
+still = { at = "302ms", freeze = "zookeeper-1", thaw_after = "4004ms" }
+slow = { at = "1201ms", delay = "a follower of orders/0", by = "1ms..300ms", heal_after = "999ms" }
+cut = { at = "2307ms", cut = "a follower of orders/0", heal_after = "600ms" }
+restart = { at = "1196ms", stop = "broker-3", restart_after = "50ms", optional = true }
+again = { at = "3426ms", cut = "a follower of orders/0", heal_after = "281ms" }
+"#;
+
+/// A session has one connection. A request to take it up again that comes late, on a connection which its client has
+/// given up, takes it away from the one in use: ZooKeeper closes that one, and the client comes back
+/// (`ZooKeeperServer.processConnectRequest`). A controller that stayed where nothing arrives would hear of nothing.
+#[test]
+fn a_session_that_a_late_request_takes_away_is_taken_up_again() {
+    played(LATE_REQUEST);
+}

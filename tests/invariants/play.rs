@@ -27,10 +27,8 @@ pub(crate) struct Play {
     /// When each of those was.
     pub(crate) confirmed_at: Vec<Time>,
     pub(crate) observed: Vec<Observation>,
-    /// What was handed to consumers, and whether it was flagged as delivered before.
-    pub(crate) delivered: Vec<(MessageId, bool)>,
-    /// The same, with the subscription that it was handed to.
-    pub(crate) handed: Vec<(MessageId, SubscriptionId, bool)>,
+    /// What was handed to which instance of which consumer, and whether it was flagged as delivered before.
+    handed: Vec<(MessageId, (SubscriptionId, u16), bool)>,
     /// Messages that a consumer processed.
     pub(crate) processed: BTreeSet<MessageId>,
     looked_at: Time,
@@ -61,7 +59,6 @@ impl Play {
             confirmed: Vec::new(),
             confirmed_at: Vec::new(),
             observed: Vec::new(),
-            delivered: Vec::new(),
             handed: Vec::new(),
             processed: BTreeSet::new(),
             looked_at: Time::ZERO,
@@ -85,9 +82,8 @@ impl Play {
                         Fact::Effect { message, .. } => {
                             self.processed.insert(message);
                         }
-                        Fact::Delivered { message, subscription, flagged, .. } => {
-                            self.delivered.push((message, flagged));
-                            self.handed.push((message, subscription, flagged));
+                        Fact::Delivered { message, subscription, instance, flagged, .. } => {
+                            self.handed.push((message, (subscription, instance), flagged));
                         }
                         Fact::Due { .. } => {}
                         _ => self.observed.push(observation),
@@ -160,6 +156,17 @@ impl Play {
             }
         }
         Err(format!("healed at {}, and replication does not settle:{states}", self.looked_at))
+    }
+
+    /// Whoever is handed a message without the flag is the first to whom its queue gave it; one for which that is not
+    /// so. He is not always the first who has it: on its way to another one a second delivery can overtake.
+    pub(crate) fn falsely_unflagged(&self) -> Option<MessageId> {
+        let (mut unflagged, mut seen) = (BTreeSet::new(), BTreeSet::new());
+        let is_false = |&&(message, consumer, is_flagged): &&(MessageId, (SubscriptionId, u16), bool)| {
+            let is_first_here = seen.insert((message, consumer));
+            !(is_flagged || unflagged.insert((message, consumer.0)) && is_first_here)
+        };
+        self.handed.iter().find(is_false).map(|&(message, ..)| message)
     }
 
     /// Confirmed messages that no serving leader has, by name.

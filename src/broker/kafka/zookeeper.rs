@@ -1,7 +1,7 @@
 //! ZooKeeper as Kafka uses it: sessions, ephemeral nodes of brokers and of the controller, versioned partition states,
 //! and watches. A broker that dies is noticed when its session ends, not before.
 //!
-//! Source: `KafkaZkClient`, `ZooKeeperClient`; ZooKeeper programmer's guide, "Sessions".
+//! Source: `KafkaZkClient`, `ZooKeeperClient`; ZooKeeper programmer's guide, "Sessions"; `ZooKeeperServer`.
 //! Not modelled: an ensemble of several servers (one server, whose writes are durable at once), ticks that round
 //! session time-outs up.
 
@@ -176,7 +176,13 @@ impl ZooKeeper {
                 self.session_next
             }
         };
-        self.sessions.insert(id, Session { broker, conn, ends });
+        // A session has one connection: whoever comes back on another one, however late, leaves the one before.
+        if let Some(before) = self.sessions.insert(id, Session { broker, conn, ends })
+            && before.conn != conn
+        {
+            self.conns.remove(&before.conn);
+            ctx.close(before.conn);
+        }
         self.conns.insert(conn, id);
         reply(conn, Response::Connected { session: id }, ctx);
         self.arm(ctx);

@@ -101,8 +101,9 @@ impl Content {
     /// A publish.
     #[inline]
     pub(super) fn add(&mut self, envelope: Envelope) -> EnvelopeId {
+        let number = self.envelopes.len();
         self.envelopes.push(envelope);
-        EnvelopeId(self.envelopes.len() as u32 - 1)
+        EnvelopeId(number as u32)
     }
 
     /// A publish whose client wrote an `x-death` header on it that the release believes.

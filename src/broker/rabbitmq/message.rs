@@ -164,6 +164,11 @@ pub(super) enum QueueEnd {
 }
 
 impl Msg {
+    /// Takes it away from whoever lends it.
+    pub(super) fn take(&mut self) -> Self {
+        std::mem::replace(self, Self::Answer)
+    }
+
     /// A number for the fingerprint.
     pub(super) fn fingerprint(&self) -> u64 {
         let first = |seqs: &SmallVec<[u64; 2]>| seqs.first().copied().unwrap_or(0);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::broker::{Broker, BrokerTimer};
+use super::broker::{Broker, BrokerTimer, Commands};
 use super::client::{Consumer, Publisher};
 use super::content::{Content, EnvelopeId};
 use super::packet::{Letters, Packet};
@@ -40,6 +40,8 @@ pub(super) enum Node {
 pub(super) struct Shared {
     pub(super) topology: Arc<Topology>,
     pub(super) content: Content,
+    /// By queue: what happened to it, where a majority keeps that.
+    pub(super) commands: Vec<Commands>,
     pub(super) catalogue: Catalogue,
     pub(super) letters: Letters,
     pub(super) stores: Vec<Store>,
@@ -83,6 +85,7 @@ impl RabbitModel {
         let mut shared = Shared {
             topology: Arc::clone(&topology),
             content: Content::default(),
+            commands: topology.queues.iter().map(|queue| Commands::new(queue.members.len())).collect(),
             catalogue: Catalogue::new(plan, seed),
             letters: Letters::default(),
             stores: plan.consumers.iter().map(|it| Store::new(it.idempotency, it.id)).collect(),
@@ -231,6 +234,12 @@ impl Shared {
     pub(super) fn note_read(&mut self, queue: QueueId, subscription: SubscriptionId, to: u64) {
         let known = self.read_to.entry((queue, subscription)).or_insert(to);
         *known = to.max(*known);
+    }
+
+    /// The commands of a quorum queue.
+    #[inline]
+    pub(super) fn commands(&mut self, queue: QueueId) -> &mut Commands {
+        &mut self.commands[usize::from(queue.0)]
     }
 
     /// What its publisher wrote on a message.

@@ -25,7 +25,7 @@ pub(super) enum Packet {
     Service(Talk),
 }
 
-/// A message between processes of two nodes.
+/// A message from a process to another one, of the same node or of another.
 #[derive(Clone, Debug)]
 pub(super) struct Letter {
     pub(super) from: Pid,
@@ -33,8 +33,7 @@ pub(super) struct Letter {
     pub(super) msg: Msg,
 }
 
-/// Letters that were read, to be written anew: a message to another node costs no allocation. Nothing follows from
-/// what is in here.
+/// Letters that were read, to be written anew: a message costs no allocation. Nothing follows from what is in here.
 #[derive(Debug, Default)]
 #[expect(clippy::vec_box, reason = "the boxes are what is kept")]
 pub(super) struct Letters(Vec<Box<Letter>>);
@@ -52,25 +51,23 @@ impl Letters {
     /// A letter to be sent.
     #[inline]
     #[expect(clippy::unnecessary_box_returns, reason = "the box is what is used again")]
-    pub(super) fn write(&mut self, letter: Letter) -> Box<Letter> {
+    pub(super) fn write(&mut self, from: Pid, to: Proc, msg: Msg) -> Box<Letter> {
         match self.0.pop() {
             Some(mut paper) => {
-                *paper = letter;
+                (paper.from, paper.to) = (from, to);
+                paper.msg = msg;
                 paper
             }
-            None => Box::new(letter),
+            None => Box::new(Letter { from, to, msg }),
         }
     }
 
-    /// What is in a letter that came.
+    /// A letter that was read.
     #[inline]
-    pub(super) fn read(&mut self, mut letter: Box<Letter>) -> Letter {
-        let empty = Letter { from: letter.from, to: letter.to, msg: Msg::Answer };
-        let read = std::mem::replace(&mut *letter, empty);
+    pub(super) fn put_back(&mut self, letter: Box<Letter>) {
         if self.0.len() < LETTERS_MAX {
             self.0.push(letter);
         }
-        read
     }
 }
 

@@ -34,6 +34,25 @@ impl Topology {
         self.route(stamp.exchange, &keys, &stamp.headers, is_there)
     }
 
+    /// The usual case: bindings lead a message with this stamp to this queue and to nothing else, if it is there.
+    #[inline]
+    pub(super) fn only_queue(&self, stamp: &Stamp) -> Option<QueueId> {
+        if !stamp.carbon.is_empty() || !stamp.blind.is_empty() {
+            return None;
+        }
+        let exchange = self.exchange(stamp.exchange);
+        match exchange.kind {
+            ExchangeKind::Default => self.by_name(stamp.exchange, stamp.key),
+            ExchangeKind::Headers => None,
+            ExchangeKind::Direct | ExchangeKind::Fanout | ExchangeKind::Topic => {
+                match self.by_key(exchange, stamp.key) {
+                    [Destination::Queue(queue)] => Some(*queue),
+                    _ => None,
+                }
+            }
+        }
+    }
+
     /// Where a message goes that is published to this exchange with these keys.
     pub(super) fn route(
         &self,
@@ -46,7 +65,7 @@ impl Topology {
         if let (ExchangeKind::Default, [key], None) =
             (self.exchange(exchange).kind, keys, &self.exchange(exchange).alternate)
         {
-            // The usual case: one queue, by its name.
+            // One queue, by its name.
             let queue = self.by_name(exchange, *key).filter(|queue| is_there(Destination::Queue(*queue)));
             routed.queues.extend(queue);
             return routed;

@@ -13,7 +13,7 @@ impl Config {
     }
 }
 
-impl<C: Clone, S: Clone> Raft<C, S> {
+impl<C: Copy, S: Clone> Raft<C, S> {
     /// An election timer fired.
     pub fn timeout(&mut self, number: u32, io: &mut Io<'_, C, S>) {
         if number != self.timer || !self.is_timer_set || self.role == Role::Leader {

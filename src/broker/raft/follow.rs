@@ -1,15 +1,15 @@
 //! A follower: it takes over what the leader has, and says how far it is durable.
 
-use super::{Batch, Entry, Io, Mark, Member, Message, Output, Place, Raft, Role, Snapshot};
+use super::{Entry, Io, Mark, Member, Message, Output, Place, Raft, Role, Snapshot};
 
-impl<C: Clone, S: Clone> Raft<C, S> {
+impl<C: Copy, S: Clone> Raft<C, S> {
     pub(super) fn append_asked(
         &mut self,
         from: Member,
         term: u32,
         before: Place,
         commit: u64,
-        entries: Batch<C>,
+        entries: &[Entry<C>],
         io: &mut Io<'_, C, S>,
     ) {
         if !self.hears(from, term, io) {
@@ -29,7 +29,7 @@ impl<C: Clone, S: Clone> Raft<C, S> {
             io.out.push(Output::Send(from, refusal));
             return;
         }
-        let has_grown = at >= start && self.take(at, entries, known as usize);
+        let has_grown = at >= start && self.take(at, &entries[known as usize..]);
         self.verified = self.verified.max(end).min(self.log.last().index);
         self.commit_heard = self.commit_heard.max(commit);
         self.follow_commit(io);
@@ -43,23 +43,23 @@ impl<C: Clone, S: Clone> Raft<C, S> {
         }
     }
 
-    /// Appends what is missing of the entries but the first so many, which follow `at`; whatever contradicts them goes.
-    /// Says whether anything was appended.
-    fn take(&mut self, at: u64, entries: Batch<C>, skipped: usize) -> bool {
+    /// Appends what is missing of the entries that follow `at`; whatever contradicts them goes. Says whether anything
+    /// was appended.
+    fn take(&mut self, at: u64, entries: &[Entry<C>]) -> bool {
         let is_known =
             |(entry, index): (&Entry<C>, u64)| self.log.term(index).is_some_and(|term| term == entry.term);
         let is_new = at == self.log.last().index;
         let known =
-            entries[skipped..].iter().zip(at + 1..).take_while(|&each| !is_new && is_known(each)).count();
-        let at = at + known as u64;
-        if entries.len() == skipped + known {
+            if is_new { 0 } else { entries.iter().zip(at + 1..).take_while(|&each| is_known(each)).count() };
+        let (at, missing) = (at + known as u64, &entries[known..]);
+        if missing.is_empty() {
             return false;
         }
         if at < self.log.last().index {
             self.cut_after(at);
         }
-        for entry in entries.into_iter().skip(skipped + known) {
-            self.log.push(entry);
+        for entry in missing {
+            self.log.push(*entry);
         }
         true
     }
@@ -106,7 +106,7 @@ impl<C: Clone, S: Clone> Raft<C, S> {
         &mut self,
         from: Member,
         term: u32,
-        snapshot: Snapshot<S>,
+        snapshot: &Snapshot<S>,
         io: &mut Io<'_, C, S>,
     ) {
         if !self.hears(from, term, io) {
@@ -116,7 +116,7 @@ impl<C: Clone, S: Clone> Raft<C, S> {
             self.verified = self.verified.max(self.commit);
             self.report(io);
         } else if self.incoming.as_ref().is_none_or(|incoming| incoming.index < snapshot.index) {
-            self.incoming = Some(snapshot);
+            self.incoming = Some(snapshot.clone());
             io.out.push(Output::WriteSnapshot);
         }
     }

@@ -21,7 +21,7 @@ impl Peer {
     }
 }
 
-impl<C: Clone, S: Clone> Raft<C, S> {
+impl<C: Copy, S: Clone> Raft<C, S> {
     /// The election is won: the term begins with an entry of its own, for only those count votes of disks.
     pub(super) fn lead(&mut self, io: &mut Io<'_, C, S>) {
         self.role = Role::Leader;
@@ -40,24 +40,27 @@ impl<C: Clone, S: Clone> Raft<C, S> {
         if self.role != Role::Leader {
             return;
         }
+        let last = self.log.last().index;
         for at in 0..self.peers.len() {
-            while self.owes(&self.peers[at]) {
+            while self.owes(&self.peers[at], last) {
                 self.send(at, io);
             }
         }
     }
 
-    /// Whether this follower is to be sent something now.
-    fn owes(&self, peer: &Peer) -> bool {
+    /// Whether this follower is to be sent something now of a log that ends there.
+    fn owes(&self, peer: &Peer, last: u64) -> bool {
         match peer.pace {
             _ if peer.is_down => false,
             Pace::Install { .. } => false,
             Pace::Probe { is_sent } => !is_sent,
             Pace::Pipeline => {
+                if peer.next > last {
+                    return peer.commit_sent < self.commit;
+                }
                 // A new leader does not know what the others have, and sends what is new all the same.
-                let under_way = peer.next - 1 - peer.matched.max(peer.base).min(peer.next - 1);
-                let has_entries = peer.next <= self.log.last().index && under_way < self.config.pipeline_max;
-                has_entries || peer.commit_sent < self.commit && peer.next > self.log.last().index
+                let known = peer.matched.max(peer.base);
+                (peer.next - 1).saturating_sub(known) < self.config.pipeline_max
             }
         }
     }

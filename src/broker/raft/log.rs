@@ -13,18 +13,20 @@ pub(super) struct Log<C> {
     base: u64,
     /// The last released entry.
     start: Place,
+    /// The last entry, released or not.
+    last: Place,
 }
 
 impl<C> Default for Log<C> {
     fn default() -> Self {
-        Self { entries: Chunked::new(), base: 0, start: Place::default() }
+        Self { entries: Chunked::new(), base: 0, start: Place::default(), last: Place::default() }
     }
 }
 
-impl<C: Clone> Log<C> {
+impl<C: Copy> Log<C> {
     /// A log whose entries up to this one are released.
     pub(super) fn after(start: Place) -> Self {
-        Self { entries: Chunked::new(), base: start.index, start }
+        Self { entries: Chunked::new(), base: start.index, start, last: start }
     }
 
     /// The last released entry.
@@ -35,9 +37,7 @@ impl<C: Clone> Log<C> {
     /// The last entry.
     #[inline]
     pub(super) fn last(&self) -> Place {
-        let term = self.entries.last().map_or(self.start.term, |entry| entry.term);
-        let index = self.base + self.entries.len() as u64;
-        if index == self.start.index { self.start } else { Place { index, term } }
+        self.last
     }
 
     /// The entry at this index, unless it is released or not there yet.
@@ -52,8 +52,8 @@ impl<C: Clone> Log<C> {
     /// The term of the entry at this index; none: it is released or not there yet.
     #[inline]
     pub(super) fn term(&self, index: u64) -> Option<u32> {
-        if index == self.start.index {
-            return Some(self.start.term);
+        if let Some(place) = [self.last, self.start].into_iter().find(|place| place.index == index) {
+            return Some(place.term);
         }
         self.get(index).map(|entry| entry.term)
     }
@@ -62,30 +62,29 @@ impl<C: Clone> Log<C> {
     #[inline]
     pub(super) fn push(&mut self, entry: Entry<C>) -> u64 {
         self.entries.push(entry);
-        self.base + self.entries.len() as u64
+        self.last = Place { index: self.last.index + 1, term: entry.term };
+        self.last.index
     }
 
     /// Entries from this index on, at most so many.
     pub(super) fn slice(&self, from: u64, max: u64) -> Batch<C> {
         debug_assert!(from > self.start.index, "released entries are not read");
-        let last = self.base + self.entries.len() as u64;
+        let last = self.last.index;
         if from == last
             && let Some(entry) = self.entries.last()
         {
             // The usual case: what was appended just now.
-            return Batch::from_buf([entry.clone()]);
+            return Batch::from_buf([*entry]);
         }
-        (from..from + max)
-            .take_while(|index| *index <= last)
-            .filter_map(|index| self.get(index))
-            .cloned()
-            .collect()
+        (from..(last + 1).min(from + max)).filter_map(|index| self.get(index)).copied().collect()
     }
 
     /// Drops everything after this index.
     pub(super) fn truncate(&mut self, index: u64) {
         debug_assert!(index >= self.start.index, "what is released is committed");
+        let Some(term) = self.term(index) else { return };
         self.entries.truncate((index - self.base) as usize);
+        self.last = Place { index, term };
     }
 
     /// The last index before those that have the term of this one.

@@ -85,7 +85,7 @@ pub(super) enum Pace {
     Install { ticks: u8 },
 }
 
-impl<C: Clone, S: Clone> Raft<C, S> {
+impl<C: Copy, S: Clone> Raft<C, S> {
     /// A member of a group of so many, with an empty disk. [`Raft::start`] lets it begin.
     pub fn new(me: Member, count: u8, config: Config) -> Self {
         assert!(
@@ -176,22 +176,22 @@ impl<C: Clone, S: Clone> Raft<C, S> {
     }
 
     /// A message came in.
-    pub fn receive(&mut self, from: Member, message: Message<C, S>, io: &mut Io<'_, C, S>) {
+    pub fn receive(&mut self, from: Member, message: &Message<C, S>, io: &mut Io<'_, C, S>) {
         let term = message.term();
         if term > self.term && !matches!(message, Message::PreVote { .. } | Message::PreVoteReply { .. }) {
             self.enter(term, io);
         }
-        match message {
+        match *message {
             Message::PreVote { term, last } => self.pre_vote_asked(from, term, last, io),
             Message::PreVoteReply { term, current, is_granted } => {
                 self.pre_vote_answered(from, term, current, is_granted, io);
             }
             Message::Vote { term, last } => self.vote_asked(from, term, last, io),
             Message::VoteReply { term, is_granted } => self.vote_answered(from, term, is_granted, io),
-            Message::Append { term, before, commit, entries } => {
+            Message::Append { term, before, commit, ref entries } => {
                 self.append_asked(from, term, before, commit, entries, io);
             }
-            Message::Install { term, snapshot } => self.install_asked(from, term, snapshot, io),
+            Message::Install { term, ref snapshot } => self.install_asked(from, term, snapshot, io),
             Message::Appended { term, matched } => self.appended(from, term, matched, io),
             Message::Refused { term, before, hint } => self.refused(from, term, before, hint, io),
             Message::TimeoutNow { term } => {

@@ -95,7 +95,7 @@ impl Config {
 }
 
 /// An entry of the log.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Entry<C> {
     /// The term of the leader that appended it.
     pub term: u32,
@@ -103,7 +103,8 @@ pub struct Entry<C> {
     pub command: Option<C>,
 }
 
-/// Entries of one message. Each member has its own: what is large in a command is best shared by its host.
+/// Entries of one message. They are copied from log to log: what is large in a command stays with the host, which
+/// lets a number stand for it.
 pub type Batch<C> = SmallVec<[Entry<C>; 1]>;
 
 /// The replicated state after all entries up to an index.

@@ -11,7 +11,7 @@
 use std::collections::VecDeque;
 
 use crate::broker::rabbitmq::model::RabbitCtx;
-use crate::broker::rabbitmq::packet::{Letter, Letters, Packet};
+use crate::broker::rabbitmq::packet::{Letter, Packet};
 use crate::fact::NodeId;
 use crate::sim::{ByConn, ConnId, Span, Time};
 
@@ -39,7 +39,7 @@ struct Peer {
     /// This node opened it.
     is_own: bool,
     /// Written while it was being opened.
-    waiting: VecDeque<(Letter, u32)>,
+    waiting: VecDeque<(Box<Letter>, u32)>,
     was_heard: bool,
     silent_looks: u8,
     /// The bytes that were written since then.
@@ -58,14 +58,8 @@ impl Dist {
     }
 
     /// Sends so many bytes to a process of another node. Without a connection, and with none on its way, it vanishes.
-    pub(super) fn send(
-        &mut self,
-        to: u16,
-        letter: Letter,
-        bytes: u32,
-        letters: &mut Letters,
-        ctx: &mut RabbitCtx<'_>,
-    ) {
+    #[inline]
+    pub(super) fn send(&mut self, to: u16, letter: Box<Letter>, bytes: u32, ctx: &mut RabbitCtx<'_>) {
         let peer = &mut self.peers[to as usize];
         let now = ctx.now();
         if peer.burst.0 + BURST < now {
@@ -74,7 +68,7 @@ impl Dist {
         peer.burst.1 += u64::from(bytes);
         match peer.conn {
             Some(conn) if peer.is_open => {
-                ctx.send(conn, Packet::Dist(letters.write(letter)), bytes);
+                ctx.send(conn, Packet::Dist(letter), bytes);
             }
             Some(_) => peer.waiting.push_back((letter, bytes)),
             None => {}
@@ -124,7 +118,7 @@ impl Dist {
         peer.was_heard = true;
         let Some(conn) = peer.conn else { return };
         for (letter, bytes) in std::mem::take(&mut peer.waiting) {
-            ctx.send(conn, Packet::Dist(Box::new(letter)), bytes);
+            ctx.send(conn, Packet::Dist(letter), bytes);
         }
     }
 

@@ -35,6 +35,7 @@ use dist::Dist;
 use meta::Meta;
 use mirror::Mirror;
 use node::Node;
+pub(super) use quorum::Commands;
 use quorum::Quorum;
 use rates::{Rate, Rates};
 use stream::Stream;
@@ -79,7 +80,8 @@ pub(super) struct Core {
     pub(super) limiter: limiter::Limiter,
     /// The processes of its queues have ended: the node stops or pauses.
     pub(super) is_closed: bool,
-    mailbox: VecDeque<(Pid, Proc, Msg)>,
+    /// What the node's processes said to each other and have not read.
+    mailbox: VecDeque<Box<Letter>>,
 }
 
 /// What a process acts through.
@@ -129,12 +131,12 @@ impl Env<'_, '_> {
     /// Says something to a process, wherever it is.
     #[inline]
     pub(super) fn send(&mut self, to: Pid, msg: Msg) {
+        let letter = self.shared.letters.write(self.me, to.proc, msg);
         if to.node == self.core.id {
-            self.core.mailbox.push_back((self.me, to.proc, msg));
+            self.core.mailbox.push_back(letter);
         } else {
-            let bytes = msg.bytes() + msg.body_bytes(&self.shared.content);
-            let letter = Letter { from: self.me, to: to.proc, msg };
-            self.core.dist.send(to.node, letter, bytes, &mut self.shared.letters, self.ctx);
+            let bytes = letter.msg.bytes() + letter.msg.body_bytes(&self.shared.content);
+            self.core.dist.send(to.node, letter, bytes, self.ctx);
         }
     }
 
@@ -190,10 +192,9 @@ impl Broker {
             Input::Synced { file, mark } => self.synced(file, mark, shared, ctx),
             Input::Packet(conn, Packet::Dist(letter)) => {
                 if let Some(peer) = self.core.dist.heard(conn) {
-                    let Letter { from, to, msg } = shared.letters.read(letter);
-                    debug_assert_eq!(peer, from.node, "a letter comes from where it was written");
+                    debug_assert_eq!(peer, letter.from.node, "a letter comes from where it was written");
                     debug_assert!(self.core.mailbox.is_empty(), "whatever came before has been handled");
-                    self.handle(from, to, msg, shared, ctx);
+                    self.read(letter, shared, ctx);
                 }
             }
             Input::Packet(conn, Packet::Tick) => {
@@ -213,12 +214,20 @@ impl Broker {
     /// Processes work until all mailboxes are empty.
     #[inline]
     fn work(&mut self, shared: &mut Shared, ctx: &mut RabbitCtx<'_>) {
-        while let Some((from, to, msg)) = self.core.mailbox.pop_front() {
-            self.handle(from, to, msg, shared, ctx);
+        while let Some(letter) = self.core.mailbox.pop_front() {
+            self.read(letter, shared, ctx);
         }
     }
 
-    fn handle(&mut self, from: Pid, to: Proc, msg: Msg, shared: &mut Shared, ctx: &mut RabbitCtx<'_>) {
+    #[inline]
+    fn read(&mut self, mut letter: Box<Letter>, shared: &mut Shared, ctx: &mut RabbitCtx<'_>) {
+        let Letter { from, to, msg } = &mut *letter;
+        self.handle(*from, *to, msg, shared, ctx);
+        shared.letters.put_back(letter);
+    }
+
+    /// A process reads a message. What it wants to keep of it, it takes.
+    fn handle(&mut self, from: Pid, to: Proc, msg: &mut Msg, shared: &mut Shared, ctx: &mut RabbitCtx<'_>) {
         let me = Pid { node: self.core.id, proc: to };
         let core = &mut self.core;
         match to {
@@ -243,7 +252,7 @@ impl Broker {
                 if let Some(process) = process.filter(|process| is_there(process)) {
                     process.on(from, msg, &mut Env { me, core, shared, ctx });
                 } else {
-                    node::nobody(from, &msg, &mut Env { me, core, shared, ctx });
+                    node::nobody(from, msg, &mut Env { me, core, shared, ctx });
                 }
             }
             Proc::Node => self.told(from, msg, shared, ctx),
@@ -405,7 +414,7 @@ impl QueueAlarm {
 }
 
 impl QueueProc {
-    fn on(&mut self, from: Pid, msg: Msg, env: &mut Env<'_, '_>) {
+    fn on(&mut self, from: Pid, msg: &mut Msg, env: &mut Env<'_, '_>) {
         match self {
             Self::Classic(queue) => queue.on(from, msg, env),
             Self::Mirror(mirror) => mirror.on(from, msg, env),
@@ -556,7 +565,7 @@ impl QueueProc {
         }
     }
 
-    fn storage_lost(&mut self, loss: Loss, shared: &Shared, ctx: &mut RabbitCtx<'_>) {
+    fn storage_lost(&mut self, loss: Loss, shared: &mut Shared, ctx: &mut RabbitCtx<'_>) {
         match self {
             Self::Classic(queue) => queue.backing.store.storage_lost(loss, shared, ctx),
             Self::Mirror(mirror) => mirror.backing.store.storage_lost(loss, shared, ctx),

@@ -192,6 +192,14 @@ impl Connection {
                 self.was_heard = true;
                 self.heard(frame, ctx)
             }
+            Input::Packet(..) => Heard::Nothing,
+            _ => self.changed(input, ctx),
+        }
+    }
+
+    /// Something became of the connection, or its alarm rang.
+    fn changed(&mut self, input: &Input<Packet, Timer>, ctx: &mut RabbitCtx<'_>) -> Heard {
+        match *input {
             Input::Connected(conn) if self.conn == Some(conn) => {
                 self.go(State::Opening, ctx.now() + HANDSHAKE_TIMEOUT, ctx);
                 let heartbeat = self.config.heartbeat;
@@ -213,7 +221,17 @@ impl Connection {
         }
     }
 
+    /// What the broker said, if it is more than that it lives.
+    #[inline]
     fn heard(&mut self, frame: Frame, ctx: &mut RabbitCtx<'_>) -> Heard {
+        match frame {
+            // The usual cases, which are for the application alone.
+            Frame::Deliver { .. } | Frame::Ack { .. } => Heard::Frame(frame),
+            _ => self.heard_of_itself(frame, ctx),
+        }
+    }
+
+    fn heard_of_itself(&mut self, frame: Frame, ctx: &mut RabbitCtx<'_>) -> Heard {
         match frame {
             Frame::Heartbeat => return Heard::Nothing,
             Frame::Opened { heartbeat } => {

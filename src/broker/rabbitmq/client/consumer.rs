@@ -67,6 +67,8 @@ pub(in super::super) struct Consumer {
     by_hand: Option<Box<ByHand>>,
     /// To the service that it calls for each message.
     service: Option<Box<Line>>,
+    /// Somebody waits for replies to what it sends.
+    is_asked: bool,
     /// What it writes on messages that it cannot process and publishes elsewhere.
     sends_on: Option<StampId>,
     /// Such messages that are not confirmed, by number; empty without confirms.
@@ -151,6 +153,7 @@ impl Consumer {
             batch: Batch::default(),
             by_hand: wanted.is_by_hand.then(|| Box::new(ByHand::new(config.prefetch == 0))),
             service: service.map(Line::new).map(Box::new),
+            is_asked: topology.replies.iter().any(Option::is_some),
             sends_on: spec.sends_on,
             sent_on: VecDeque::new(),
             sent_on_first: 1,
@@ -176,7 +179,7 @@ impl Consumer {
             Input::Timer(Timer::SendOnAgain(message)) => self.send_on(message, shared, ctx),
             Input::Start => self.start(ctx),
             Input::Stop => self.leave(ctx),
-            input => {
+            _ => {
                 if self.service.is_some() && self.service_said(&input, shared, ctx) {
                     return ctx.exit();
                 }
@@ -347,11 +350,25 @@ impl Consumer {
     /// Whatever can be done now: the application takes what is there and starts on it.
     #[inline]
     fn go_on(&mut self, shared: &mut Shared, ctx: &mut RabbitCtx<'_>) {
-        self.get_more(ctx);
-        let mut room = self.worker.room(if self.worker.is_pool() { usize::MAX } else { 1 });
-        while room > 0 && !self.is_leaving && self.may_take() {
+        if self.by_hand.is_some() {
+            self.get_more(ctx);
+        }
+        if self.worker.is_pool() {
+            return self.go_on_with_pool(shared, ctx);
+        }
+        if self.worker.is_idle() && !self.is_leaving && self.may_take() {
+            let Some(delivered) = self.buffer.pop_front() else { return };
+            self.handed.push_back(delivered);
+            let store = &mut shared.stores[usize::from(self.worker.subscription.0)];
+            let takes = self.worker.process(delivered.item(), store, &shared.catalogue);
+            ctx.timer(takes, Timer::Processed(0));
+        }
+    }
+
+    /// A pool is handed all that there is, whether or not a thread is free.
+    fn go_on_with_pool(&mut self, shared: &mut Shared, ctx: &mut RabbitCtx<'_>) {
+        while !self.is_leaving && self.may_take() {
             let Some(delivered) = self.buffer.pop_front() else { break };
-            room -= 1;
             self.handed.push_back(delivered);
             self.worker.offer(delivered.item(), &shared.catalogue);
         }
@@ -366,6 +383,7 @@ impl Consumer {
         let store = &mut shared.stores[usize::from(self.worker.subscription.0)];
         let turn = self.worker.turn(thread, store, &shared.catalogue, |fact| ctx.observe(fact));
         match turn {
+            Some(Turn::Done(item)) => self.processed_well(item, shared, ctx),
             None => {}
             Some(Turn::On(takes)) => {
                 ctx.timer(takes, Timer::Processed(thread));
@@ -378,7 +396,6 @@ impl Consumer {
             Some(Turn::Failed(item, then @ (Then::Requeue | Then::Reject))) => {
                 self.give_back(item, &then, ctx);
             }
-            Some(Turn::Done(item)) => self.processed_well(item, shared, ctx),
             Some(Turn::Failed(item, Then::Skip)) => self.finish(item, ctx),
         }
         false
@@ -413,7 +430,7 @@ impl Consumer {
     /// The application keeps how far it is, if it does that: behind everything that it has finished without a gap.
     fn keep_offset(&mut self, done: &Delivered) {
         let Some(queue) = self.queues.iter_mut().find(|queue| queue.id == done.queue) else { return };
-        if self.config.keeps_offset && queue.is_stream {
+        if queue.is_stream {
             let open = self.handed.iter().filter(|one| one.queue == done.queue).map(|one| one.offset);
             let next = u64::from(open.min().unwrap_or(done.offset + 1));
             queue.kept = queue.kept.max(Some(next));

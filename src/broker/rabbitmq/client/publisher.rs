@@ -33,6 +33,7 @@ use super::super::content::Envelope;
 use super::super::error::Error;
 use super::super::model::{RabbitCtx, Shared, Timer};
 use super::super::packet::{Frame, Packet};
+use super::super::topology::ProducerSpec;
 use super::brokers_named;
 use super::connection::{Connection, Heard, METHOD_BYTES};
 use crate::app::{Doubt, OWN_WRITE, Origin, Sender, Written};
@@ -151,7 +152,7 @@ impl Publisher {
             Input::Timer(Timer::Written(message)) => self.written(message, ctx),
             Input::Start => self.start(ctx),
             Input::Stop => self.is_closing = true,
-            input => {
+            _ => {
                 let is_alarm = matches!(input, Input::Timer(Timer::Wake));
                 match self.link.on(&input, ctx) {
                     Heard::Frame(frame) => self.answered(frame, shared, ctx),
@@ -247,8 +248,15 @@ impl Publisher {
         self.link.refusal().filter(|_| wants_both)
     }
 
+    #[inline]
     fn arm_due(&mut self, ctx: &mut RabbitCtx<'_>) {
-        if self.is_due_armed || self.is_closing || self.holds_back() && !self.is_ready() {
+        if !self.is_due_armed {
+            self.arm_next(ctx);
+        }
+    }
+
+    fn arm_next(&mut self, ctx: &mut RabbitCtx<'_>) {
+        if self.is_closing || self.holds_back() && !self.is_ready() {
             return;
         }
         if self.app.is_greedy() && !(self.blocked.is_empty() && self.has_room(ctx)) {
@@ -271,8 +279,9 @@ impl Publisher {
         }
         let (producer, instance) = (self.app.producer(), self.app.instance());
         let number = self.app.take(ctx.now());
-        let message = shared.catalogue.add(Origin { producer, number });
-        let key = shared.catalogue.key(message);
+        let origin = Origin { producer, number };
+        let message = shared.catalogue.add(origin);
+        let key = shared.catalogue.key_of(origin);
         ctx.observe(Fact::Due { message, producer, instance, number, key });
         if self.app.writes_first() {
             ctx.timer(OWN_WRITE, Timer::Written(message));
@@ -293,14 +302,23 @@ impl Publisher {
     }
 
     /// The application calls publish for the first time.
+    #[inline]
     fn call(&mut self, message: MessageId, ctx: &mut RabbitCtx<'_>) {
+        if self.link.is_open() {
+            self.blocked.push_back(message);
+        } else {
+            self.call_without_channel(message, ctx);
+        }
+    }
+
+    fn call_without_channel(&mut self, message: MessageId, ctx: &mut RabbitCtx<'_>) {
         if let Some(error) = self.refused() {
             self.called = ctx.now();
             self.failed(message, error, Doubt::None, ctx);
             return;
         }
         // A channel that is being made ready is no reason to fail: the application waits for its own calls.
-        if self.link.is_open() || !self.link.was_open() || self.holds_back() {
+        if !self.link.was_open() || self.holds_back() {
             self.blocked.push_back(message);
         } else {
             self.thrown(message, ctx);
@@ -345,8 +363,14 @@ impl Publisher {
     }
 
     /// A transaction is committed when it is full, or when nothing more will be published without an answer.
+    #[inline]
     fn commit_if_due(&mut self, ctx: &mut RabbitCtx<'_>) {
-        let Some(size) = self.config.transaction else { return };
+        if let Some(size) = self.config.transaction {
+            self.commit_if_full(size, ctx);
+        }
+    }
+
+    fn commit_if_full(&mut self, size: u32, ctx: &mut RabbitCtx<'_>) {
         let is_last = self.is_closing || self.app.due().is_none() && self.blocked.is_empty();
         let is_due = self.batch.len() >= size as usize || is_last && !self.app.is_writing();
         if is_due && !self.batch.is_empty() && !self.is_committing {
@@ -362,10 +386,10 @@ impl Publisher {
             ctx.observe(Fact::Sent { message, attempt });
         }
         self.called = ctx.now();
-        let size = shared.catalogue.size(message);
-        let (number, destination) = self.destination(message, shared);
+        let origin = shared.catalogue.origin(message);
+        let size = shared.catalogue.size_of(origin);
         let spec = &shared.topology.producers[usize::from(self.app.producer().0)];
-        let id = spec.stamp(number, destination);
+        let id = spec.stamp(origin.number, destination(origin, spec, shared));
         let stamp = shared.topology.stamp(id);
         let envelope = Envelope::new(message, id, stamp, size);
         let envelope = shared.content.add_with_deaths(envelope, &stamp.deaths);
@@ -394,24 +418,23 @@ impl Publisher {
         self.calls.as_ref().map_or(0, |calls| calls.count() as u32)
     }
 
-    /// The message's number, and which of the places it goes to: the same for every attempt.
-    fn destination(&self, message: MessageId, shared: &Shared) -> (u32, usize) {
-        let number = shared.catalogue.origin(message).number;
-        let spec = &shared.topology.producers[usize::from(self.app.producer().0)];
-        let count = spec.destinations().max(1);
-        if count == 1 {
-            return (number, 0);
-        }
-        let turn = number as usize - 1;
-        let at = match spec.spread {
-            Spread::ByKey => shared.catalogue.key(message).map_or(turn, |key| key as usize),
-            Spread::RoundRobin => turn,
-        };
-        (number, at % count)
-    }
-
     #[inline]
     fn attempt(&self, message: MessageId) -> u16 {
         if self.attempts.is_empty() { 1 } else { self.attempts.get(&message).copied().unwrap_or(1) }
     }
+}
+
+/// Which of its producer's places a message goes to: the same for every attempt.
+#[inline]
+fn destination(origin: Origin, spec: &ProducerSpec, shared: &Shared) -> usize {
+    let count = spec.destinations();
+    if count <= 1 {
+        return 0;
+    }
+    let turn = origin.number as usize - 1;
+    let at = match spec.spread {
+        Spread::ByKey => shared.catalogue.key_of(origin).map_or(turn, |key| key as usize),
+        Spread::RoundRobin => turn,
+    };
+    at % count
 }

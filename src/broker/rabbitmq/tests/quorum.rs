@@ -48,6 +48,16 @@ fn a_healthy_quorum_queue_delivers_everything_once() {
 }
 
 #[test]
+fn commands_that_every_member_has_behind_it_are_let_go_of() {
+    let mut plan = replicated(15_000);
+    fault(&mut plan, 3_000, Verb::Kill(name("leader of work")), Some(Span::from_secs(5)));
+    let end = run(&plan);
+    assert_eq!((end.confirmed(), effects(&end)), (15_000, 15_000));
+    let (held, all) = end.world.model().shared.commands[0].held();
+    assert!(all > 25_000 && held < 6_000, "{held} of {all}");
+}
+
+#[test]
 fn the_death_of_the_leader_costs_less_than_a_second_and_nothing_else() {
     let mut plan = replicated(5000);
     fault(&mut plan, 2_000, Verb::Kill(name("leader of work")), None);

@@ -137,7 +137,7 @@ impl Group {
                     return Err(format!("{at} commits {entry:?} at {index}, where {known:?} was"));
                 }
                 Some(_) => {}
-                None => self.committed.push((entry.clone(), node.raft.term())),
+                None => self.committed.push((*entry, node.raft.term())),
             }
             node.state.extend(entry.command);
             node.applied = index;
@@ -164,7 +164,7 @@ impl Group {
         if !self.nodes[to].is_up || self.sides[from] != self.sides[to] {
             return Ok(());
         }
-        self.act(to, |raft, io| raft.receive(Member(from as u8), message, io))
+        self.act(to, |raft, io| raft.receive(Member(from as u8), &message, io))
     }
 
     pub(super) fn deliver_all(&mut self) -> Checked {

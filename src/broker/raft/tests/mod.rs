@@ -107,8 +107,8 @@ fn a_stale_mark_says_nothing_about_what_took_its_place() {
         commit: 1,
         entries: [Entry { term, command: Some(command) }].into(),
     };
-    raft.receive(Member(0), append(1, Place { index: 1, term: 1 }, 1), &mut io);
-    raft.receive(Member(2), append(2, Place { index: 1, term: 1 }, 2), &mut io);
+    raft.receive(Member(0), &append(1, Place { index: 1, term: 1 }, 1), &mut io);
+    raft.receive(Member(2), &append(2, Place { index: 1, term: 1 }, 2), &mut io);
     let marks: Vec<_> =
         io.out.iter().filter_map(|o| if let Output::Write(mark) = o { Some(*mark) } else { None }).collect();
     raft.written(marks[0], &mut io);
@@ -125,10 +125,10 @@ fn votes_over_a_restart(flaw: Option<Flaw>) -> Vec<u8> {
     let (mut draws, mut out) = (bits(1), Vec::new());
     let mut io = Io { now: Time::ZERO, draws: &mut draws, out: &mut out };
     let last = raft.last();
-    raft.receive(Member(0), Message::Vote { term: 2, last }, &mut io);
+    raft.receive(Member(0), &Message::Vote { term: 2, last }, &mut io);
     raft.restart(last.index, &mut io);
-    raft.receive(Member(1), Message::Vote { term: 2, last }, &mut io);
-    raft.receive(Member(0), Message::Vote { term: 2, last }, &mut io);
+    raft.receive(Member(1), &Message::Vote { term: 2, last }, &mut io);
+    raft.receive(Member(0), &Message::Vote { term: 2, last }, &mut io);
     let granted = |output: &Output<u64, ()>| match output {
         Output::Send(to, Message::VoteReply { is_granted: true, .. }) => Some(to.0),
         _ => None,

@@ -15,6 +15,8 @@ use crate::tui::theme::Role;
 const NARROW: u16 = 20;
 /// A bar is at least so long.
 const BAR_MIN: u16 = 5;
+/// So much of a field's name is left at least where its value needs the room.
+const NAME_MIN: u16 = 4;
 
 /// The glyph, the word and the meaning of a node's health.
 pub(in crate::tui::view) fn health(health: Health, look: &Look) -> (char, &'static str, Role) {
@@ -202,10 +204,13 @@ fn is_running(node: &NodePicture) -> bool {
     matches!(node.health, Health::Up | Health::Stopping)
 }
 
-/// Its name and value; the columns written.
+/// Its name and value; the columns written. Where there is room for the value and little more, the name is cut.
 fn draw_field(field: &Field, area: Rect, column: u16, row: u16, look: &Look, out: &mut Out) -> u16 {
-    let name = out.fitted(area, column, row, &field.name, look, Role::Dim);
     let gap = u16::from(!field.name.is_empty());
+    let room = area.width.saturating_sub(column);
+    let beside_value = room.saturating_sub(gap + width(&field.value));
+    let for_name = if field.value.is_empty() || beside_value < NAME_MIN { room } else { beside_value };
+    let name = out.fitted(area, column, row, &fit(&field.name, for_name, look), look, Role::Dim);
     name + gap + out.fitted(area, column + name + gap, row, &field.value, look, Role::Text)
 }
 

@@ -8,7 +8,7 @@
 
 use std::collections::VecDeque;
 
-use smallvec::SmallVec;
+use smallvec::{SmallVec, smallvec};
 
 use super::{Awaited, Channel, Mode};
 use crate::broker::rabbitmq::broker::Env;
@@ -25,15 +25,34 @@ pub(in super::super) type Wait = (QueueId, u16);
 pub(in super::super) const ALL_NODES: u16 = u16::MAX;
 
 /// A publish that is not answered.
+#[derive(Clone, Debug)]
+enum Pending {
+    /// The usual case: this process was sent it and has to answer, and nobody else was.
+    One(Wait),
+    Several(Several),
+    /// It is decided.
+    Over,
+}
+
+/// A publish that several processes have to answer, or that one of them did not take.
 #[derive(Clone, Debug, Default)]
-struct Pending {
+struct Several {
     waits: SmallVec<[Wait; 2]>,
     /// Queues of which a process has it.
     has: SmallVec<[QueueId; 2]>,
     is_refused: bool,
     /// A queue is gone with it.
     is_lost: bool,
-    is_over: bool,
+}
+
+impl Pending {
+    /// What is known of it, unless it is decided.
+    fn several(&mut self) -> Option<&mut Several> {
+        if let Self::One(wait) = *self {
+            *self = Self::Several(Several { waits: smallvec![wait], ..Several::default() });
+        }
+        if let Self::Several(several) = self { Some(several) } else { None }
+    }
 }
 
 /// The publishes of a channel that are not answered, by number.
@@ -56,33 +75,70 @@ impl Confirms {
         self.open
     }
 
+    #[inline]
     fn pending(&mut self, seq: u64) -> Option<&mut Pending> {
-        self.pending.get_mut(seq.checked_sub(self.first)? as usize).filter(|one| !one.is_over)
+        self.pending.get_mut(seq.checked_sub(self.first)? as usize)
+    }
+
+    /// The next publish, in the order of numbers: waits for this process.
+    #[inline]
+    fn push_one(&mut self, seq: u64, wait: Wait) {
+        debug_assert_eq!(seq, self.first + self.pending.len() as u64, "numbers follow one another");
+        self.pending.push_back(Pending::One(wait));
+        self.open += 1;
     }
 
     /// The next publish, in the order of numbers: waits for these; already refused by somebody, or not.
     fn push(&mut self, seq: u64, waits: SmallVec<[Wait; 2]>, is_refused: bool) {
+        if let ([wait], false) = (&waits[..], is_refused) {
+            return self.push_one(seq, *wait);
+        }
         debug_assert_eq!(seq, self.first + self.pending.len() as u64, "numbers follow one another");
-        let is_over = waits.is_empty();
-        self.pending.push_back(Pending { waits, is_refused, is_over, ..Pending::default() });
         self.open += 1;
-        if is_over {
+        if waits.is_empty() {
+            self.pending.push_back(Pending::Over);
             self.decide(seq, !is_refused);
+        } else {
+            self.pending.push_back(Pending::Several(Several { waits, is_refused, ..Several::default() }));
         }
     }
 
+    #[inline]
     fn decide(&mut self, seq: u64, is_ack: bool) {
         if is_ack { self.acks.push(seq) } else { self.nacks.push(seq) }
+    }
+
+    /// A process has it.
+    #[inline]
+    fn confirm(&mut self, seq: u64, wait: Wait) {
+        match self.pending(seq) {
+            Some(one @ Pending::One(_)) => {
+                if matches!(one, Pending::One(known) if *known == wait) {
+                    *one = Pending::Over;
+                    self.decide(seq, true);
+                }
+            }
+            Some(Pending::Several(several)) => {
+                let Some(at) = several.waits.iter().position(|known| *known == wait) else { return };
+                several.waits.swap_remove(at);
+                if !several.has.contains(&wait.0) {
+                    several.has.push(wait.0);
+                }
+                self.settle(seq);
+            }
+            Some(Pending::Over) | None => {}
+        }
     }
 
     /// Somebody answered; once nobody is left to wait for, the publish is decided.
     fn settle(&mut self, seq: u64) {
         let Some(one) = self.pending(seq) else { return };
-        if !one.waits.is_empty() {
+        let Pending::Several(Several { waits, is_refused, is_lost, .. }) = one else { return };
+        if !waits.is_empty() {
             return;
         }
-        one.is_over = true;
-        let is_ack = !one.is_refused && !one.is_lost;
+        let is_ack = !*is_refused && !*is_lost;
+        *one = Pending::Over;
         self.decide(seq, is_ack);
     }
 
@@ -91,7 +147,7 @@ impl Confirms {
         self.is_answer_due = false;
         let mut frames = SmallVec::new();
         self.open -= self.acks.len() + self.nacks.len();
-        while self.pending.front().is_some_and(|one| one.is_over) {
+        while let Some(Pending::Over) = self.pending.front() {
             self.pending.pop_front();
             self.first += 1;
         }
@@ -121,7 +177,15 @@ impl Channel {
         self.answer_if_decided(env);
     }
 
+    /// A publish went to one process.
+    #[inline]
+    pub(super) fn await_one(&mut self, seq: u64, wait: Wait, env: &mut Env<'_, '_>) {
+        self.confirms.push_one(seq, wait);
+        self.answer_if_decided(env);
+    }
+
     /// Answers go out behind everything that is in the mailbox now.
+    #[inline]
     pub(super) fn answer_if_decided(&mut self, env: &mut Env<'_, '_>) {
         let confirms = &mut self.confirms;
         let is_decided = !confirms.acks.is_empty() || !confirms.nacks.is_empty();
@@ -140,15 +204,7 @@ impl Channel {
 
     pub(super) fn confirmed_by(&mut self, wait: Wait, seqs: &[u64], env: &mut Env<'_, '_>) {
         for &seq in seqs {
-            if let Some(one) = self.confirms.pending(seq)
-                && let Some(at) = one.waits.iter().position(|known| *known == wait)
-            {
-                one.waits.swap_remove(at);
-                if !one.has.contains(&wait.0) {
-                    one.has.push(wait.0);
-                }
-                self.confirms.settle(seq);
-            }
+            self.confirms.confirm(seq, wait);
         }
         self.answer_if_decided(env);
     }
@@ -162,7 +218,7 @@ impl Channel {
 
     pub(super) fn refused_by(&mut self, queue: QueueId, seqs: &[u64], env: &mut Env<'_, '_>) {
         for &seq in seqs {
-            if let Some(one) = self.confirms.pending(seq) {
+            if let Some(one) = self.confirms.pending(seq).and_then(Pending::several) {
                 one.is_refused = true;
                 one.waits.retain(|(known, _)| *known != queue);
                 self.confirms.settle(seq);
@@ -182,6 +238,7 @@ impl Channel {
         let first = self.confirms.first;
         let mut ended: SmallVec<[u64; 8]> = SmallVec::new();
         for (seq, one) in (first..).zip(&mut self.confirms.pending) {
+            let Some(one) = one.several() else { continue };
             let before = one.waits.len();
             one.waits.retain(|wait| *wait != (queue, node) && !(is_deleted && *wait == (queue, ALL_NODES)));
             if one.waits.len() == before {

@@ -1,6 +1,6 @@
 //! Consumers of a channel, what they were delivered, and what they say of it.
 
-use smallvec::SmallVec;
+use smallvec::{SmallVec, smallvec};
 
 use super::{Alarm, Awaited, CONSUMER_TIMEOUT_CHECK, Channel, Consumer, Mode};
 use crate::broker::rabbitmq::broker::Env;
@@ -50,6 +50,7 @@ impl Channel {
         }
     }
 
+    #[inline]
     fn number_delivery(
         &mut self,
         from: Pid,
@@ -173,25 +174,31 @@ impl Channel {
 
     /// `basic.ack`, `basic.nack`, `basic.reject`. A tag that is not open closes the channel.
     pub(super) fn settle(&mut self, tag: u64, multiple: bool, how: Settle, env: &mut Env<'_, '_>) {
-        let taken = match self.unacked.front() {
-            Some(first) if first.tag == tag => {
-                // The usual case: the oldest one.
-                self.unacked.pop_front().into_iter().collect()
-            }
-            _ => self.take(tag, multiple),
-        };
-        if taken.is_empty() && !(multiple && tag == 0) {
-            return self.fail(Error::PreconditionFailed, env);
-        }
-        if how == Settle::Ack {
-            env.count(Rate::Ack, taken.len() as u32);
-        }
         let how = match how {
             Settle::Ack => Settled::Acked,
             Settle::Nack { requeue: true } => Settled::Requeued { is_reject: false },
             Settle::Reject { requeue: true } => Settled::Requeued { is_reject: true },
             Settle::Nack { requeue: false } | Settle::Reject { requeue: false } => Settled::Discarded,
         };
+        if let Some(first) = self.unacked.pop_front_if(|first| first.tag == tag && self.mode != Mode::Tx) {
+            // The usual case: the oldest one.
+            if how == Settled::Acked {
+                env.count(Rate::Ack, 1);
+            }
+            self.settled_at((first.queue, first.node), &[first], how, env);
+            return;
+        }
+        self.settle_any(tag, multiple, how, env);
+    }
+
+    fn settle_any(&mut self, tag: u64, multiple: bool, how: Settled, env: &mut Env<'_, '_>) {
+        let taken = self.take(tag, multiple);
+        if taken.is_empty() && !(multiple && tag == 0) {
+            return self.fail(Error::PreconditionFailed, env);
+        }
+        if how == Settled::Acked {
+            env.count(Rate::Ack, taken.len() as u32);
+        }
         if self.mode == Mode::Tx {
             return self.buffer_settle(taken, how);
         }
@@ -210,31 +217,50 @@ impl Channel {
 
     /// Tells the queues.
     pub(super) fn settled(&mut self, taken: &[Unacked], how: Settled, env: &mut Env<'_, '_>) {
-        let mut rest = taken;
-        while let Some(first) = rest.first() {
-            let same =
-                rest.iter().take_while(|one| (one.queue, one.node) == (first.queue, first.node)).count();
-            let (group, after) = rest.split_at(same);
-            rest = after;
-            if is_stream(first.queue, env) && how != Settled::Acked {
-                return self.fail(Error::NotImplemented, env);
+        let from = |one: &Unacked| (one.queue, one.node);
+        for group in taken.chunk_by(|one, next| from(one) == from(next)) {
+            if !self.settled_at(from(&group[0]), group, how, env) {
+                return;
             }
-            if is_quorum(first.queue, env) {
-                self.quorum_settle(first.queue, group, how, env);
-                continue;
-            }
-            let ids = group.iter().map(|one| one.id).collect();
-            let process = Pid { node: first.node, proc: Proc::Queue(first.queue) };
-            env.send(process, Msg::Settle { ids, how });
-            self.make_room(group, env);
         }
     }
 
-    /// With a prefetch that belongs to the channel, the other queues of this node may hand over again.
-    fn make_room(&self, settled: &[Unacked], env: &mut Env<'_, '_>) {
-        if !self.consumers.iter().any(|one| one.subscribe.is_global) {
-            return;
+    /// Tells one queue, at one node; false: the channel fails with it.
+    #[inline]
+    fn settled_at(
+        &mut self,
+        (queue, node): (QueueId, u16),
+        group: &[Unacked],
+        how: Settled,
+        env: &mut Env<'_, '_>,
+    ) -> bool {
+        match env.shared.topology.queue(queue).kind {
+            QueueKind::Stream if how != Settled::Acked => {
+                self.fail(Error::NotImplemented, env);
+                return false;
+            }
+            QueueKind::Quorum => self.quorum_settle(queue, group, how, env),
+            QueueKind::Stream | QueueKind::Classic { .. } => {
+                let ids = match group {
+                    [one] => smallvec![one.id],
+                    group => group.iter().map(|one| one.id).collect(),
+                };
+                env.send(Pid { node, proc: Proc::Queue(queue) }, Msg::Settle { ids, how });
+                self.make_room(group, env);
+            }
         }
+        true
+    }
+
+    /// With a prefetch that belongs to the channel, the other queues of this node may hand over again.
+    #[inline]
+    fn make_room(&self, settled: &[Unacked], env: &mut Env<'_, '_>) {
+        if self.consumers.iter().any(|one| one.subscribe.is_global) {
+            self.make_room_elsewhere(settled, env);
+        }
+    }
+
+    fn make_room_elsewhere(&self, settled: &[Unacked], env: &mut Env<'_, '_>) {
         let count = settled.iter().filter(|one| one.consumer.is_some()).count() as u32;
         env.core.limiter.settled(env.me, count);
         for one in &self.consumers {

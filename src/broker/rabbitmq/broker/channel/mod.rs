@@ -56,18 +56,18 @@ pub(in super::super) struct Channel {
     tag_next: u64,
     /// Delivered and not settled, in the order of tags.
     unacked: VecDeque<Unacked>,
-    pub(super) consumers: SmallVec<[Consumer; 1]>,
+    pub(super) consumers: Vec<Consumer>,
     /// It consumes direct replies.
     takes_replies: Option<ConsumerTag>,
     prefetch: (u16, bool),
     /// Queue processes that know this channel.
-    known_to: SmallVec<[Pid; 2]>,
+    known_to: Vec<Pid>,
     /// A queue's answer that the client's next methods wait for.
     awaited: Option<Awaited>,
     /// What was read and waits.
     unread: VecDeque<Frame>,
     /// Publishes that remote processes may still be sent before they grant more.
-    credit: SmallVec<[(Pid, i64); 2]>,
+    credit: Vec<(Pid, i64)>,
     reader: ReaderCredit,
     hold: Hold,
     /// For quorum queues: what a channel keeps about them.
@@ -162,13 +162,13 @@ impl Channel {
             transaction: Transaction::default(),
             tag_next: 1,
             unacked: VecDeque::new(),
-            consumers: SmallVec::new(),
+            consumers: Vec::new(),
             takes_replies: None,
             prefetch: (0, false),
-            known_to: SmallVec::new(),
+            known_to: Vec::new(),
             awaited: None,
             unread: VecDeque::new(),
-            credit: SmallVec::new(),
+            credit: Vec::new(),
             reader: ReaderCredit { left: u32::MAX, taken: 0 },
             hold: Hold::default(),
             quorum: quorum::Clients::default(),
@@ -235,16 +235,22 @@ impl Channel {
     }
 
     /// Stops reading the socket while something holds it up, and goes on when nothing does.
+    #[inline]
     pub(super) fn hold_or_read(&mut self, env: &mut Env<'_, '_>) {
         let is_held = self.hold.by_alarm || self.reader.left == 0;
         if is_held != self.hold.is_paused {
-            self.hold.is_paused = is_held;
-            if is_held {
-                env.ctx.pause_reading(self.conn);
-            } else {
-                env.ctx.resume_reading(self.conn);
-                self.read_on(env);
-            }
+            self.pause_or_resume(is_held, env);
+        }
+    }
+
+    #[cold]
+    fn pause_or_resume(&mut self, is_held: bool, env: &mut Env<'_, '_>) {
+        self.hold.is_paused = is_held;
+        if is_held {
+            env.ctx.pause_reading(self.conn);
+        } else {
+            env.ctx.resume_reading(self.conn);
+            self.read_on(env);
         }
     }
 
@@ -359,23 +365,23 @@ impl Channel {
     }
 
     #[inline]
-    pub(super) fn on(&mut self, from: Pid, msg: Msg, env: &mut Env<'_, '_>) {
+    pub(super) fn on(&mut self, from: Pid, msg: &mut Msg, env: &mut Env<'_, '_>) {
         if self.end.is_some() {
             return;
         }
         match msg {
-            Msg::Deliver(delivery) => self.deliver(from, delivery, env),
-            Msg::Confirm { seqs } => self.confirmed(from, &seqs, env),
-            Msg::Refuse { seqs } => self.refused(from, &seqs, env),
+            Msg::Deliver(delivery) => self.deliver(from, *delivery, env),
+            Msg::Confirm { seqs } => self.confirmed(from, seqs, env),
+            Msg::Refuse { seqs } => self.refused(from, seqs, env),
             Msg::Answer => self.answer(env),
-            Msg::Reply(envelope) => self.replied(envelope, env),
-            Msg::Got(delivery) => self.got(from, delivery, env),
-            Msg::Subscribed(result) => self.subscribed(result, env),
-            Msg::Credit(more) => self.credited(from, more, env),
-            Msg::ConsumerGone { tag } => self.consumer_gone(tag, env),
-            Msg::QueueDown { queue, node, how } => self.queue_down(queue, node, how, env),
+            Msg::Reply(envelope) => self.replied(*envelope, env),
+            Msg::Got(delivery) => self.got(from, *delivery, env),
+            Msg::Subscribed(result) => self.subscribed(*result, env),
+            Msg::Credit(more) => self.credited(from, *more, env),
+            Msg::ConsumerGone { tag } => self.consumer_gone(*tag, env),
+            Msg::QueueDown { queue, node, how } => self.queue_down(*queue, *node, *how, env),
             Msg::Quorum(msg) => self.quorum_says(from, msg, env),
-            Msg::Stream(msg) => self.stream_says(from, *msg, env),
+            Msg::Stream(msg) => self.stream_says(from, msg, env),
             _ => {}
         }
     }
@@ -389,6 +395,7 @@ impl Channel {
     }
 
     /// A queue's process knows this channel from now on, and must hear of its end.
+    #[inline]
     pub(super) fn is_known_to(&mut self, process: Pid) {
         if !self.known_to.contains(&process) {
             self.known_to.push(process);

@@ -61,18 +61,9 @@ impl Channel {
         env.count(Rate::Publish, 1);
         let seq = self.sent;
         let is_confirmed = self.mode != Mode::None;
-        if node::delays(envelope, env) {
-            // The plugin takes it, and the exchange has routed it nowhere.
-            if is_mandatory {
-                self.write(Frame::Return { envelope }, env);
-            }
-            if is_confirmed {
-                self.await_confirm(seq, SmallVec::new(), false, env);
-            }
-            return;
-        }
-        if is_direct_reply(envelope, env) {
-            // Routing finds no queue behind it: with `mandatory` it comes back, even if it arrives.
+        // The plugin takes it, and the exchange has routed it nowhere; or it is a reply, and routing finds no queue
+        // behind it: with `mandatory` it comes back, even if it arrives.
+        if node::delays(envelope, env) || is_direct_reply(envelope, env) {
             if is_mandatory {
                 self.write(Frame::Return { envelope }, env);
             }
@@ -84,6 +75,34 @@ impl Channel {
         if self.takes_replies.is_some() {
             env.shared.content.is_asked_by(envelope, env.me);
         }
+        let publish = Publish { envelope, seq, is_confirmed };
+        match only_wait(envelope, env) {
+            None => self.publish_to_all(publish, is_mandatory, env),
+            Some(wait) => self.publish_to_one(publish, wait, env),
+        }
+    }
+
+    /// The message goes to one queue, where one answer has to be waited for.
+    #[inline]
+    fn publish_to_one(&mut self, publish: Publish, (queue, node): Wait, env: &mut Env<'_, '_>) {
+        let is_taken = if node == ALL_NODES {
+            self.quorum_publish(queue, publish, env)
+        } else {
+            let process = Pid { node, proc: Proc::Queue(queue) };
+            env.send(process, Msg::Publish(publish));
+            self.has_sent_to(process, env);
+            true
+        };
+        if publish.is_confirmed && is_taken {
+            self.await_one(publish.seq, (queue, node), env);
+        } else if publish.is_confirmed {
+            self.await_confirm(publish.seq, SmallVec::new(), true, env);
+        }
+    }
+
+    /// The message goes to whatever its exchange leads to.
+    fn publish_to_all(&mut self, publish: Publish, is_mandatory: bool, env: &mut Env<'_, '_>) {
+        let Publish { envelope, seq, is_confirmed } = publish;
         let to = destinations(envelope, env);
         if to.queues.is_empty() && to.gone.is_empty() {
             observe_unroutable(envelope, env);
@@ -93,16 +112,13 @@ impl Channel {
         }
         let mut waits: SmallVec<[Wait; 2]> = SmallVec::new();
         let mut is_refused = !to.gone.is_empty();
-        let publish = Publish { envelope, seq, is_confirmed };
         for queue in to.queues {
             match env.shared.topology.queue(queue).kind {
                 QueueKind::Classic { .. } => {
                     let nodes = publishing::to_classic(queue, publish, env);
                     is_refused |= nodes.is_empty() && !env.shared.topology.rules.dead_queues_confirm;
                     for node in nodes {
-                        let process = Pid { node, proc: Proc::Queue(queue) };
-                        self.is_known_to(process);
-                        self.spend_credit(process, env);
+                        self.has_sent_to(Pid { node, proc: Proc::Queue(queue) }, env);
                         waits.push((queue, node));
                     }
                 }
@@ -124,11 +140,17 @@ impl Channel {
         }
     }
 
+    /// A process of a queue was sent a publish: it knows the channel, and may be sent one less if it is remote.
+    #[inline]
+    fn has_sent_to(&mut self, process: Pid, env: &Env<'_, '_>) {
+        self.is_known_to(process);
+        if process.node != env.core.id {
+            self.spend_credit(process, env);
+        }
+    }
+
     /// One publish less that a remote process may be sent.
     fn spend_credit(&mut self, process: Pid, env: &Env<'_, '_>) {
-        if process.node == env.core.id {
-            return;
-        }
         let initial = i64::from(env.shared.topology.config.credit.0);
         match self.credit.iter_mut().find(|(known, _)| *known == process) {
             Some((_, left)) => *left -= 1,
@@ -146,6 +168,7 @@ impl Channel {
 
     /// While somebody that it publishes to has had enough, the channel grants its reader nothing; what the reader has
     /// credit for still comes.
+    #[inline]
     pub(super) fn look_at_flow(&mut self, env: &mut Env<'_, '_>) {
         let config = &env.shared.topology.config;
         let is_out = self.credit.iter().any(|(_, left)| *left <= 0);
@@ -159,15 +182,32 @@ impl Channel {
 }
 
 /// Whether it is a reply that goes straight to the channel that asked; then it goes there.
+#[inline]
 fn is_direct_reply(envelope: EnvelopeId, env: &mut Env<'_, '_>) -> bool {
-    let published = env.shared.content.get(envelope);
-    if env.shared.topology.direct_reply != Some(published.key) {
+    let Some(key) = env.shared.topology.direct_reply else { return false };
+    if env.shared.content.get(envelope).key != key {
         return false;
     }
     if let Some(asker) = env.shared.content.asker(envelope) {
         env.send(asker, Msg::Reply(envelope));
     }
     true
+}
+
+/// The usual case: a message leads to one queue and to nothing else, and that answers as one, or by one process.
+#[inline]
+fn only_wait(envelope: EnvelopeId, env: &Env<'_, '_>) -> Option<Wait> {
+    let topology = &env.shared.topology;
+    let queue = topology.only_queue(env.shared.stamp(envelope))?;
+    let record = env.core.meta.queue(queue);
+    match topology.queue(queue).kind {
+        QueueKind::Classic { .. } => {
+            let is_alone = record.exists && record.is_live && record.others.is_empty();
+            is_alone.then_some((queue, record.leader))
+        }
+        QueueKind::Quorum => record.exists.then_some((queue, ALL_NODES)),
+        QueueKind::Stream => None,
+    }
 }
 
 /// Where a message leads now.

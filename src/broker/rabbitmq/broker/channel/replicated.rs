@@ -85,7 +85,7 @@ impl Channel {
     }
 
     /// A member says something.
-    pub(super) fn quorum_says(&mut self, from: Pid, msg: quorum::QuorumMsg, env: &mut Env<'_, '_>) {
+    pub(super) fn quorum_says(&mut self, from: Pid, msg: &quorum::QuorumMsg, env: &mut Env<'_, '_>) {
         let Proc::Queue(queue) = from.proc else { return };
         for event in self.quorum.says(from, msg, env) {
             match event {

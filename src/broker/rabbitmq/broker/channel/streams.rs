@@ -26,14 +26,14 @@ impl Channel {
     }
 
     /// A replica says something.
-    pub(super) fn stream_says(&mut self, from: Pid, msg: stream::StreamMsg, env: &mut Env<'_, '_>) {
+    pub(super) fn stream_says(&mut self, from: Pid, msg: &stream::StreamMsg, env: &mut Env<'_, '_>) {
         let Proc::Queue(queue) = from.proc else { return };
         match msg {
             stream::StreamMsg::Written { seqs } => {
-                self.streams.written(queue, &seqs);
-                self.confirmed_by((queue, ALL_NODES), &seqs, env);
+                self.streams.written(queue, seqs);
+                self.confirmed_by((queue, ALL_NODES), seqs, env);
             }
-            stream::StreamMsg::NotLeader { leader } => self.streams.follow(queue, leader, env),
+            stream::StreamMsg::NotLeader { leader } => self.streams.follow(queue, *leader, env),
             _ => {}
         }
         self.look_at_flow(env);

@@ -84,26 +84,26 @@ impl Classic {
         PlaceId(u32::from(self.id.0))
     }
 
-    pub(super) fn on(&mut self, from: Pid, msg: Msg, env: &mut Env<'_, '_>) {
+    pub(super) fn on(&mut self, from: Pid, msg: &mut Msg, env: &mut Env<'_, '_>) {
         if let Some(halted) = &mut self.halted
             && !matches!(msg, Msg::Mirror(_))
         {
-            halted.push((from, msg));
+            halted.push((from, msg.take()));
             return;
         }
         match msg {
             Msg::Publish(publish) => {
-                self.publish(from, publish, env);
+                self.publish(from, *publish, env);
                 self.grant(from, env);
             }
-            Msg::Settle { ids, how } => self.settle(from, &ids, how, env),
-            Msg::Subscribe(subscribe) => self.subscribe(from, subscribe, env),
-            Msg::Unsubscribe { tag } => self.unsubscribe(from, tag, env),
-            Msg::Get { no_ack } => self.get(from, no_ack, env),
+            Msg::Settle { ids, how } => self.settle(from, ids, *how, env),
+            Msg::Subscribe(subscribe) => self.subscribe(from, *subscribe, env),
+            Msg::Unsubscribe { tag } => self.unsubscribe(from, *tag, env),
+            Msg::Get { no_ack } => self.get(from, *no_ack, env),
             Msg::ChannelDown => self.channel_down(from, env),
             Msg::Room => self.run(env),
             Msg::Delete => self.delete(Some(from), env),
-            Msg::Mirror(msg) => self.mirror_says(from, &msg, env),
+            Msg::Mirror(msg) => self.mirror_says(from, msg, env),
             _ => {}
         }
         self.look_after_unused(env);

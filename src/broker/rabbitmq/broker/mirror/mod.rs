@@ -124,8 +124,8 @@ impl Mirror {
         self.leads_at.is_some()
     }
 
-    pub(super) fn on(&mut self, from: Pid, msg: Msg, env: &mut Env<'_, '_>) {
-        match msg {
+    pub(super) fn on(&mut self, from: Pid, msg: &mut Msg, env: &mut Env<'_, '_>) {
+        match msg.take() {
             Msg::Publish(publish) => self.published(from, publish, env),
             Msg::Mirror(msg) => self.leader_says(from, *msg, env),
             Msg::ChannelDown => {

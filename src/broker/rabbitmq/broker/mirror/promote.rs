@@ -323,7 +323,7 @@ impl Mirror {
         process.tell_ring_adopt(&ids, id_next, env);
         for ((channel, _), half) in self.pending {
             if let Half::FromChannel(publish) = half {
-                process.on(channel, Msg::Publish(publish), env);
+                process.on(channel, &mut Msg::Publish(publish), env);
             }
         }
         process.begin(env);

@@ -198,8 +198,8 @@ impl Classic {
         if self.ring.as_ref().is_some_and(|ring| ring.is_syncing()) {
             return;
         }
-        for (from, msg) in self.halted.take().unwrap_or_default() {
-            self.on(from, msg, env);
+        for (from, mut msg) in self.halted.take().unwrap_or_default() {
+            self.on(from, &mut msg, env);
         }
     }
 }

@@ -222,8 +222,8 @@ impl Node {
 
 impl Broker {
     /// Something for the node itself.
-    pub(super) fn told(&mut self, from: Pid, msg: Msg, shared: &mut Shared, ctx: &mut RabbitCtx<'_>) {
-        let Msg::Node(msg) = msg else { return };
+    pub(super) fn told(&mut self, from: Pid, msg: &mut Msg, shared: &mut Shared, ctx: &mut RabbitCtx<'_>) {
+        let Msg::Node(msg) = msg.take() else { return };
         let peer = from.node;
         match *msg {
             NodeMsg::Beat => self.beat_heard(peer, shared, ctx),

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use super::commands::Command;
 use super::fifo::{Effect, Setup};
 use super::member::Quorum;
+use super::table::CommandId;
 use super::{Handed, QuorumMsg, bugs, look};
 use crate::broker::rabbitmq::broker::{Env, dead_letter};
 use crate::broker::rabbitmq::message::{Msg, Pid};
@@ -22,12 +22,14 @@ impl Quorum {
         let mut effects = std::mem::take(&mut self.effects);
         let mut applied: SmallVec<[(Pid, SmallVec<[u64; 4]>); 2]> = SmallVec::new();
         let mut is_new_term = false;
+        let commands = env.shared.commands(self.queue);
         while self.applied < commit {
             self.applied += 1;
             let Some(entry) = self.raft.entry(self.applied) else { break };
-            self.bytes_applied += u64::from(Command::bytes_of(entry.command.as_deref()));
-            match entry.command.as_deref() {
-                Some(command) => {
+            self.bytes_applied += u64::from(CommandId::bytes_of(entry.command));
+            match entry.command {
+                Some(id) => {
+                    let Some(command) = commands.get(id) else { continue };
                     let is_taken = self.fifo.apply(self.applied, command, &setup, &mut effects);
                     if let Some((pid, seq)) = command.from.filter(|_| is_leader && is_taken) {
                         match applied.iter_mut().find(|(known, _)| *known == pid) {
@@ -102,13 +104,17 @@ impl Quorum {
 
     /// A copy of the queue takes the place of the commands that led to it.
     fn keep_snapshot(&mut self, env: &mut Env<'_, '_>) {
-        let last = self.raft.snapshot().map_or(0, |snapshot| snapshot.index);
+        let before = self.raft.snapshot().map_or(0, |snapshot| snapshot.index);
         let index = self.applied.min(self.raft.durable());
-        if index == self.applied
-            && index - last >= SNAPSHOT_EVERY
-            && self.raft.compact(index, Arc::new(self.fifo.clone()))
-        {
+        if index < self.applied || index - before < SNAPSHOT_EVERY {
+            return;
+        }
+        let last = (before..=index).rev().find_map(|index| self.raft.entry(index)?.command);
+        if self.raft.compact(index, Arc::new(self.fifo.clone())) {
             env.core.wal.free(std::mem::take(&mut self.bytes_applied));
+            if let Some(last) = last {
+                env.shared.commands(self.queue).release(self.raft.me(), last);
+            }
         }
     }
 }

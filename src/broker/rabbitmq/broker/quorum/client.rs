@@ -171,23 +171,23 @@ impl Clients {
     }
 
     /// A member says something.
-    pub(in super::super) fn says(&mut self, from: Pid, msg: QuorumMsg, env: &mut Env<'_, '_>) -> Events {
+    pub(in super::super) fn says(&mut self, from: Pid, msg: &QuorumMsg, env: &mut Env<'_, '_>) -> Events {
         let mut events = Events::new();
         let Proc::Queue(queue) = from.proc else { return events };
         let client = self.client(queue);
         match msg {
             QuorumMsg::Applied { seqs } => {
                 client.follow(from.node, env);
-                client.applied(&seqs, &mut events);
+                client.applied(seqs, &mut events);
             }
-            QuorumMsg::NotLeader { seq, leader } => client.rejected(from.node, seq, leader, env),
+            QuorumMsg::NotLeader { seq, leader } => client.rejected(from.node, *seq, *leader, env),
             QuorumMsg::Leads => client.follow(from.node, env),
-            QuorumMsg::Full { is_full } => client.is_full = is_full,
-            QuorumMsg::Deliver { tag, handed } => client.handed(from.node, tag, &handed, &mut events, env),
-            QuorumMsg::Ahead { tag, handed } => client.ahead(tag, &handed, &mut events, env),
-            QuorumMsg::Doubled { tag, handed } => client.doubled(tag, &handed, &mut events),
-            QuorumMsg::Found { tag, handed } => client.found(tag, &handed, &mut events, env),
-            QuorumMsg::Got { handed } => client.got(handed, &mut events, env),
+            QuorumMsg::Full { is_full } => client.is_full = *is_full,
+            QuorumMsg::Deliver { tag, handed } => client.handed(from.node, *tag, handed, &mut events, env),
+            QuorumMsg::Ahead { tag, handed } => client.ahead(*tag, handed, &mut events, env),
+            QuorumMsg::Doubled { tag, handed } => client.doubled(*tag, handed, &mut events),
+            QuorumMsg::Found { tag, handed } => client.found(*tag, handed, &mut events, env),
+            QuorumMsg::Got { handed } => client.got(*handed, &mut events, env),
             _ => {}
         }
         events

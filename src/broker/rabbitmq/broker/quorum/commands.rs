@@ -134,12 +134,6 @@ impl Request {
 pub(super) const NORMAL: u8 = 4;
 
 impl Command {
-    /// The size of an entry in the log, about; none: a leader's term begins.
-    #[inline]
-    pub(super) fn bytes_of(command: Option<&Self>) -> u32 {
-        command.map_or(60, Self::bytes)
-    }
-
     /// Its size in the log, about.
     pub(super) fn bytes(&self) -> u32 {
         match &self.what {

@@ -126,7 +126,7 @@ impl Quorum {
     }
 
     /// A destination that is a quorum queue answers.
-    pub(super) fn target_says(&mut self, from: Pid, msg: QuorumMsg, env: &mut Env<'_, '_>) {
+    pub(super) fn target_says(&mut self, from: Pid, msg: &QuorumMsg, env: &mut Env<'_, '_>) {
         let Proc::Queue(target) = from.proc else { return };
         for event in self.dead.clients.says(from, msg, env) {
             if let Event::Confirmed(seqs) = event {

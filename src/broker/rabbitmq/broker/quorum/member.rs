@@ -7,6 +7,7 @@ use smallvec::SmallVec;
 use super::commands::{Command, Request, What};
 use super::dead_letters::DeadLetters;
 use super::fifo::{Effect, Fifo};
+use super::table::CommandId;
 use super::wal::{Piece, wal_file};
 use super::{Alarm, QuorumMsg};
 use crate::broker::rabbitmq::broker::{Env, QueueAlarm, dead_letter, node};
@@ -19,8 +20,8 @@ use crate::fact::{Fact, NodeId, PlaceId, Rule};
 use crate::sim::draw::{self, Bits, Purpose};
 use crate::sim::{Dist, Loss, Span, Time};
 
-/// The group: its members share the commands in their logs.
-type Group = Raft<Arc<Command>, Arc<Fifo>>;
+/// The group: the commands in its members' logs are those of a table that they share.
+type Group = Raft<CommandId, Arc<Fifo>>;
 
 /// How often a leader looks for followers that did not answer.
 const TICK: Span = Span::from_secs(1);
@@ -66,7 +67,7 @@ pub(in super::super::super) struct Quorum {
     is_in_use: bool,
     pub(super) dead: DeadLetters,
     /// Reused between inputs.
-    out: Vec<Output<Arc<Command>, Arc<Fifo>>>,
+    out: Vec<Output<CommandId, Arc<Fifo>>>,
     pub(super) effects: Vec<Effect>,
 }
 
@@ -112,7 +113,7 @@ impl Quorum {
             raft: Raft::established(me, count, timing(), Member(leader as u8)),
             fifo: Fifo::default(),
             applied: 1,
-            bytes_applied: u64::from(Command::bytes_of(None)),
+            bytes_applied: u64::from(CommandId::bytes_of(None)),
             stored: 0,
             handed: (1, 0),
             draws,
@@ -133,6 +134,7 @@ impl Quorum {
             effects: Vec::new(),
         };
         if is_new {
+            env.shared.commands(queue).keep_all();
             env.remind(now + SETTLES_AFTER, queue, QueueAlarm::Quorum(Alarm::Settled));
         }
         member.drive(env, Raft::start);
@@ -175,7 +177,7 @@ impl Quorum {
     fn drive<R>(
         &mut self,
         env: &mut Env<'_, '_>,
-        input: impl FnOnce(&mut Group, &mut Io<'_, Arc<Command>, Arc<Fifo>>) -> R,
+        input: impl FnOnce(&mut Group, &mut Io<'_, CommandId, Arc<Fifo>>) -> R,
     ) -> R {
         let mut out = std::mem::take(&mut self.out);
         let mut io = Io { now: env.ctx.now(), draws: &mut self.draws, out: &mut out };
@@ -188,7 +190,7 @@ impl Quorum {
         result
     }
 
-    fn obey(&mut self, output: Output<Arc<Command>, Arc<Fifo>>, env: &mut Env<'_, '_>) {
+    fn obey(&mut self, output: Output<CommandId, Arc<Fifo>>, env: &mut Env<'_, '_>) {
         match output {
             // Nobody knows the sender.
             Output::Send(..) if self.is_stranger => {}
@@ -232,7 +234,7 @@ impl Quorum {
     /// How many bytes these entries have in a log.
     fn size(&self, from: u64, to: u64) -> u32 {
         let entries = (from..=to).filter_map(|index| self.raft.entry(index));
-        entries.map(|entry| Command::bytes_of(entry.command.as_deref())).sum()
+        entries.map(|entry| CommandId::bytes_of(entry.command)).sum()
     }
 
     /// The node's log is durable so far.
@@ -244,18 +246,24 @@ impl Quorum {
         }
     }
 
-    pub(in super::super) fn on(&mut self, from: Pid, msg: Msg, env: &mut Env<'_, '_>) {
+    pub(in super::super) fn on(&mut self, from: Pid, msg: &mut Msg, env: &mut Env<'_, '_>) {
         match msg {
             _ if self.is_stopped => {}
+            Msg::Quorum(QuorumMsg::Raft(message)) => self.raft_says(from, message, env),
+            _ => self.told(from, msg.take(), env),
+        }
+    }
+
+    fn told(&mut self, from: Pid, msg: Msg, env: &mut Env<'_, '_>) {
+        match msg {
             Msg::Quorum(msg) => match msg {
-                QuorumMsg::Raft(message) => self.raft_says(from, message, env),
                 QuorumMsg::Command { seq, request } => self.asked(from, seq, request, env),
                 QuorumMsg::Flush => {
                     self.is_flush_due = false;
                     self.drive(env, Raft::replicate);
                 }
                 QuorumMsg::Missing { tag, from: first, to } => self.missed(from, tag, first, to, env),
-                answer => self.target_says(from, answer, env),
+                answer => self.target_says(from, &answer, env),
             },
             Msg::ChannelDown if self.leads() && self.overlooks(from, env) => self.overlooked.push(from),
             Msg::ChannelDown if self.leads() && self.fifo.knows(from) => {
@@ -268,7 +276,7 @@ impl Quorum {
         }
     }
 
-    fn raft_says(&mut self, from: Pid, message: Message<Arc<Command>, Arc<Fifo>>, env: &mut Env<'_, '_>) {
+    fn raft_says(&mut self, from: Pid, message: &Message<CommandId, Arc<Fifo>>, env: &mut Env<'_, '_>) {
         let Some(place) = self.members.iter().position(|&node| node == from.node) else { return };
         if !self.is_stranger {
             self.drive(env, |raft, io| raft.receive(Member(place as u8), message, io));
@@ -301,7 +309,7 @@ impl Quorum {
 
     /// Appends a command; it goes out behind everything that is in the mailbox now.
     pub(super) fn propose(&mut self, what: What, from: Option<(Pid, u64)>, env: &mut Env<'_, '_>) {
-        let command = Arc::new(Command { at: env.ctx.now(), from, what });
+        let command = env.shared.commands(self.queue).add(Command { at: env.ctx.now(), from, what });
         self.drive(env, |raft, io| raft.propose(command, io));
         if !self.is_flush_due {
             self.is_flush_due = true;
@@ -490,9 +498,15 @@ impl Quorum {
     }
 
     /// The disk lost bytes. Without its disk the member begins anew, with nothing.
-    pub(in super::super) fn storage_lost(&mut self, loss: Loss, shared: &Shared, ctx: &mut RabbitCtx<'_>) {
+    pub(in super::super) fn storage_lost(
+        &mut self,
+        loss: Loss,
+        shared: &mut Shared,
+        ctx: &mut RabbitCtx<'_>,
+    ) {
         let Loss::Disk = loss else { return };
         self.observe_gone(Rule::DiskLost, shared, ctx);
+        shared.commands(self.queue).keep_all();
         let me = self.raft.me();
         self.is_stranger = shared.topology.rules.new_members_are_strangers;
         self.raft = Raft::new(me, self.members.len() as u8, timing());

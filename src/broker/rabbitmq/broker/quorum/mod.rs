@@ -31,6 +31,7 @@ mod look;
 mod member;
 mod ready;
 mod serve;
+mod table;
 #[cfg(test)]
 mod tests;
 mod wal;
@@ -40,9 +41,11 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 pub(super) use client::{Clients, Event, enqueue_untracked};
-use commands::{Command, Request};
+use commands::Request;
 use fifo::Fifo;
 pub(in super::super) use member::Quorum;
+use table::CommandId;
+pub(in super::super) use table::Commands;
 pub(super) use wal::{Wal, wal_file};
 
 use crate::broker::rabbitmq::content::EnvelopeId;
@@ -110,7 +113,7 @@ pub(in super::super) enum QuorumMsg {
     },
 
     // Between members.
-    Raft(Message<Arc<Command>, Arc<Fifo>>),
+    Raft(Message<CommandId, Arc<Fifo>>),
     /// To itself, behind everything in its mailbox: what was proposed goes out.
     Flush,
 }
@@ -203,8 +206,7 @@ impl QuorumMsg {
             | Self::Ahead { handed, .. } => 80 + 200 * handed.len() as u32,
             Self::Got { .. } => 280,
             Self::Raft(Message::Append { entries, .. }) => {
-                let commands = entries.iter().filter_map(|entry| entry.command.as_ref());
-                100 + commands.map(|command| command.bytes()).sum::<u32>()
+                100 + entries.iter().filter_map(|entry| entry.command).map(|one| one.bytes).sum::<u32>()
             }
             Self::Raft(Message::Install { snapshot, .. }) => 200 + snapshot.state.bytes() as u32,
             _ => 80,

@@ -76,8 +76,8 @@ impl Wal {
     }
 
     fn flush(&mut self, file: FileId, ctx: &mut RabbitCtx<'_>) {
-        let count = self.waiting.len().min(self.batch_max as usize);
-        for (queue, piece, bytes) in self.waiting.drain(..count) {
+        for _ in 0..self.batch_max {
+            let Some((queue, piece, bytes)) = self.waiting.pop_front() else { break };
             self.len += u64::from(bytes);
             self.written.push_back((self.len, queue, piece));
         }
@@ -95,9 +95,10 @@ impl Wal {
         file: FileId,
         ctx: &mut RabbitCtx<'_>,
     ) -> SmallVec<[(QueueId, Piece); 4]> {
-        let count = self.written.partition_point(|(end, ..)| *end <= mark);
         let mut durable: SmallVec<[(QueueId, Piece); 4]> = SmallVec::new();
-        for (_, queue, piece) in self.written.drain(..count) {
+        while self.written.front().is_some_and(|(end, ..)| *end <= mark)
+            && let Some((_, queue, piece)) = self.written.pop_front()
+        {
             match durable.iter_mut().rev().find(|(of, _)| *of == queue) {
                 Some((_, before)) if before.is_before(piece) => *before = piece,
                 _ => durable.push((queue, piece)),

@@ -119,8 +119,8 @@ impl Stream {
         Limits { segment_bytes, bytes_max, age_max }
     }
 
-    pub(in super::super) fn on(&mut self, from: Pid, msg: Msg, env: &mut Env<'_, '_>) {
-        match msg {
+    pub(in super::super) fn on(&mut self, from: Pid, msg: &mut Msg, env: &mut Env<'_, '_>) {
+        match msg.take() {
             _ if self.is_stopped => {}
             Msg::Stream(msg) => match *msg {
                 StreamMsg::Write { seq, envelope } => self.write(from, seq, envelope, env),

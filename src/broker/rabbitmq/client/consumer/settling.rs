@@ -84,7 +84,16 @@ impl Batch {
 
 impl Consumer {
     /// The application is done with an item: which delivery that was, if what is said about it still gets there.
+    #[inline]
     fn take(&mut self, item: Item) -> Option<Delivered> {
+        // The usual case: what was handed over first is finished first.
+        match self.handed.pop_front_if(|first| first.item() == item) {
+            None => self.take_from_among(item),
+            first => first,
+        }
+    }
+
+    fn take_from_among(&mut self, item: Item) -> Option<Delivered> {
         let at = self.handed.iter().position(|delivered| delivered.item() == item)?;
         self.handed.remove(at)
     }
@@ -100,12 +109,19 @@ impl Consumer {
     }
 
     /// The application has processed a message: whoever waits for a reply gets one, before it is acknowledged.
+    #[inline]
     pub(super) fn processed_well(&mut self, item: Item, shared: &mut Shared, ctx: &mut RabbitCtx<'_>) {
+        if self.is_asked {
+            self.reply_if_asked(item, shared, ctx);
+        }
+        self.finish(item, ctx);
+    }
+
+    fn reply_if_asked(&mut self, item: Item, shared: &mut Shared, ctx: &mut RabbitCtx<'_>) {
         let producer = shared.catalogue.origin(item.message).producer;
         if let Some(Some(replies)) = shared.topology.replies.get(usize::from(producer.0)).copied() {
             self.reply(item.message, replies.stamp, shared, ctx);
         }
-        self.finish(item, ctx);
     }
 
     /// On the same channel, without waiting for a confirm. Without a connection there is no reply.
@@ -131,7 +147,9 @@ impl Consumer {
     /// The application is done with this message.
     pub(super) fn finish(&mut self, item: Item, ctx: &mut RabbitCtx<'_>) {
         let Some(delivered) = self.take(item) else { return };
-        self.keep_offset(&delivered);
+        if self.config.keeps_offset {
+            self.keep_offset(&delivered);
+        }
         if let Some(by_hand) = &mut self.by_hand {
             if delivered.channel == self.link.channel() && !self.config.no_ack {
                 by_hand.hold(delivered);

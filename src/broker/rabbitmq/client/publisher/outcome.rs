@@ -41,9 +41,10 @@ impl Publisher {
     fn settled(&mut self, seq: u64, multiple: bool, says: Says, ctx: &mut RabbitCtx<'_>) {
         let Some(at) = seq.checked_sub(self.first).map(|at| at as usize) else { return };
         if multiple {
-            for _ in 0..=at.min(self.unconfirmed.len().saturating_sub(1)) {
+            let count = self.unconfirmed.len().min(at + 1);
+            self.first += count as u64;
+            for _ in 0..count {
                 let Some(one) = self.unconfirmed.pop_front() else { break };
-                self.first += 1;
                 self.settle(one, says, ctx);
             }
         } else if at == 0 {
@@ -61,6 +62,7 @@ impl Publisher {
         }
     }
 
+    #[inline]
     fn settle(&mut self, one: Unconfirmed, says: Says, ctx: &mut RabbitCtx<'_>) {
         if !one.is_open {
             return;
