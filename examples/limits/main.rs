@@ -104,19 +104,28 @@ fn cluster_by_hand() -> u64 {
     events
 }
 
-/// A message through a queue of RabbitMQ, as every run is made, against the same hops in a loop written by hand.
+/// A message through a queue of RabbitMQ, as every run is made, against the same hops in a loop written by hand. How
+/// many events that is, and what one costs, is printed beside the table.
 fn queue_contests() -> Vec<Contest> {
     let contest = |name, kind| {
         let queue = Queue::new(kind, MESSAGES);
+        let (mut events, mut by_hand) = (0, 0);
         let ours = || {
-            queue.run();
+            events = queue.run();
             u64::from(MESSAGES)
         };
         let limit = || {
-            BareQueue::new(kind).run(MESSAGES);
+            by_hand = BareQueue::new(kind).run(MESSAGES);
             u64::from(MESSAGES)
         };
-        Contest::in_turn(name, Target { goal: 2.0, gate: 3.0 }, 5, ours, limit)
+        let contest = Contest::in_turn(name, Target { goal: 2.0, gate: 3.0 }, 5, ours, limit);
+        let cost = |of_message: f64, events: u64| {
+            let events = events as f64 / f64::from(MESSAGES);
+            format!("{events:.1} events of {:.0} ns", of_message / events)
+        };
+        let by_hand = contest.limit.map_or_else(String::new, |limit| cost(limit, by_hand));
+        println!("{name}: {}; by hand: {by_hand}", cost(contest.ours, events));
+        contest
     };
     vec![
         contest("RabbitMQ: a message, classic queue", Kind::Classic),
