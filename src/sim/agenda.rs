@@ -58,9 +58,8 @@ pub struct Lane {
     last: Ticket,
 }
 
-impl Lane {
-    /// An empty lane.
-    pub const fn new() -> Self {
+impl Default for Lane {
+    fn default() -> Self {
         Self { last: Ticket { slot: NOWHERE, generation: 0 } }
     }
 }
@@ -330,7 +329,7 @@ mod tests {
     #[test]
     fn a_lane_keeps_its_order_and_nobody_else_waits_for_it() {
         let mut agenda = Agenda::default();
-        let mut lane = Lane::new();
+        let mut lane = Lane::default();
         agenda.push_behind(&mut lane, Time(5), "first");
         agenda.push_behind(&mut lane, Time(3), "second");
         agenda.push(Time(5), "between");
@@ -345,7 +344,7 @@ mod tests {
     #[test]
     fn agrees_with_a_sorted_list_under_random_use() {
         let mut agenda = Agenda::default();
-        let mut lanes = [const { Lane::new() }; 4];
+        let mut lanes = <[Lane; 4]>::default();
         let mut model: Vec<(u64, u64)> = Vec::new();
         let mut last = [0; 4];
         let mut clock = 0;
@@ -355,17 +354,14 @@ mod tests {
             let share = if round / 500 % 2 == 0 { 6 } else { 4 };
             if below(random, 10) < share {
                 let at = clock + (random >> 20) % 50;
-                match lanes.get_mut((random >> 40) as usize % 6) {
-                    Some(lane) => {
-                        let last = &mut last[(random >> 40) as usize % 6];
-                        *last = at.max(*last);
-                        agenda.push_behind(lane, Time(at), round);
-                        model.push((*last, round));
-                    }
-                    None => {
-                        agenda.push(Time(at), round);
-                        model.push((at, round));
-                    }
+                if let Some(lane) = lanes.get_mut((random >> 40) as usize % 6) {
+                    let last = &mut last[(random >> 40) as usize % 6];
+                    *last = at.max(*last);
+                    agenda.push_behind(lane, Time(at), round);
+                    model.push((*last, round));
+                } else {
+                    agenda.push(Time(at), round);
+                    model.push((at, round));
                 }
             } else {
                 model.sort_unstable();

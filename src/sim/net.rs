@@ -491,7 +491,7 @@ impl Condition {
 
 impl<P> Side<P> {
     fn new() -> Self {
-        Self { lane: Lane::new(), trouble: None }
+        Self { lane: Lane::default(), trouble: None }
     }
 
     pub(super) fn trouble(&mut self) -> &mut Trouble<P> {

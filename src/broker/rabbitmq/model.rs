@@ -138,8 +138,8 @@ impl Model for RabbitModel {
         let shared = &mut self.shared;
         match &mut self.nodes[node.0 as usize] {
             Node::Broker(broker) => broker.on(input, shared, ctx),
-            Node::Publisher(publisher) => publisher.on(input, shared, ctx),
-            Node::Consumer(consumer) => consumer.on(input, shared, ctx),
+            Node::Publisher(publisher) => publisher.on(&input, shared, ctx),
+            Node::Consumer(consumer) => consumer.on(&input, shared, ctx),
             Node::Direct(producer) => producer.on(&input, &mut shared.catalogue, ctx),
             Node::Service(service) => service.on(&input, &shared.catalogue, ctx),
         }

@@ -166,11 +166,11 @@ impl Consumer {
     #[inline]
     pub(in super::super) fn on(
         &mut self,
-        input: Input<Packet, Timer>,
+        input: &Input<Packet, Timer>,
         shared: &mut Shared,
         ctx: &mut RabbitCtx<'_>,
     ) {
-        match input {
+        match *input {
             Input::Timer(Timer::Processed(thread)) => {
                 if !self.call(thread, ctx) && self.processed(thread, shared, ctx) {
                     return ctx.exit();
@@ -180,10 +180,10 @@ impl Consumer {
             Input::Start => self.start(ctx),
             Input::Stop => self.leave(ctx),
             _ => {
-                if self.service.is_some() && self.service_said(&input, shared, ctx) {
+                if self.service.is_some() && self.service_said(input, shared, ctx) {
                     return ctx.exit();
                 }
-                match self.link.on(&input, ctx) {
+                match self.link.on(input, ctx) {
                     Heard::Frame(frame) => self.heard(frame, shared, ctx),
                     Heard::Opening => self.set_up(ctx),
                     Heard::Lost => self.lost(),

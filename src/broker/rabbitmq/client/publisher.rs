@@ -142,11 +142,11 @@ impl Publisher {
     #[inline]
     pub(in super::super) fn on(
         &mut self,
-        input: Input<Packet, Timer>,
+        input: &Input<Packet, Timer>,
         shared: &mut Shared,
         ctx: &mut RabbitCtx<'_>,
     ) {
-        match input {
+        match *input {
             Input::Timer(Timer::Due) => self.due(shared, ctx),
             Input::Timer(Timer::Again { message, attempt }) => self.send_again(message, attempt, ctx),
             Input::Timer(Timer::Written(message)) => self.written(message, ctx),
@@ -154,7 +154,7 @@ impl Publisher {
             Input::Stop => self.is_closing = true,
             _ => {
                 let is_alarm = matches!(input, Input::Timer(Timer::Wake));
-                match self.link.on(&input, ctx) {
+                match self.link.on(input, ctx) {
                     Heard::Frame(frame) => self.answered(frame, shared, ctx),
                     Heard::Opening => self.set_up(ctx),
                     Heard::Lost => self.lost(ctx),
