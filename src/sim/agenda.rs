@@ -7,6 +7,8 @@
 //! What cannot overtake each other (packets in one direction of a connection) shares a [`Lane`]: only the first event
 //! of a lane is in the heap, the others wait behind it in the slab. That keeps the heap as small as there are lanes.
 
+use std::mem;
+
 use super::time::Time;
 
 const SLOT_BITS: u32 = 24;
@@ -120,7 +122,7 @@ impl<E> Agenda<E> {
             let slot = &mut self.slots[number as usize];
             slot.generation = slot.generation.wrapping_add(1);
             let event = slot.event.take();
-            let next = std::mem::replace(&mut slot.next, self.free);
+            let next = mem::replace(&mut slot.next, self.free);
             self.free = number;
             if next == NOWHERE {
                 self.is_top_taken = true;
@@ -193,9 +195,11 @@ impl<E> Agenda<E> {
             | u128::from(number);
         self.sequence += 1;
         let slot = &mut self.slots[number as usize];
-        self.free = std::mem::replace(&mut slot.next, NOWHERE);
+        self.free = mem::replace(&mut slot.next, NOWHERE);
         slot.key = key;
-        slot.event = Some(event);
+        debug_assert!(slot.event.is_none(), "a free slot holds no event");
+        // So the old one need not be dropped, and the new one is made where it stays.
+        mem::forget(slot.event.replace(event));
         (Ticket { slot: number, generation: slot.generation }, key)
     }
 
@@ -233,7 +237,7 @@ impl<E> Agenda<E> {
         }
         self.is_top_taken = false;
         self.end -= 1;
-        let last = std::mem::replace(&mut self.groups.as_flattened_mut()[self.end], NEVER);
+        let last = mem::replace(&mut self.groups.as_flattened_mut()[self.end], NEVER);
         if self.end > TOP {
             self.sift_down(last);
         }

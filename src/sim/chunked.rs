@@ -15,6 +15,8 @@ use std::mem;
 use std::ops::{Index, IndexMut};
 use std::sync::Arc;
 
+use super::PushWith;
+
 /// Items in a full chunk.
 const CHUNK: usize = 1024;
 
@@ -82,8 +84,12 @@ impl<T> Chunked<T> {
 
     /// Lets go of whole chunks among the first `count` items; how many items that were: the others move down by so
     /// many.
+    #[inline]
     pub fn forget(&mut self, count: usize) -> usize {
         let chunks = (count / CHUNK).min(self.full.len());
+        if chunks == 0 {
+            return 0;
+        }
         self.full.drain(..chunks);
         self.before -= chunks * CHUNK;
         chunks * CHUNK
@@ -116,14 +122,21 @@ impl<T> Chunked<T> {
     }
 }
 
+impl<T> PushWith<T> for Chunked<T> {
+    #[inline]
+    fn push_with(&mut self, make: impl FnOnce() -> T) {
+        if self.last.len() == self.last.capacity() || self.last.len() == CHUNK {
+            self.grow();
+        }
+        self.last.push_with(make);
+    }
+}
+
 impl<T: Clone> Chunked<T> {
     /// Appends an item.
     #[inline]
     pub fn push(&mut self, item: T) {
-        if self.last.len() == self.last.capacity() || self.last.len() == CHUNK {
-            self.grow();
-        }
-        self.last.push(item);
+        self.push_with(|| item);
     }
 
     /// Drops all items from this length on.

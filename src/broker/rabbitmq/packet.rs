@@ -4,6 +4,8 @@
 //! A client has one connection with one channel; opening both is one exchange here. Clients pipeline: methods are
 //! answered in the order in which they were sent. Sizes on the wire are estimates good enough for bandwidth.
 
+use std::mem;
+
 use super::config::StreamOffset;
 use super::content::EnvelopeId;
 use super::error::Error;
@@ -52,19 +54,17 @@ impl Letters {
     #[inline]
     #[expect(clippy::unnecessary_box_returns, reason = "the box is what is used again")]
     pub(super) fn write(&mut self, from: Pid, to: Proc, msg: Msg) -> Box<Letter> {
-        match self.0.pop() {
-            Some(mut paper) => {
-                (paper.from, paper.to) = (from, to);
-                paper.msg = msg;
-                paper
-            }
-            None => Box::new(Letter { from, to, msg }),
-        }
+        let Some(mut paper) = self.0.pop() else { return Box::new(Letter { from, to, msg }) };
+        (paper.from, paper.to) = (from, to);
+        // There is nothing in it that would have to be dropped.
+        mem::forget(mem::replace(&mut paper.msg, msg));
+        paper
     }
 
     /// A letter that was read.
     #[inline]
-    pub(super) fn put_back(&mut self, letter: Box<Letter>) {
+    pub(super) fn put_back(&mut self, mut letter: Box<Letter>) {
+        letter.msg = Msg::Answer;
         if self.0.len() < LETTERS_MAX {
             self.0.push(letter);
         }

@@ -22,7 +22,7 @@ impl<C: Copy, S: Clone> Raft<C, S> {
         let silent = io.now.since(self.heard);
         if self.leader.is_some() && silent < self.patience && self.config.patience.is_some() {
             let after = self.patience - silent;
-            io.out.push(Output::ElectionTimer { after, number });
+            io.ask(|| Output::ElectionTimer { after, number });
             return;
         }
         self.leader = None;
@@ -47,7 +47,7 @@ impl<C: Copy, S: Clone> Raft<C, S> {
             self.patience = patience.sample(draw::next(io.draws));
             self.timer += 1;
             self.is_timer_set = true;
-            io.out.push(Output::ElectionTimer { after: self.patience, number: self.timer });
+            io.ask(|| Output::ElectionTimer { after: self.patience, number: self.timer });
         }
     }
 
@@ -59,8 +59,8 @@ impl<C: Copy, S: Clone> Raft<C, S> {
         self.role = Role::Follower;
         self.peers.clear();
         self.verified = self.commit;
-        io.out.push(Output::Vote { term, vote: None });
-        io.out.push(Output::Follows { term, leader: None });
+        io.ask(|| Output::Vote { term, vote: None });
+        io.ask(|| Output::Follows { term, leader: None });
         self.arm(self.config.retry, io);
     }
 
@@ -79,7 +79,7 @@ impl<C: Copy, S: Clone> Raft<C, S> {
         let is_granted =
             term > self.term && self.role != Role::Leader && !is_loyal && self.is_up_to_date(last);
         let answer = Message::PreVoteReply { term, current: self.term, is_granted };
-        io.out.push(Output::Send(from, answer));
+        io.ask(|| Output::Send(from, answer));
         if self.role == Role::Leader {
             self.reach_again(from, io);
         }
@@ -111,7 +111,7 @@ impl<C: Copy, S: Clone> Raft<C, S> {
         self.role = Role::Candidate;
         self.votes = 1 << self.me.0;
         self.verified = self.commit;
-        io.out.push(Output::Vote { term: self.term, vote: self.vote });
+        io.ask(|| Output::Vote { term: self.term, vote: self.vote });
         self.arm(self.config.retry, io);
         if self.has_majority() {
             self.lead(io);
@@ -125,12 +125,12 @@ impl<C: Copy, S: Clone> Raft<C, S> {
         let is_granted = term == self.term && is_free && self.is_up_to_date(last);
         if is_granted && self.vote.is_none() {
             self.vote = Some(from);
-            io.out.push(Output::Vote { term, vote: self.vote });
+            io.ask(|| Output::Vote { term, vote: self.vote });
         }
         if is_granted && self.role == Role::Follower && self.leader.is_none() {
             self.arm(self.config.retry, io);
         }
-        io.out.push(Output::Send(from, Message::VoteReply { term: self.term, is_granted }));
+        io.ask(|| Output::Send(from, Message::VoteReply { term: self.term, is_granted }));
     }
 
     pub(super) fn vote_answered(&mut self, from: Member, term: u32, is_granted: bool, io: &mut Io<'_, C, S>) {

@@ -13,8 +13,9 @@ impl<C: Copy, S: Clone> Raft<C, S> {
         io: &mut Io<'_, C, S>,
     ) {
         if !self.hears(from, term, io) {
-            let refusal = Message::Refused { term: self.term, before: before.index, hint: 0 };
-            io.out.push(Output::Send(from, refusal));
+            io.ask(|| {
+                Output::Send(from, Message::Refused { term: self.term, before: before.index, hint: 0 })
+            });
             return;
         }
         let start = self.log.start().index;
@@ -25,8 +26,7 @@ impl<C: Copy, S: Clone> Raft<C, S> {
         if at >= start && known == 0 && self.log.term(at) != Some(before.term) && self.is_strict() {
             let last = self.log.last().index;
             let hint = if at > last { last } else { self.log.before_term_of(at).max(self.commit) };
-            let refusal = Message::Refused { term, before: before.index, hint };
-            io.out.push(Output::Send(from, refusal));
+            io.ask(|| Output::Send(from, Message::Refused { term, before: before.index, hint }));
             return;
         }
         let has_grown = at >= start && self.take(at, &entries[known as usize..]);
@@ -34,7 +34,7 @@ impl<C: Copy, S: Clone> Raft<C, S> {
         self.commit_heard = self.commit_heard.max(commit);
         self.follow_commit(io);
         if has_grown {
-            io.out.push(Output::Write(Mark { index: self.log.last().index, cut: self.cut }));
+            io.ask(|| Output::Write(Mark { index: self.log.last().index, cut: self.cut }));
             if self.counts_at_once() {
                 self.report(io);
             }
@@ -80,7 +80,7 @@ impl<C: Copy, S: Clone> Raft<C, S> {
         self.role = Role::Follower;
         if self.leader != Some(from) {
             self.leader = Some(from);
-            io.out.push(Output::Follows { term, leader: self.leader });
+            io.ask(|| Output::Follows { term, leader: self.leader });
         }
         true
     }
@@ -90,7 +90,7 @@ impl<C: Copy, S: Clone> Raft<C, S> {
         let Some(leader) = self.leader.filter(|&leader| leader != self.me) else { return };
         let written = if self.counts_at_once() { self.log.last().index } else { self.written };
         let matched = written.min(self.verified);
-        io.out.push(Output::Send(leader, Message::Appended { term: self.term, matched }));
+        io.ask(|| Output::Send(leader, Message::Appended { term: self.term, matched }));
     }
 
     /// Entries count here as committed when the leader says so, they are like the leader's, and durable.
@@ -98,7 +98,7 @@ impl<C: Copy, S: Clone> Raft<C, S> {
         let commit = self.commit_heard.min(self.verified).min(self.written);
         if commit > self.commit {
             self.commit = commit;
-            io.out.push(Output::Committed(commit));
+            io.ask(|| Output::Committed(commit));
         }
     }
 
@@ -110,14 +110,15 @@ impl<C: Copy, S: Clone> Raft<C, S> {
         io: &mut Io<'_, C, S>,
     ) {
         if !self.hears(from, term, io) {
-            let refusal = Message::Refused { term: self.term, before: snapshot.index, hint: 0 };
-            io.out.push(Output::Send(from, refusal));
+            io.ask(|| {
+                Output::Send(from, Message::Refused { term: self.term, before: snapshot.index, hint: 0 })
+            });
         } else if snapshot.index <= self.commit {
             self.verified = self.verified.max(self.commit);
             self.report(io);
         } else if self.incoming.as_ref().is_none_or(|incoming| incoming.index < snapshot.index) {
             self.incoming = Some(snapshot.clone());
-            io.out.push(Output::WriteSnapshot);
+            io.ask(|| Output::WriteSnapshot);
         }
     }
 
@@ -138,7 +139,7 @@ impl<C: Copy, S: Clone> Raft<C, S> {
         self.verified = self.verified.max(at.index).min(self.log.last().index);
         self.commit = at.index;
         self.snapshot = Some(snapshot);
-        io.out.push(Output::Installed);
+        io.ask(|| Output::Installed);
         if self.role == Role::Follower {
             self.report(io);
         }

@@ -30,7 +30,7 @@ impl<C: Copy, S: Clone> Raft<C, S> {
         self.disarm();
         let last = self.log.last().index;
         self.peers = self.others().map(|member| Peer::new(member, last, 0)).collect();
-        io.out.push(Output::Leads { term: self.term });
+        io.ask(|| Output::Leads { term: self.term });
         self.append(None, io);
         self.replicate(io);
     }
@@ -72,15 +72,20 @@ impl<C: Copy, S: Clone> Raft<C, S> {
             return self.send_snapshot(at, io);
         };
         let before = Place { index: next - 1, term };
-        let entries = self.log.slice(next, self.config.batch_max);
+        let end = (self.log.last().index + 1).min(next + self.config.batch_max);
         let peer = &mut self.peers[at];
         peer.commit_sent = self.commit;
         match &mut peer.pace {
             Pace::Probe { is_sent } => *is_sent = true,
-            _ => peer.next += entries.len() as u64,
+            _ => peer.next = end,
         }
-        let append = Message::Append { term: self.term, before, commit: self.commit, entries };
-        io.out.push(Output::Send(peer.member, append));
+        let (to, term, commit) = (peer.member, self.term, self.commit);
+        let append = |entries| Output::Send(to, Message::Append { term, before, commit, entries });
+        match self.log.newest(next) {
+            // The usual case: what was appended just now.
+            Some(&entry) => io.ask(|| append(Batch::from_buf([entry]))),
+            None => io.ask(|| append(self.log.slice(next, end))),
+        }
     }
 
     fn send_snapshot(&mut self, at: usize, io: &mut Io<'_, C, S>) {
@@ -88,7 +93,7 @@ impl<C: Copy, S: Clone> Raft<C, S> {
         let peer = &mut self.peers[at];
         peer.pace = Pace::Install { ticks: 0 };
         peer.next = snapshot.index + 1;
-        io.out.push(Output::Send(peer.member, Message::Install { term: self.term, snapshot }));
+        io.ask(|| Output::Send(peer.member, Message::Install { term: self.term, snapshot }));
     }
 
     /// A follower says how far its log is durable and like this one.
@@ -146,7 +151,7 @@ impl<C: Copy, S: Clone> Raft<C, S> {
         let index = durable[Config::majority(self.count) as usize - 1];
         if index > self.commit && (self.log.term(index) == Some(self.term) || self.counts_old_terms()) {
             self.commit = index;
-            io.out.push(Output::Committed(index));
+            io.ask(|| Output::Committed(index));
         }
     }
 
@@ -180,8 +185,8 @@ impl<C: Copy, S: Clone> Raft<C, S> {
         let index = peer.matched.max(self.log.start().index);
         let Some(term) = self.log.term(index) else { return };
         let before = Place { index, term };
-        let append = Message::Append { term: self.term, before, commit: self.commit, entries: Batch::new() };
-        io.out.push(Output::Send(peer.member, append));
+        let (term, commit) = (self.term, self.commit);
+        io.ask(|| Output::Send(peer.member, Message::Append { term, before, commit, entries: Batch::new() }));
     }
 
     /// What was under way to this follower is lost.
@@ -198,7 +203,7 @@ impl<C: Copy, S: Clone> Raft<C, S> {
     pub fn transfer(&mut self, io: &mut Io<'_, C, S>) -> Option<Member> {
         let alive = self.peers.iter().filter(|peer| !peer.is_down);
         let heir = alive.max_by_key(|peer| (peer.matched, std::cmp::Reverse(peer.member)))?.member;
-        io.out.push(Output::Send(heir, Message::TimeoutNow { term: self.term }));
+        io.ask(|| Output::Send(heir, Message::TimeoutNow { term: self.term }));
         Some(heir)
     }
 

@@ -52,8 +52,12 @@ impl<C: Copy> Log<C> {
     /// The term of the entry at this index; none: it is released or not there yet.
     #[inline]
     pub(super) fn term(&self, index: u64) -> Option<u32> {
-        if let Some(place) = [self.last, self.start].into_iter().find(|place| place.index == index) {
-            return Some(place.term);
+        // The usual case: where the log ends.
+        if index == self.last.index {
+            return Some(self.last.term);
+        }
+        if index == self.start.index {
+            return Some(self.start.term);
         }
         self.get(index).map(|entry| entry.term)
     }
@@ -66,17 +70,16 @@ impl<C: Copy> Log<C> {
         self.last.index
     }
 
-    /// Entries from this index on, at most so many.
-    pub(super) fn slice(&self, from: u64, max: u64) -> Batch<C> {
+    /// The last entry, if it has this index and is not released.
+    #[inline]
+    pub(super) fn newest(&self, index: u64) -> Option<&Entry<C>> {
+        if index == self.last.index && index > self.start.index { self.entries.last() } else { None }
+    }
+
+    /// Entries from this index on, to before that one.
+    pub(super) fn slice(&self, from: u64, end: u64) -> Batch<C> {
         debug_assert!(from > self.start.index, "released entries are not read");
-        let last = self.last.index;
-        if from == last
-            && let Some(entry) = self.entries.last()
-        {
-            // The usual case: what was appended just now.
-            return Batch::from_buf([*entry]);
-        }
-        (from..(last + 1).min(from + max)).filter_map(|index| self.get(index)).copied().collect()
+        (from..end).filter_map(|index| self.get(index)).copied().collect()
     }
 
     /// Drops everything after this index.
@@ -150,7 +153,7 @@ mod tests {
             log.release(number.saturating_sub(10));
         }
         assert!(log.held() < 2200, "{} entries are held", log.held());
-        let kept: Vec<_> = log.slice(99_991, 99).iter().map(|entry| entry.command).collect();
+        let kept: Vec<_> = log.slice(99_991, 100_001).iter().map(|entry| entry.command).collect();
         assert_eq!(kept, (99_991..=100_000).map(Some).collect::<Vec<_>>());
     }
 }

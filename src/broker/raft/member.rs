@@ -230,7 +230,7 @@ impl<C: Copy, S: Clone> Raft<C, S> {
             peer.is_down = true;
         } else if self.role == Role::Follower && self.leader == Some(member) {
             self.leader = None;
-            io.out.push(Output::Follows { term: self.term, leader: None });
+            io.ask(|| Output::Follows { term: self.term, leader: None });
             self.arm(self.config.after_death, io);
         }
     }
@@ -337,7 +337,7 @@ impl<C: Copy, S: Clone> Raft<C, S> {
     /// Appends an entry to the own log.
     pub(super) fn append(&mut self, command: Option<C>, io: &mut Io<'_, C, S>) -> u64 {
         let index = self.log.push(Entry { term: self.term, command });
-        io.out.push(Output::Write(Mark { index, cut: self.cut }));
+        io.ask(|| Output::Write(Mark { index, cut: self.cut }));
         index
     }
 
@@ -346,7 +346,7 @@ impl<C: Copy, S: Clone> Raft<C, S> {
         self.timer += 1;
         self.is_timer_set = true;
         let after = after.sample(draw::next(io.draws));
-        io.out.push(Output::ElectionTimer { after, number: self.timer });
+        io.ask(|| Output::ElectionTimer { after, number: self.timer });
     }
 
     /// The election timer is forgotten.

@@ -40,7 +40,7 @@ mod tests;
 use smallvec::SmallVec;
 
 use crate::sim::draw::Bits;
-use crate::sim::{Dist, Span, Time};
+use crate::sim::{Dist, PushWith, Span, Time};
 
 pub use member::{Raft, Role};
 
@@ -152,6 +152,13 @@ pub enum Message<C, S> {
 }
 
 impl<C, S> Message<C, S> {
+    /// Takes it away from where it stands, if that needs it no more.
+    #[inline]
+    #[must_use]
+    pub fn take(&mut self) -> Self {
+        std::mem::replace(self, Self::TimeoutNow { term: 0 })
+    }
+
     /// The term in which it was said.
     pub fn term(&self) -> u32 {
         match self {
@@ -210,4 +217,12 @@ pub struct Io<'a, C, S> {
     pub draws: &'a mut Bits,
     /// What it asks of its host; the host takes them out and does them in order.
     pub out: &'a mut Vec<Output<C, S>>,
+}
+
+impl<C, S> Io<'_, C, S> {
+    /// The host is to do this, after what it was asked for before.
+    #[inline]
+    fn ask(&mut self, make: impl FnOnce() -> Output<C, S>) {
+        self.out.push_with(make);
+    }
 }

@@ -149,7 +149,11 @@ impl Broker {
     #[inline]
     fn read(&self, request: &FetchRequest, shared: &Shared) -> FetchResponse {
         let is_follower = request.replica.is_some();
-        let parts = request.parts.iter().map(|part| self.read_part(is_follower, part, shared)).collect();
+        let parts = match &request.parts[..] {
+            // The usual case.
+            [part] => SmallVec::from_buf([self.read_part(is_follower, part, shared)]),
+            parts => parts.iter().map(|part| self.read_part(is_follower, part, shared)).collect(),
+        };
         FetchResponse { parts }
     }
 

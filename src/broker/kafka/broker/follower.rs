@@ -211,13 +211,13 @@ impl Broker {
     pub(super) fn fetched(
         &mut self,
         conn: ConnId,
-        response: FetchResponse,
+        response: &FetchResponse,
         shared: &mut Shared,
         ctx: &mut KafkaCtx<'_>,
     ) {
         let Some(leader) = self.fetcher_of(conn) else { return };
-        for part in response.parts {
-            self.fetched_part(leader, &part, shared, ctx);
+        for part in &response.parts {
+            self.fetched_part(leader, part, shared, ctx);
         }
         if let Some(fetcher) = self.fetchers.get_mut(&leader) {
             fetcher.asked_at = None;

@@ -180,7 +180,7 @@ impl Broker {
             return;
         }
         match packet {
-            Packet::FetchResponse(response) => self.fetched(conn, response, shared, ctx),
+            Packet::FetchResponse(response) => self.fetched(conn, &response, shared, ctx),
             Packet::EpochEndsResponse(answers) => self.epochs_answered(conn, &answers, shared, ctx),
             Packet::ZooKeeperResponse(response) => self.zookeeper_said(*response, shared, ctx),
             Packet::ControllerResponse(response) => self.controller_said(conn, *response, shared, ctx),

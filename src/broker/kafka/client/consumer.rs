@@ -226,7 +226,7 @@ impl Consumer {
         ctx: &mut KafkaCtx<'_>,
     ) {
         match input {
-            Input::Packet(conn, Packet::FetchResponse(response)) => self.fetched(conn, response, shared),
+            Input::Packet(conn, Packet::FetchResponse(response)) => self.fetched(conn, &response, shared),
             Input::Timer(Timer::Processed(thread)) => {
                 let is_over = !self.call(thread, ctx) && self.processed(thread, shared, ctx);
                 if is_over {
@@ -548,11 +548,11 @@ impl Consumer {
         }
     }
 
-    fn fetched(&mut self, conn: ConnId, response: FetchResponse, shared: &Shared) {
+    fn fetched(&mut self, conn: ConnId, response: &FetchResponse, shared: &Shared) {
         let Some(broker) = self.links.broker_of(conn) else { return };
         self.fetching[broker as usize] = None;
         let reset = self.config.reset;
-        for part in response.parts {
+        for part in &response.parts {
             let Some(assigned) = self.assigned.iter_mut().find(|known| known.partition == part.partition)
             else {
                 continue;

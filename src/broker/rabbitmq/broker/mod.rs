@@ -132,12 +132,24 @@ impl Env<'_, '_> {
     #[inline]
     pub(super) fn send(&mut self, to: Pid, msg: Msg) {
         let letter = self.shared.letters.write(self.me, to.proc, msg);
-        if to.node == self.core.id {
+        self.post(to.node, letter);
+    }
+
+    /// Kept out of [`Env::send`], so that a letter is written where it was thought of.
+    #[inline(never)]
+    fn post(&mut self, to: u16, letter: Box<Letter>) {
+        if to == self.core.id {
             self.core.mailbox.push_back(letter);
         } else {
             let bytes = letter.msg.bytes() + letter.msg.body_bytes(&self.shared.content);
-            self.core.dist.send(to.node, letter, bytes, self.ctx);
+            self.core.dist.send(to, letter, bytes, self.ctx);
         }
+    }
+
+    /// Whether something is there to be read that was said on this node.
+    #[inline]
+    fn has_mail(&self) -> bool {
+        !self.core.mailbox.is_empty()
     }
 
     /// So much more went through this node.

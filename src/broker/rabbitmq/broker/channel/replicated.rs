@@ -18,15 +18,13 @@ const RESEND_EVERY: Span = Span::from_secs(10);
 impl Channel {
     /// Whether the queue took it on; else the publish is refused at once.
     pub(super) fn quorum_publish(&mut self, queue: QueueId, publish: Publish, env: &mut Env<'_, '_>) -> bool {
-        if self.quorum.is_refused(queue) {
-            dead_letter::observe_given_up(queue, publish.envelope, Reason::Maxlen, env);
-            return false;
-        }
-        if !self.quorum.may_publish(queue, env) {
-            return false;
-        }
         let seq = publish.is_confirmed.then_some(publish.seq);
-        self.quorum.enqueue(queue, publish.envelope, seq, env);
+        if let Err(refusal) = self.quorum.publish(queue, publish.envelope, seq, env) {
+            if refusal == quorum::Refusal::Full {
+                dead_letter::observe_given_up(queue, publish.envelope, Reason::Maxlen, env);
+            }
+            return false;
+        }
         self.arm_resend(queue, env);
         true
     }
@@ -59,7 +57,7 @@ impl Channel {
             let tag = tag_of(first);
             let same = rest.iter().take_while(|one| tag_of(one) == tag).count();
             let ids: SmallVec<[u64; 2]> = rest[..same].iter().map(|one| one.id).collect();
-            self.quorum.settle(queue, tag, ids, how, env);
+            self.quorum.settle(queue, tag, &ids, how, env);
             rest = &rest[same..];
         }
         self.arm_resend(queue, env);

@@ -64,34 +64,33 @@ impl Quorum {
         while let [first, others @ ..] = rest {
             rest = others;
             match *first {
-                Effect::Stored(item) if item.index <= self.stored => {}
-                Effect::Stored(item) => {
-                    self.stored = item.index;
-                    look::observe_stored(self.queue, item.envelope, item.index, env);
+                Effect::Stored(index, _) if index <= self.stored => {}
+                Effect::Stored(index, envelope) => {
+                    self.stored = index;
+                    look::observe_stored(self.queue, envelope, index, env);
                 }
                 _ if !is_leader => {}
-                Effect::Deliver(who, handed) => {
-                    let mut all: SmallVec<[Handed; 1]> = SmallVec::from_elem(handed, 1);
-                    while let [Effect::Deliver(other, handed), others @ ..] = rest
-                        && *other == who
+                Effect::Deliver(to, tag, handed) => {
+                    let mut all: SmallVec<[Handed; 1]> = SmallVec::from_buf([handed]);
+                    while let [Effect::Deliver(other, other_tag, handed), others @ ..] = rest
+                        && (*other, *other_tag) == (to, tag)
                     {
                         all.push(*handed);
                         rest = others;
                     }
-                    self.double(who, &all, env);
-                    let (to, tag) = who;
-                    bugs::send_ahead(who, &mut all, env);
+                    self.double((to, tag), &all, env);
+                    bugs::send_ahead((to, tag), &mut all, env);
                     env.send(to, Msg::Quorum(QuorumMsg::Deliver { tag, handed: all }));
                 }
                 Effect::Got(to, handed) => {
                     env.send(to, Msg::Quorum(QuorumMsg::Got { handed }));
                 }
-                Effect::Died(item, reason) => {
+                Effect::Died(envelope, reason) => {
                     if !Setup::of(&env.shared.topology, self.queue).keeps_dead {
-                        dead_letter::at_most_once(self.queue, item.envelope, reason, env);
+                        dead_letter::at_most_once(self.queue, envelope, reason, env);
                     }
                 }
-                Effect::Buried(item) => dead_letter::observe_dead_lettered(self.queue, item.envelope, env),
+                Effect::Buried(envelope) => dead_letter::observe_dead_lettered(self.queue, envelope, env),
                 Effect::Full(only, is_full) => {
                     let to: Vec<Pid> = only.map_or_else(|| self.fifo.senders().collect(), |pid| vec![pid]);
                     for pid in to {

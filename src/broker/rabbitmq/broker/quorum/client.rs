@@ -9,6 +9,7 @@
 //! Not modelled: the call by which a publisher registers (a full queue tells it after its first message).
 
 use std::collections::VecDeque;
+use std::num::NonZeroU64;
 
 use smallvec::SmallVec;
 
@@ -19,7 +20,7 @@ use crate::broker::rabbitmq::content::EnvelopeId;
 use crate::broker::rabbitmq::message::{Delivery, Msg, Pid, Proc, Settled, Subscribe};
 use crate::broker::rabbitmq::packet::ConsumerTag;
 use crate::broker::rabbitmq::topology::QueueId;
-use crate::sim::{Span, Time};
+use crate::sim::{PushWith, Span, Time};
 
 /// How long the answer to a call is waited for.
 const CALL_TIMEOUT: Span = Span::from_secs(30);
@@ -49,6 +50,7 @@ struct Client {
 /// A command that was not applied.
 #[derive(Clone, Debug)]
 struct Pending {
+    /// From one.
     seq: u64,
     request: Request,
     /// The process's own number for it, if it wants to hear of it.
@@ -64,6 +66,13 @@ struct Reader {
     id_next: u64,
     /// Came while earlier ones were missing.
     early: SmallVec<[Handed; 1]>,
+}
+
+/// Why a publish does not go out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in super::super) enum Refusal {
+    Full,
+    NoLeader,
 }
 
 /// What follows for the process.
@@ -118,17 +127,27 @@ impl Clients {
         self.all.retain(|client| client.queue != queue);
     }
 
-    /// Whether the queue said that it takes nothing more.
-    pub(in super::super) fn is_refused(&mut self, queue: QueueId) -> bool {
-        self.client(queue).is_full
-    }
-
-    /// Whether a publish may be sent: not the first one, if nobody leads.
-    pub(in super::super) fn may_publish(&mut self, queue: QueueId, env: &Env<'_, '_>) -> bool {
+    /// A publish, as far as the queue takes it: not when it said that it is full, and not the first one, if nobody
+    /// leads.
+    pub(in super::super) fn publish(
+        &mut self,
+        queue: QueueId,
+        envelope: EnvelopeId,
+        publish: Option<u64>,
+        env: &mut Env<'_, '_>,
+    ) -> Result<(), Refusal> {
         let client = self.client(queue);
-        client.number_next > 1 || env.leader_of(queue).is_some()
+        if client.is_full {
+            return Err(Refusal::Full);
+        }
+        if client.number_next == 1 && env.leader_of(queue).is_none() {
+            return Err(Refusal::NoLeader);
+        }
+        client.enqueue(envelope, publish, env);
+        Ok(())
     }
 
+    /// A message that waits for the queue, whatever it says.
     pub(in super::super) fn enqueue(
         &mut self,
         queue: QueueId,
@@ -136,11 +155,7 @@ impl Clients {
         publish: Option<u64>,
         env: &mut Env<'_, '_>,
     ) {
-        let size = env.shared.content.get(envelope).size;
-        let client = self.client(queue);
-        let number = client.number_next;
-        client.number_next += 1;
-        client.ask(Request::Enqueue { number, envelope, size }, publish, env);
+        self.client(queue).enqueue(envelope, publish, env);
     }
 
     pub(in super::super) fn subscribe(&mut self, queue: QueueId, wanted: Subscribe, env: &mut Env<'_, '_>) {
@@ -148,26 +163,26 @@ impl Clients {
         let (tag, no_ack) = (wanted.tag, wanted.no_ack);
         client.readers.retain(|reader| reader.tag != tag);
         client.readers.push(Reader { tag, no_ack, id_next: 0, early: SmallVec::new() });
-        client.ask(Request::Subscribe(wanted), None, env);
+        client.ask(|| Request::Subscribe(wanted), None, env);
     }
 
     pub(in super::super) fn cancel(&mut self, queue: QueueId, tag: ConsumerTag, env: &mut Env<'_, '_>) {
-        self.client(queue).ask(Request::Cancel { tag }, None, env);
+        self.client(queue).ask(|| Request::Cancel { tag }, None, env);
     }
 
     pub(in super::super) fn get(&mut self, queue: QueueId, no_ack: bool, env: &mut Env<'_, '_>) {
-        self.client(queue).ask(Request::Get { no_ack }, None, env);
+        self.client(queue).ask(|| Request::Get { no_ack }, None, env);
     }
 
     pub(in super::super) fn settle(
         &mut self,
         queue: QueueId,
         tag: ConsumerTag,
-        ids: SmallVec<[u64; 2]>,
+        ids: &[u64],
         how: Settled,
         env: &mut Env<'_, '_>,
     ) {
-        self.client(queue).ask(Request::Settle { tag, ids, how }, None, env);
+        self.client(queue).ask(|| Request::Settle { tag, ids: SmallVec::from_slice(ids), how }, None, env);
     }
 
     /// A member says something.
@@ -237,7 +252,16 @@ impl Clients {
 }
 
 impl Client {
-    fn ask(&mut self, request: Request, publish: Option<u64>, env: &mut Env<'_, '_>) {
+    fn enqueue(&mut self, envelope: EnvelopeId, publish: Option<u64>, env: &mut Env<'_, '_>) {
+        let size = env.shared.content.get(envelope).size;
+        let number = self.number_next;
+        self.number_next += 1;
+        self.ask(|| Request::Enqueue { number, envelope, size }, publish, env);
+    }
+
+    /// Asks for what `make` makes: once for the leader, and once to be kept.
+    #[inline]
+    fn ask(&mut self, make: impl Fn() -> Request, publish: Option<u64>, env: &mut Env<'_, '_>) {
         let (seq, since) = (self.seq_next, env.ctx.now());
         self.seq_next += 1;
         if self.leader.is_none() {
@@ -245,9 +269,9 @@ impl Client {
             let stuck = env.core.meta.stuck_leader(self.queue).filter(|_| is_bug);
             (self.leader, self.is_deaf) = (stuck.or_else(|| env.leader_of(self.queue)), stuck.is_some());
         }
-        self.pending.push_back(Pending { seq, request: request.clone(), publish, since });
+        self.pending.push_with(|| Pending { seq, request: make(), publish, since });
         if let Some(leader) = self.leader {
-            self.send(leader, QuorumMsg::Command { seq: Some(seq), request }, env);
+            self.send(leader, QuorumMsg::Command { seq: NonZeroU64::new(seq), request: make() }, env);
         }
     }
 
@@ -261,7 +285,11 @@ impl Client {
         let Some(leader) = self.leader else { return };
         let again = self.pending.iter().filter(|one| !matches!(one.request, Request::Get { .. }));
         for one in again {
-            self.send(leader, QuorumMsg::Command { seq: Some(one.seq), request: one.request.clone() }, env);
+            self.send(
+                leader,
+                QuorumMsg::Command { seq: NonZeroU64::new(one.seq), request: one.request.clone() },
+                env,
+            );
         }
     }
 
@@ -314,7 +342,11 @@ impl Client {
         if let (Some(one), Some(leader)) = (get, self.leader)
             && matches!(one.request, Request::Get { .. })
         {
-            self.send(leader, QuorumMsg::Command { seq: Some(seq), request: one.request.clone() }, env);
+            self.send(
+                leader,
+                QuorumMsg::Command { seq: NonZeroU64::new(seq), request: one.request.clone() },
+                env,
+            );
         }
     }
 
@@ -358,7 +390,11 @@ impl Client {
         }
         reader.id_next = ids.last().map_or(reader.id_next, |last| last + 1);
         if no_ack && !ids.is_empty() {
-            self.ask(Request::Settle { tag, ids, how: Settled::Acked }, None, env);
+            self.ask(
+                || Request::Settle { tag, ids: SmallVec::from_slice(&ids), how: Settled::Acked },
+                None,
+                env,
+            );
         }
     }
 
@@ -386,8 +422,12 @@ impl Client {
         self.pending.retain(|one| !matches!(one.request, Request::Get { .. }));
         events.push(Event::Got(handed.map(|one| one.delivery(super::GET, no_ack))));
         if let Some(one) = handed.filter(|_| no_ack) {
-            let ids = SmallVec::from_elem(one.id, 1);
-            self.ask(Request::Settle { tag: super::GET, ids, how: Settled::Acked }, None, env);
+            let settle = || Request::Settle {
+                tag: super::GET,
+                ids: SmallVec::from_elem(one.id, 1),
+                how: Settled::Acked,
+            };
+            self.ask(settle, None, env);
         }
     }
 }

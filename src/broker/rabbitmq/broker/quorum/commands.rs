@@ -110,22 +110,28 @@ impl Request {
         }
     }
 
-    /// The command that the leader of a queue makes of it.
-    pub(super) fn into_what(self, queue: QueueId, env: &Env<'_, '_>) -> What {
-        match self {
+    /// What the leader of a queue adds to a message: when it expires, and how it is served.
+    #[inline]
+    pub(super) fn terms(&self, queue: QueueId, env: &Env<'_, '_>) -> (Time, u8) {
+        let Self::Enqueue { envelope, .. } = *self else { return (Time::NEVER, NORMAL) };
+        let spec = env.shared.topology.queue(queue);
+        let own = env.shared.expiration(envelope).filter(|_| env.shared.topology.rules.has_quorum_ttl);
+        let ttl = [spec.args.message_ttl, own].into_iter().flatten().min();
+        let expires = ttl.map_or(Time::NEVER, |ttl| env.ctx.now() + ttl);
+        (expires, env.shared.stamp(envelope).priority.unwrap_or(NORMAL))
+    }
+
+    /// What the command does that the leader makes of it. The numbers of what is settled move there.
+    #[inline]
+    pub(super) fn take_what(&mut self, (expires, priority): (Time, u8)) -> What {
+        match *self {
             Self::Enqueue { number, envelope, size } => {
-                let spec = env.shared.topology.queue(queue);
-                let own =
-                    env.shared.expiration(envelope).filter(|_| env.shared.topology.rules.has_quorum_ttl);
-                let ttl = [spec.args.message_ttl, own].into_iter().flatten().min();
-                let expires = ttl.map_or(Time::NEVER, |ttl| env.ctx.now() + ttl);
-                let priority = env.shared.stamp(envelope).priority.unwrap_or(NORMAL);
                 What::Enqueue { number, fresh: Fresh { envelope, size, priority, expires } }
             }
             Self::Subscribe(subscribe) => What::Subscribe(subscribe),
             Self::Cancel { tag } => What::Cancel(tag),
             Self::Get { .. } => What::Get,
-            Self::Settle { tag, ids, how } => What::Settle { tag, ids, how },
+            Self::Settle { tag, ref mut ids, how } => What::Settle { tag, ids: std::mem::take(ids), how },
         }
     }
 }

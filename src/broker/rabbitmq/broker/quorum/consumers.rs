@@ -38,9 +38,9 @@ pub(super) struct Held(VecDeque<(u64, Item)>);
 
 impl Held {
     #[inline]
-    fn push(&mut self, id: u64, item: Item) {
+    fn push(&mut self, id: u64, item: Item) -> &mut Item {
         debug_assert!(self.0.back().is_none_or(|(last, _)| *last < id), "numbers follow one another");
-        self.0.push_back((id, item));
+        &mut self.0.push_back_mut((id, item)).1
     }
 
     #[inline]
@@ -205,17 +205,16 @@ impl Consumers {
 
     /// The consumer takes a message, under which number; it is somebody else's turn then.
     #[inline]
-    pub(super) fn take(&mut self, at: usize, item: Item) -> (Who, u64) {
-        let one = &mut self.all[at];
-        let id = one.id_next;
-        one.id_next += 1;
-        one.held.push(id, item);
-        let (who, priority) = (one.who, one.priority);
+    pub(super) fn take(&mut self, at: usize, item: Item) -> (Who, u64, &mut Item) {
+        let priority = self.all[at].priority;
         let last = self.all.partition_point(|other| other.priority >= priority) - 1;
         if at != last {
             self.all[at..=last].rotate_left(1);
         }
-        (who, id)
+        let one = &mut self.all[last];
+        let id = one.id_next;
+        one.id_next += 1;
+        (one.who, id, one.held.push(id, item))
     }
 
     /// Takes back what a consumer holds under that number.

@@ -121,7 +121,7 @@ impl Quorum {
             }
         }
         if !ids.is_empty() && self.leads() {
-            self.propose(What::Buried(ids), None, env);
+            self.propose(What::Buried(ids), env);
         }
     }
 
@@ -136,14 +136,14 @@ impl Quorum {
     }
 
     /// A destination that is a stream answers.
-    pub(super) fn target_wrote(&mut self, from: Pid, msg: StreamMsg, env: &mut Env<'_, '_>) {
+    pub(super) fn target_wrote(&mut self, from: Pid, msg: &StreamMsg, env: &mut Env<'_, '_>) {
         let Proc::Queue(target) = from.proc else { return };
         match msg {
             StreamMsg::Written { seqs } => {
-                self.dead.streams.written(target, &seqs);
-                self.confirmed((target, ANY_NODE), &seqs, env);
+                self.dead.streams.written(target, seqs);
+                self.confirmed((target, ANY_NODE), seqs, env);
             }
-            StreamMsg::NotLeader { leader } => self.dead.streams.follow(target, leader, env),
+            StreamMsg::NotLeader { leader } => self.dead.streams.follow(target, *leader, env),
             _ => {}
         }
     }

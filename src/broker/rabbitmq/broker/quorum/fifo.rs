@@ -18,9 +18,10 @@ use super::consumers::{Consumers, Who};
 use super::ready::Ready;
 use crate::broker::rabbitmq::content::{EnvelopeId, Reason};
 use crate::broker::rabbitmq::message::{Pid, Settled};
+use crate::broker::rabbitmq::packet::ConsumerTag;
 use crate::broker::rabbitmq::rules::QuorumPriorities;
 use crate::broker::rabbitmq::topology::{Overflow, QueueId, Topology};
-use crate::sim::{Span, Time};
+use crate::sim::{PushWith, Span, Time};
 
 /// A message of the queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,14 +110,14 @@ impl Setup {
 /// What follows from a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Effect {
-    /// The queue has it now.
-    Stored(Item),
-    Deliver(Who, Handed),
+    /// The queue has it now, by the number that is its own.
+    Stored(u64, EnvelopeId),
+    Deliver(Pid, ConsumerTag, Handed),
     Got(Pid, Option<Handed>),
     /// It was given up.
-    Died(Item, Reason),
+    Died(EnvelopeId, Reason),
     /// It was given up before, and all its destinations have it now.
-    Buried(Item),
+    Buried(EnvelopeId),
     /// Senders are to hold back, or to go on; one of them, or all.
     Full(Option<Pid>, bool),
 }
@@ -206,7 +207,7 @@ impl Fifo {
         let Fresh { envelope, size, priority, expires } = fresh;
         let is_on_disk = !self.has_memory(setup);
         let item = Item { index, envelope, size, priority, is_on_disk, expires, count: 0, deliveries: 0 };
-        effects.push(Effect::Stored(item));
+        effects.push_with(|| Effect::Stored(index, envelope));
         self.has_expiring |= expires != Time::NEVER;
         self.bytes += u64::from(size);
         self.ready.push(item, setup.priorities);
@@ -276,7 +277,7 @@ impl Fifo {
             self.bytes += u64::from(item.size);
             self.dead.push_back((item, reason));
         }
-        effects.push(Effect::Died(item, reason));
+        effects.push(Effect::Died(item.envelope, reason));
     }
 
     fn bury(&mut self, ids: &[u64], effects: &mut Vec<Effect>) {
@@ -285,7 +286,7 @@ impl Fifo {
                 && let Some((item, _)) = self.dead.remove(at)
             {
                 self.bytes -= u64::from(item.size);
-                effects.push(Effect::Buried(item));
+                effects.push(Effect::Buried(item.envelope));
             }
         }
     }

@@ -1,5 +1,6 @@
 //! A node's member of a quorum queue: Raft, the member's copy of the queue, and what a leader does because of commands.
 
+use std::num::NonZeroU64;
 use std::sync::Arc;
 
 use smallvec::SmallVec;
@@ -15,7 +16,7 @@ use crate::broker::rabbitmq::message::{Msg, Pid, Proc, QueueEnd};
 use crate::broker::rabbitmq::model::{RabbitCtx, Shared};
 use crate::broker::rabbitmq::packet::ConsumerTag;
 use crate::broker::rabbitmq::topology::QueueId;
-use crate::broker::raft::{Config, Io, Member, Message, Output, Raft, Role};
+use crate::broker::raft::{Config, Io, Mark, Member, Message, Output, Raft, Role};
 use crate::fact::{Fact, NodeId, PlaceId, Rule};
 use crate::sim::draw::{self, Bits, Purpose};
 use crate::sim::{Dist, Loss, Span, Time};
@@ -158,7 +159,7 @@ impl Quorum {
         let mut io = Io { now: env.ctx.now(), draws: &mut self.draws, out: &mut unheard };
         for piece in env.core.wal.survived(self.queue) {
             match piece {
-                Piece::Entries(mark) => self.raft.written(mark, &mut io),
+                Piece::Entries { to, cut } => self.raft.written(Mark { index: to, cut }, &mut io),
                 Piece::Snapshot => self.raft.snapshot_written(&mut io),
             }
         }
@@ -182,27 +183,31 @@ impl Quorum {
         let mut out = std::mem::take(&mut self.out);
         let mut io = Io { now: env.ctx.now(), draws: &mut self.draws, out: &mut out };
         let result = input(&mut self.raft, &mut io);
-        for output in out.drain(..) {
-            self.obey(output, env);
+        for output in &mut out {
+            match output {
+                // The usual case; nobody would know a stranger.
+                Output::Send(to, message) if !self.is_stranger => {
+                    let to = Pid { node: self.members[usize::from(to.0)], proc: Proc::Queue(self.queue) };
+                    env.send(to, Msg::Quorum(QuorumMsg::Raft(message.take())));
+                }
+                asked => self.obey(asked, env),
+            }
         }
+        out.clear();
         self.out = out;
         self.look_after_followers(env);
         result
     }
 
-    fn obey(&mut self, output: Output<CommandId, Arc<Fifo>>, env: &mut Env<'_, '_>) {
-        match output {
-            // Nobody knows the sender.
-            Output::Send(..) if self.is_stranger => {}
-            Output::Send(to, message) => {
-                let to = Pid { node: self.members[usize::from(to.0)], proc: Proc::Queue(self.queue) };
-                env.send(to, Msg::Quorum(QuorumMsg::Raft(message)));
-            }
+    fn obey(&mut self, output: &Output<CommandId, Arc<Fifo>>, env: &mut Env<'_, '_>) {
+        match *output {
+            // A stranger's; and term and vote count as durable at once.
+            Output::Send(..) | Output::Vote { .. } => {}
             Output::Write(mark) => {
                 let (last, cut) = self.handed;
                 let from = if cut == mark.cut { last } else { self.raft.durable().min(mark.index) };
                 self.handed = (mark.index, mark.cut);
-                self.write(Piece::Entries(mark), self.size(from + 1, mark.index), env);
+                self.write(Piece::of(mark), self.size(from + 1, mark.index), env);
             }
             Output::WriteSnapshot => self.write(Piece::Snapshot, 1_000, env),
             Output::Installed => {
@@ -211,7 +216,6 @@ impl Quorum {
                     self.bytes_applied = 0;
                 }
             }
-            Output::Vote { .. } => {}
             Output::Committed(index) => self.apply_to(index, env),
             Output::Leads { term } => self.leads_now(term, env),
             Output::Follows { leader, .. } => {
@@ -226,6 +230,7 @@ impl Quorum {
         }
     }
 
+    #[inline]
     fn write(&mut self, piece: Piece, bytes: u32, env: &mut Env<'_, '_>) {
         let file = wal_file(env.shared);
         env.core.wal.append(self.queue, piece, bytes, file, env.ctx);
@@ -241,7 +246,9 @@ impl Quorum {
     pub(in super::super) fn written(&mut self, piece: Piece, env: &mut Env<'_, '_>) {
         match piece {
             _ if self.is_stopped => {}
-            Piece::Entries(mark) => self.drive(env, |raft, io| raft.written(mark, io)),
+            Piece::Entries { to, cut } => {
+                self.drive(env, |raft, io| raft.written(Mark { index: to, cut }, io));
+            }
             Piece::Snapshot => self.drive(env, Raft::snapshot_written),
         }
     }
@@ -250,27 +257,23 @@ impl Quorum {
         match msg {
             _ if self.is_stopped => {}
             Msg::Quorum(QuorumMsg::Raft(message)) => self.raft_says(from, message, env),
-            _ => self.told(from, msg.take(), env),
-        }
-    }
-
-    fn told(&mut self, from: Pid, msg: Msg, env: &mut Env<'_, '_>) {
-        match msg {
-            Msg::Quorum(msg) => match msg {
-                QuorumMsg::Command { seq, request } => self.asked(from, seq, request, env),
-                QuorumMsg::Flush => {
-                    self.is_flush_due = false;
-                    self.drive(env, Raft::replicate);
-                }
-                QuorumMsg::Missing { tag, from: first, to } => self.missed(from, tag, first, to, env),
-                answer => self.target_says(from, &answer, env),
-            },
+            Msg::Quorum(QuorumMsg::Command { seq, request }) => {
+                self.asked(from, seq.map(NonZeroU64::get), request, env);
+            }
+            Msg::Quorum(QuorumMsg::Flush) => {
+                self.is_flush_due = false;
+                self.drive(env, Raft::replicate);
+            }
+            Msg::Quorum(QuorumMsg::Missing { tag, from: first, to }) => {
+                self.missed(from, *tag, *first, *to, env);
+            }
+            Msg::Quorum(answer) => self.target_says(from, answer, env),
             Msg::ChannelDown if self.leads() && self.overlooks(from, env) => self.overlooked.push(from),
             Msg::ChannelDown if self.leads() && self.fifo.knows(from) => {
-                self.propose(What::Gone(from), None, env);
+                self.propose(What::Gone(from), env);
             }
-            Msg::Confirm { seqs } => self.target_confirms(from, &seqs, env),
-            Msg::Stream(msg) => self.target_wrote(from, *msg, env),
+            Msg::Confirm { seqs } => self.target_confirms(from, seqs, env),
+            Msg::Stream(msg) => self.target_wrote(from, msg, env),
             Msg::Delete => self.delete(Some(from), env),
             _ => {}
         }
@@ -284,32 +287,49 @@ impl Quorum {
     }
 
     /// A channel asks for something: its command goes into the log, if this member leads.
-    fn asked(&mut self, from: Pid, seq: Option<u64>, request: Request, env: &mut Env<'_, '_>) {
+    fn asked(&mut self, from: Pid, seq: Option<u64>, request: &mut Request, env: &mut Env<'_, '_>) {
         if !self.leads() {
-            let leader = self.raft.leader().map(|leader| self.members[usize::from(leader.0)]);
-            match (seq, leader) {
-                (Some(seq), leader) => {
-                    env.send(from, Msg::Quorum(QuorumMsg::NotLeader { seq, leader }));
-                }
-                // Nobody waits for it: it is passed on.
-                (None, Some(node)) if node != env.core.id => {
-                    let to = Pid { node, proc: Proc::Queue(self.queue) };
-                    env.send(to, Msg::Quorum(QuorumMsg::Command { seq, request }));
-                }
-                (None, _) => {}
-            }
-            return;
+            return self.redirect(from, seq, request, env);
         }
         if matches!(request, Request::Subscribe(_) | Request::Get { .. }) {
             self.used_at = env.ctx.now();
         }
-        let what = request.into_what(self.queue, env);
-        self.propose(what, seq.map(|seq| (from, seq)), env);
+        let (at, from, terms) = (env.ctx.now(), seq.map(|seq| (from, seq)), request.terms(self.queue, env));
+        let commands = env.shared.commands(self.queue);
+        let command = commands.add(|| Command { at, from, what: request.take_what(terms) });
+        if self.is_flush_due || env.has_mail() {
+            return self.append(command, env);
+        }
+        // Nothing is in the mailbox: it goes out with this.
+        self.drive(env, |raft, io| {
+            raft.propose(command, io);
+            raft.replicate(io);
+        });
+    }
+
+    /// It does not lead: whoever asks is told who does.
+    fn redirect(&self, from: Pid, seq: Option<u64>, request: &Request, env: &mut Env<'_, '_>) {
+        let leader = self.raft.leader().map(|leader| self.members[usize::from(leader.0)]);
+        match (seq, leader) {
+            (Some(seq), leader) => env.send(from, Msg::Quorum(QuorumMsg::NotLeader { seq, leader })),
+            // Nobody waits for it: it is passed on.
+            (None, Some(node)) if node != env.core.id => {
+                let to = Pid { node, proc: Proc::Queue(self.queue) };
+                env.send(to, Msg::Quorum(QuorumMsg::Command { seq: None, request: request.clone() }));
+            }
+            (None, _) => {}
+        }
+    }
+
+    /// What nobody asked for goes into the log.
+    pub(super) fn propose(&mut self, what: What, env: &mut Env<'_, '_>) {
+        let at = env.ctx.now();
+        let command = env.shared.commands(self.queue).add(|| Command { at, from: None, what });
+        self.append(command, env);
     }
 
     /// Appends a command; it goes out behind everything that is in the mailbox now.
-    pub(super) fn propose(&mut self, what: What, from: Option<(Pid, u64)>, env: &mut Env<'_, '_>) {
-        let command = env.shared.commands(self.queue).add(Command { at: env.ctx.now(), from, what });
+    fn append(&mut self, command: CommandId, env: &mut Env<'_, '_>) {
         self.drive(env, |raft, io| raft.propose(command, io));
         if !self.is_flush_due {
             self.is_flush_due = true;
@@ -334,7 +354,7 @@ impl Quorum {
             let is_open = node == env.core.id || env.core.dist.is_open(node);
             let is_lost = self.fifo.consumers.iter().any(|one| one.who.0.node == node && one.is_lost);
             match (is_open, is_lost) {
-                (true, true) => self.propose(What::Back(node), None, env),
+                (true, true) => self.propose(What::Back(node), env),
                 (false, _) => self.lose(node, env),
                 _ => {}
             }
@@ -349,7 +369,7 @@ impl Quorum {
     }
 
     fn lose(&mut self, node: u16, env: &mut Env<'_, '_>) {
-        self.propose(What::Lost(node), None, env);
+        self.propose(What::Lost(node), env);
         let patience = env.shared.topology.queue(self.queue).args.consumer_disconnected_timeout;
         if patience > Span::ZERO {
             let at = env.ctx.now() + patience;
@@ -371,7 +391,7 @@ impl Quorum {
         }
         if self.leads() && self.nodes_of_consumers().contains(&peer) {
             if is_up {
-                self.propose(What::Back(peer), None, env);
+                self.propose(What::Back(peer), env);
                 for pid in self.fifo.pids().into_iter().filter(|pid| pid.node == peer) {
                     env.send(pid, Msg::Quorum(QuorumMsg::Leads));
                 }
@@ -407,7 +427,7 @@ impl Quorum {
             Alarm::Due => {
                 self.due_at = Time::NEVER;
                 if self.leads() && self.fifo.next_due().is_some_and(|due| due <= env.ctx.now()) {
-                    self.propose(What::Due, None, env);
+                    self.propose(What::Due, env);
                 } else {
                     self.look_at_due(env);
                 }
@@ -415,7 +435,7 @@ impl Quorum {
             Alarm::GiveUp(node) => {
                 let is_gone = !env.core.dist.is_open(node);
                 if self.leads() && is_gone {
-                    self.propose(What::GivenUp(node), None, env);
+                    self.propose(What::GivenUp(node), env);
                 }
             }
             Alarm::Retry => self.retry_dead_letters(env),

@@ -36,11 +36,12 @@ mod table;
 mod tests;
 mod wal;
 
+use std::num::NonZeroU64;
 use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-pub(super) use client::{Clients, Event, enqueue_untracked};
+pub(super) use client::{Clients, Event, Refusal, enqueue_untracked};
 use commands::Request;
 use fifo::Fifo;
 pub(in super::super) use member::Quorum;
@@ -61,7 +62,7 @@ pub(in super::super) enum QuorumMsg {
     // To a member, from a client.
     /// Its command of that number; none: it does not want to hear of it.
     Command {
-        seq: Option<u64>,
+        seq: Option<NonZeroU64>,
         request: Request,
     },
     /// Which deliveries it misses: the numbers from the first to before the second.
@@ -173,7 +174,7 @@ impl QuorumMsg {
 
     pub(in super::super) fn fingerprint(&self) -> u64 {
         match self {
-            Self::Command { seq, request } => (seq.unwrap_or(0) << 4 | request.kind()) << 4,
+            Self::Command { seq, request } => (seq.map_or(0, NonZeroU64::get) << 4 | request.kind()) << 4,
             Self::Missing { from, .. } => from << 4 | 1,
             Self::Applied { seqs } => seqs.first().copied().unwrap_or(0) << 4 | 2,
             Self::NotLeader { seq, .. } => seq << 4 | 3,

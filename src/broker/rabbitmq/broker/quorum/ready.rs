@@ -59,10 +59,6 @@ impl Ready {
     pub(super) fn pop(&mut self, priorities: QuorumPriorities) -> Option<Item> {
         let level = self.next_level(priorities)?;
         self.high_served = if level == 1 { self.high_served.saturating_add(1) } else { 0 };
-        self.take(level)
-    }
-
-    fn take(&mut self, level: usize) -> Option<Item> {
         let item = self.levels[level].pop()?;
         self.count -= 1;
         Some(item)
@@ -70,8 +66,10 @@ impl Ready {
 
     /// Takes a head for which this holds, of any level.
     pub(super) fn take_head(&mut self, is_meant: impl Fn(&Item) -> bool) -> Option<Item> {
-        let level = self.levels.iter().rposition(|level| level.front().is_some_and(&is_meant))?;
-        self.take(level)
+        let level = self.levels.iter_mut().rev().find(|level| level.front().is_some_and(&is_meant))?;
+        let item = level.pop()?;
+        self.count -= 1;
+        Some(item)
     }
 
     /// The heads of all levels.

@@ -5,7 +5,7 @@ use super::fifo::{Effect, Fifo, Item, Setup};
 use super::{GET, Handed};
 use crate::broker::rabbitmq::content::Reason;
 use crate::broker::rabbitmq::message::Pid;
-use crate::sim::Time;
+use crate::sim::{PushWith, Time};
 
 /// A queue that was full takes messages again when it is at most this full, in percent.
 const GO_ON_PERCENT: u64 = 80;
@@ -21,16 +21,16 @@ impl Fifo {
                 break;
             }
             let Some(consumer) = self.consumers.next(setup) else { break };
-            let Some(mut item) = self.take_next(setup) else { break };
-            let handed = hand(&mut item);
-            let (who, id) = self.consumers.take(consumer, item);
-            effects.push(Effect::Deliver(who, Handed { id, ..handed }));
+            let Some(item) = self.take_next(setup) else { break };
+            let ((to, tag), id, item) = self.consumers.take(consumer, item);
+            effects.push_with(|| Effect::Deliver(to, tag, hand(id, item)));
         }
         self.expire(at, true, setup, effects);
         self.keep_to_limits(setup, effects);
     }
 
     /// The next message: what came back goes first.
+    #[inline]
     fn take_next(&mut self, setup: &Setup) -> Option<Item> {
         let item = self.returned.pop_front().or_else(|| self.ready.pop(setup.priorities))?;
         self.bytes -= u64::from(item.size);
@@ -38,13 +38,19 @@ impl Fifo {
         Some(item)
     }
 
+    /// The same, where it is not done for each message.
+    #[inline(never)]
+    fn take_one(&mut self, setup: &Setup) -> Option<Item> {
+        self.take_next(setup)
+    }
+
     /// `basic.get`: the first message, whatever consumers there are.
     pub(super) fn get(&mut self, index: u64, by: Pid, at: Time, setup: &Setup, effects: &mut Vec<Effect>) {
         self.expire(at, true, setup, effects);
-        let handed = self.take_next(setup).map(|mut item| {
-            let handed = hand(&mut item);
+        let handed = self.take_one(setup).map(|mut item| {
+            let handed = hand(index, &mut item);
             self.consumers.hold_got(by, index, item);
-            Handed { id: index, ..handed }
+            handed
         });
         effects.push(Effect::Got(by, handed));
     }
@@ -104,7 +110,7 @@ impl Fifo {
     fn keep_to_limits(&mut self, setup: &Setup, effects: &mut Vec<Effect>) {
         if setup.drops_head {
             while self.is_over(100, setup)
-                && let Some(item) = self.take_next(setup)
+                && let Some(item) = self.take_one(setup)
             {
                 self.die(item, Reason::Maxlen, setup, effects);
             }
@@ -131,9 +137,10 @@ impl Fifo {
     }
 }
 
-/// The message is handed to somebody.
-fn hand(item: &mut Item) -> Handed {
+/// The message is handed to somebody, by this number.
+#[inline]
+fn hand(id: u64, item: &mut Item) -> Handed {
     item.deliveries += 1;
     let Item { envelope, count, is_on_disk, deliveries, .. } = *item;
-    Handed { id: 0, envelope, redelivered: deliveries > 1, count, is_on_disk }
+    Handed { id, envelope, redelivered: deliveries > 1, count, is_on_disk }
 }

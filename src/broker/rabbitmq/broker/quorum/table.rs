@@ -23,7 +23,7 @@ use smallvec::SmallVec;
 
 use super::commands::Command;
 use crate::broker::raft::Member;
-use crate::sim::Chunked;
+use crate::sim::{Chunked, PushWith};
 
 /// A command, by its number in [`Commands`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,11 +60,10 @@ impl Commands {
 
     /// A leader is about to append it.
     #[inline]
-    pub(super) fn add(&mut self, command: Command) -> CommandId {
+    pub(super) fn add(&mut self, make: impl FnOnce() -> Command) -> CommandId {
         let number = NonZeroU32::MIN.saturating_add(self.gone + self.kept.len() as u32);
-        let bytes = command.bytes();
-        self.kept.push(command);
-        CommandId { number, bytes }
+        self.kept.push_with(make);
+        CommandId { number, bytes: self.kept.last().map_or(0, Command::bytes) }
     }
 
     /// A command that a member applies; none: it is gone.
@@ -104,7 +103,7 @@ mod tests {
 
     fn filled(count: u64) -> (Commands, Vec<CommandId>) {
         let mut commands = Commands::new(3);
-        let ids = (0..count).map(|number| commands.add(command(number))).collect();
+        let ids = (0..count).map(|number| commands.add(|| command(number))).collect();
         (commands, ids)
     }
 
@@ -126,7 +125,7 @@ mod tests {
         for member in 0..3 {
             commands.release(Member(member), ids[2_999]);
         }
-        ids.push(commands.add(command(5_000)));
+        ids.push(commands.add(|| command(5_000)));
         assert!((3_000..=5_000).all(|n| at(&commands, ids[n]) == Some(time(n as u64))));
     }
 
@@ -145,7 +144,7 @@ mod tests {
     fn memory_does_not_grow_with_what_is_released() {
         let (mut commands, _) = filled(0);
         for number in 0..100_000 {
-            let id = commands.add(command(number));
+            let id = commands.add(|| command(number));
             (0..3).for_each(|member| commands.release(Member(member), id));
         }
         assert!(commands.kept.len() < 2_048, "{} are kept", commands.kept.len());
@@ -158,7 +157,7 @@ mod tests {
         for member in 0..3 {
             commands.release(Member(member), ids[2_999]);
         }
-        commands.add(command(7));
+        commands.add(|| command(7));
         assert_eq!(at(&before, ids[0]), Some(time(0)));
         assert_eq!(before.kept.len(), 3_000);
     }

@@ -89,7 +89,7 @@ impl Bench {
     /// What was handed out since the last look: channel, the consumer's number, message, whether again, count.
     fn handed(&mut self) -> Vec<(u32, u64, u32, bool, u32)> {
         let handed = |effect: Effect| match effect {
-            Effect::Deliver((Pid { proc: Proc::Channel(channel), .. }, _), one) => {
+            Effect::Deliver(Pid { proc: Proc::Channel(channel), .. }, _, one) => {
                 Some((channel, one.id, one.envelope.0, one.redelivered, one.count))
             }
             _ => None,
@@ -105,7 +105,7 @@ impl Bench {
 
     fn died(&mut self) -> Vec<(u32, Reason)> {
         let died = |effect: Effect| match effect {
-            Effect::Died(item, reason) => Some((item.envelope.0, reason)),
+            Effect::Died(envelope, reason) => Some((envelope.0, reason)),
             _ => None,
         };
         self.effects.drain(..).filter_map(died).collect()
@@ -260,7 +260,7 @@ fn a_dead_letter_that_has_to_arrive_stays_until_it_has_and_counts() {
     assert!(bench.fifo.items().any(|item| item.envelope.0 == 1));
     bench.apply(None, What::Buried(SmallVec::from_elem(1, 1)));
     assert!(bench.fifo.dead.is_empty());
-    assert!(matches!(bench.effects.last(), Some(Effect::Buried(item)) if item.envelope.0 == 1));
+    assert!(matches!(bench.effects.last(), Some(Effect::Buried(envelope)) if envelope.0 == 1));
 }
 
 #[test]

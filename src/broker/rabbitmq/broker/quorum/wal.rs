@@ -38,15 +38,23 @@ pub(in super::super::super) struct Wal {
 /// What a member hands over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in super::super) enum Piece {
-    /// Entries up to this one.
-    Entries(Mark),
+    /// Entries up to this one: a [`Mark`], field by field, so that it fits into two registers.
+    Entries {
+        to: u64,
+        cut: u32,
+    },
     Snapshot,
 }
 
 impl Piece {
+    #[inline]
+    pub(super) fn of(mark: Mark) -> Self {
+        Self::Entries { to: mark.index, cut: mark.cut }
+    }
+
     /// Whether what comes next says all that this one does.
     fn is_before(self, next: Self) -> bool {
-        matches!((self, next), (Self::Entries(one), Self::Entries(next)) if one.cut == next.cut)
+        matches!((self, next), (Self::Entries { cut, .. }, Self::Entries { cut: next, .. }) if cut == next)
     }
 }
 
@@ -61,6 +69,7 @@ impl Wal {
     }
 
     /// A member has something to be made durable.
+    #[inline]
     pub(super) fn append(
         &mut self,
         queue: QueueId,
@@ -69,18 +78,21 @@ impl Wal {
         file: FileId,
         ctx: &mut RabbitCtx<'_>,
     ) {
-        self.waiting.push_back((queue, piece, bytes));
-        if !self.is_flushing {
+        if self.is_flushing {
+            self.waiting.push_back((queue, piece, bytes));
+        } else {
+            self.write(queue, piece, bytes);
             self.flush(file, ctx);
         }
     }
 
+    #[inline]
+    fn write(&mut self, queue: QueueId, piece: Piece, bytes: u32) {
+        self.len += u64::from(bytes);
+        self.written.push_back((self.len, queue, piece));
+    }
+
     fn flush(&mut self, file: FileId, ctx: &mut RabbitCtx<'_>) {
-        for _ in 0..self.batch_max {
-            let Some((queue, piece, bytes)) = self.waiting.pop_front() else { break };
-            self.len += u64::from(bytes);
-            self.written.push_back((self.len, queue, piece));
-        }
         self.is_flushing = true;
         self.flushes += 1;
         ctx.write(file, self.len);
@@ -94,18 +106,23 @@ impl Wal {
         mark: u64,
         file: FileId,
         ctx: &mut RabbitCtx<'_>,
-    ) -> SmallVec<[(QueueId, Piece); 4]> {
-        let mut durable: SmallVec<[(QueueId, Piece); 4]> = SmallVec::new();
-        while self.written.front().is_some_and(|(end, ..)| *end <= mark)
-            && let Some((_, queue, piece)) = self.written.pop_front()
-        {
-            match durable.iter_mut().rev().find(|(of, _)| *of == queue) {
-                Some((_, before)) if before.is_before(piece) => *before = piece,
-                _ => durable.push((queue, piece)),
+    ) -> SmallVec<[(QueueId, Piece); 2]> {
+        let mut durable = SmallVec::new();
+        // What one queue wrote in a row is put together first: more than that is rare.
+        let mut row: Option<(QueueId, Piece)> = None;
+        while let Some((_, queue, piece)) = self.written.pop_front_if(|(end, ..)| *end <= mark) {
+            match &mut row {
+                Some((of, before)) if *of == queue && before.is_before(piece) => *before = piece,
+                _ => note(&mut durable, row.replace((queue, piece))),
             }
         }
+        note(&mut durable, row);
         self.is_flushing = false;
         if !self.waiting.is_empty() {
+            for _ in 0..self.batch_max {
+                let Some((queue, piece, bytes)) = self.waiting.pop_front() else { break };
+                self.write(queue, piece, bytes);
+            }
             self.flush(file, ctx);
         }
         durable
@@ -148,5 +165,14 @@ impl Wal {
     /// How much of the disk it takes.
     pub(in super::super) fn bytes(&self) -> u64 {
         self.len - self.freed.min(self.len)
+    }
+}
+
+/// A queue has this on the device, too.
+fn note(durable: &mut SmallVec<[(QueueId, Piece); 2]>, more: Option<(QueueId, Piece)>) {
+    let Some((queue, piece)) = more else { return };
+    match durable.iter_mut().rev().find(|(of, _)| *of == queue) {
+        Some((_, before)) if before.is_before(piece) => *before = piece,
+        _ => durable.push((queue, piece)),
     }
 }
