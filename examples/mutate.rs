@@ -78,11 +78,7 @@ fn main() {
     let mut all = Found::default();
     for (worker, _) in workers {
         let found = worker.join().expect("a worker that panics ends the program");
-        all = Found {
-            made: all.made + found.made,
-            well: all.well + found.well,
-            runs: all.runs + found.runs,
-        };
+        all = Found { made: all.made + found.made, well: all.well + found.well, runs: all.runs + found.runs };
     }
     let Found { made, well, runs } = all;
     println!("{made} files, {well} read well, {runs} runs, no panic, {} s", started.elapsed().as_secs());
