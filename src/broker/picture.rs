@@ -161,6 +161,8 @@ pub struct LanePicture {
     pub end: u64,
     /// What is before this offset would survive a power loss.
     pub durable: u64,
+    /// Of a place that forgets: how many messages this copy holds, and how many of them would survive a power loss.
+    pub held: Option<(u64, u64)>,
     /// Named offsets: `HW` at 4187.
     pub marks: Vec<OffsetMark>,
 }

@@ -1,6 +1,9 @@
 //! How the program ends.
 
-/// Exit codes. 101 is none of them: it stays what a panic, that is a bug, ends with.
+/// What a panic, that is a bug, ends with: none of [`Exit`], but what Rust programs are known by.
+pub(super) const PANIC: i32 = 101;
+
+/// Exit codes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Exit {
     /// All claims hold, or nothing was claimed and only a run was asked for.

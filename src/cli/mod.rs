@@ -160,7 +160,7 @@ fn jobs() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// A panic is a bug of this program: say so, and how to see it again.
+/// A panic is a bug of this program, on whichever thread: say so, and how to see it again, and end.
 fn report_panics() {
     let default = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
@@ -172,6 +172,7 @@ fn report_panics() {
             Some(command) => writeln!(stderr, "with the scenario and this command:\n  {command}"),
             None => writeln!(stderr, "with the command that you typed."),
         };
+        std::process::exit(exit::PANIC);
     }));
 }
 

@@ -77,6 +77,14 @@ impl Group {
         rank(self.fate)
     }
 
+    /// How many messages of the group have another fate after a trial that breaks their chain; none: it does not, or
+    /// could not be tried.
+    pub fn spared(&self, trial: &Trial) -> Option<usize> {
+        let TrialResult::Confirmed(others) = &trial.result else { return None };
+        let same: usize = others.iter().map(|(_, messages)| messages).sum();
+        Some(self.members.len().saturating_sub(same))
+    }
+
     /// Whether at least one remedy saves every message of the group from this chain.
     pub fn is_confirmed(&self) -> bool {
         self.trials.iter().any(|trial| matches!(trial.result, TrialResult::Confirmed(_)))

@@ -2,7 +2,7 @@
 //! promised, whether it was kept, which setting decided, and what to try next.
 
 use super::Source;
-use super::explain::{Explanation, Trial, TrialResult};
+use super::explain::{Explanation, Trial};
 use super::run::{Outcome, Run};
 use super::study::{Study, Subject};
 use crate::ledger::{Fate, Store, SubscriptionVerdict};
@@ -48,6 +48,15 @@ impl Guarantee {
             Self::InOrder => subscription.reordered.max(subscription.stale),
         }
     }
+
+    /// Messages that the guarantee does not speak of, though they had no effect: they are dead letters, safe and not
+    /// processed.
+    pub fn set_aside(self, subscription: &SubscriptionVerdict) -> u64 {
+        match self {
+            Self::AtLeastOnce | Self::ExactlyOnce => subscription.fates.of(Fate::DeadLettered),
+            Self::AtMostOnce | Self::InOrder => 0,
+        }
+    }
 }
 
 /// What one subscription was given.
@@ -72,15 +81,12 @@ pub fn promises(outcome: &Outcome) -> Vec<Promise> {
 }
 
 /// The changes of which each alone prevents the worst that happened, those first after which nothing else of the kind
-/// is left.
+/// is left. One after which all of it happens in another way prevents nothing.
 pub fn decided_by(explanation: &Explanation) -> Vec<&Trial> {
-    let rest = |trial: &&Trial| match &trial.result {
-        TrialResult::Confirmed(others) => Some(others.iter().map(|(_, messages)| messages).sum::<usize>()),
-        TrialResult::StillThere(_) | TrialResult::Impossible(_) => None,
-    };
-    let trials = explanation.groups.first().map_or(&[][..], |group| group.trials.as_slice());
-    let mut decided: Vec<&Trial> = trials.iter().filter(|trial| rest(trial).is_some()).collect();
-    decided.sort_by_key(rest);
+    let Some(group) = explanation.groups.first() else { return Vec::new() };
+    let spared = |trial: &&Trial| group.spared(trial).filter(|&spared| spared > 0);
+    let mut decided: Vec<&Trial> = group.trials.iter().filter(|trial| spared(trial).is_some()).collect();
+    decided.sort_by_key(|trial| std::cmp::Reverse(spared(trial)));
     decided
 }
 

@@ -92,7 +92,13 @@ pub(super) fn proof(group: &Group) -> String {
     for trial in &group.trials {
         match &trial.result {
             TrialResult::Confirmed(others) => {
-                wrap(&mut out, "    saved    ", &trial.remedy);
+                // The chain is broken; whether that helps is another question.
+                match group.spared(trial) {
+                    Some(0) => {
+                        wrap(&mut out, "    no help  ", &format!("{}: all in another way", trial.remedy));
+                    }
+                    _ => wrap(&mut out, "    saved    ", &trial.remedy),
+                }
                 for (links, messages) in others {
                     let messages = count(*messages as u64, "message");
                     let text = format!("{messages} also caused by: {}", links.join("; "));

@@ -4,7 +4,7 @@
 //! What is routine is counted, what goes wrong is told; many of a kind, one soon after another, are told as one. A run
 //! of at most [`FEW`] messages is told message by message.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::paint::{put, wrap};
 use crate::broker::{Family, Names};
@@ -78,6 +78,8 @@ struct Many {
     count: u64,
     /// Of the messages among them.
     confirmed: u64,
+    /// Which messages they were: the same may be said of one again and again.
+    distinct: BTreeSet<MessageId>,
     which: Which,
     /// How far the messages came from the sentence before to the first of these.
     before: Routine,
@@ -287,6 +289,7 @@ impl<'a> Narrator<'a> {
         let is_confirmed = self.seen[message.0 as usize].is_confirmed;
         let Some(many) = self.open.get_mut(&says) else { return };
         many.confirmed += u64::from(is_confirmed);
+        many.distinct.insert(message);
         if let Which::Messages(first, last) = &mut many.which {
             (*first, *last) = ((*first).min(message), (*last).max(message));
         }
@@ -304,7 +307,10 @@ impl<'a> Narrator<'a> {
             return;
         }
         let before = std::mem::take(&mut self.routine);
-        self.open.insert(says, Many { at, until: at, count: 1, confirmed: 0, which, before });
+        self.open.insert(
+            says,
+            Many { at, until: at, count: 1, confirmed: 0, distinct: BTreeSet::new(), which, before },
+        );
     }
 
     /// Tells of everything of which nothing more is to come.
@@ -325,12 +331,19 @@ impl<'a> Narrator<'a> {
     }
 
     fn words(&self, says: Says, many: &Many) -> String {
-        let Many { count: n, confirmed, which, .. } = many;
+        let Many { count: n, confirmed, distinct, which, .. } = many;
         let name = |id| self.names.message(id);
         let place = |id| self.names.place(id);
         let which = match which {
             Which::Messages(first, _) if *n == 1 => name(*first),
-            Which::Messages(first, last) => format!("{n} messages ({} to {})", name(*first), name(*last)),
+            Which::Messages(first, last) => {
+                let (span, all) = (format!("({} to {})", name(*first), name(*last)), distinct.len() as u64);
+                match all {
+                    1 => format!("{}, {n} times", name(*first)),
+                    _ if all < *n => format!("{all} messages, {n} times {span}"),
+                    _ => format!("{n} messages {span}"),
+                }
+            }
             Which::Places(first, _) if *n == 1 => place(*first),
             Which::Places(first, last) => format!("{n} places ({} to {})", place(*first), place(*last)),
             Which::Told(first) if *n == 1 => first.clone(),

@@ -9,6 +9,7 @@ use crate::lab::run::Outcome;
 use crate::lab::{About, replay};
 use crate::ledger::expectation::Checked;
 use crate::ledger::{Fate, Latency, SubscriptionVerdict};
+use crate::scenario::measure;
 use crate::scenario::plan::{AUDIT, Plan};
 use crate::sim::Span;
 
@@ -198,6 +199,16 @@ fn told(out: &mut String, outcome: &Outcome) {
             time(producer.unavailable)
         );
     }
+    for (producer, plan) in outcome.verdict.producers.iter().zip(&outcome.plan.producers) {
+        let all = plan.messages.map_or(0, u64::from);
+        let early = all.saturating_sub(producer.messages.sent);
+        if early > 0 && outcome.bound.is_none() {
+            let (name, window) = (&producer.name, outcome.plan.run_for);
+            let text =
+                format!("{early} of the {all} messages of {name} never fell due in {window} (`run_for`).");
+            wrap(out, "  ", &text);
+        }
+    }
 }
 
 fn became(out: &mut String, outcome: &Outcome) {
@@ -239,15 +250,25 @@ fn besides(out: &mut String, subscription: &SubscriptionVerdict) {
         ("stale", subscription.stale),
         ("leftover", subscription.leftover),
     ];
-    let seen: Vec<_> = counts.iter().filter(|(_, n)| *n > 0).map(|(name, n)| format!("{n} {name}")).collect();
+    let seen: Vec<_> = counts.iter().filter(|(_, n)| *n > 0).collect();
     if !seen.is_empty() {
-        wrap(out, "  Besides: ", &seen.join(", "));
+        out.push_str("  Besides:\n");
+    }
+    for (name, n) in seen {
+        let meaning = measure::find(name).map_or("", |measure| measure.meaning);
+        put!(out, "  {n:>9}  {name:<13} {}\n", lower_first(meaning.trim_end_matches('.')));
     }
     let Latency { p50, p99, max } = subscription.latency_end_to_end;
     if p50.is_some() {
         let text = format!("half within {}, 99 % within {}, all within {}", time(p50), time(p99), time(max));
         wrap(out, "  From due to done: ", &text);
     }
+}
+
+/// As a part of a line: `first effects that overtook an older message's`.
+fn lower_first(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_lowercase().chain(letters).collect())
 }
 
 fn store(out: &mut String, subscription: &SubscriptionVerdict) {

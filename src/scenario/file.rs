@@ -330,7 +330,8 @@ fn family_of(file: &Table) -> Result<&'static dyn Family, Diagnostic> {
     let all: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
     let Some(entry) = file.get("family") else {
         let one = Diagnostic::at(Spot::new(0, 0..0), "the scenario has no `family`", "");
-        return Err(one.help(format!("write `family = \"{}\"`", names.first().unwrap_or(&"kafka"))));
+        let lines: Vec<_> = names.iter().map(|name| format!("`family = \"{name}\"`")).collect();
+        return Err(one.help(format!("write {}", lines.join(" or "))));
     };
     let Node::Text(text) = &entry.node else {
         let label = format!("expected a string, found {}", entry.node.what());

@@ -76,6 +76,17 @@ pub enum Overlay {
     },
 }
 
+impl Overlay {
+    /// Whether it is of the instant that it was opened at: no time passes under it.
+    fn is_of_the_instant(&self) -> bool {
+        match self {
+            Self::Menu(_) => true,
+            Self::Prompt { question, .. } => question.is_of_the_instant(),
+            Self::Help { .. } | Self::Message { .. } => false,
+        }
+    }
+}
+
 /// A line that says what just happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notice {
@@ -247,8 +258,10 @@ impl App {
     /// So much time has passed, in nanoseconds. Whether anything changed.
     pub fn tick(&mut self, elapsed_ns: u64) -> bool {
         let look = self.look;
+        // What a menu offers is for the instant that its title names.
+        let is_held = self.overlays.iter().any(Overlay::is_of_the_instant);
         let Some(stage) = self.stage_mut() else { return false };
-        let ticked = stage.tick(elapsed_ns, &look);
+        let ticked = stage.tick((!is_held).then_some(elapsed_ns), &look);
         if let Some(text) = ticked.says {
             self.say(text);
         }

@@ -88,6 +88,19 @@ pub enum Question {
     File,
 }
 
+impl Question {
+    /// Whether it is of the instant at which it is asked: none may pass until it is answered.
+    pub fn is_of_the_instant(&self) -> bool {
+        matches!(self, Self::Lasts(_) | Self::By(_) | Self::Value(_))
+    }
+
+    /// Whether this is the value that is there already.
+    pub fn is_answered_by(&self, text: &str) -> bool {
+        let Self::Value(setting) = self else { return false };
+        setting.current.as_ref().is_some_and(|value| value.shown() == text)
+    }
+}
+
 impl Menu {
     /// A list without a filter.
     pub fn new(title: String, rows: Vec<Row>) -> Self {

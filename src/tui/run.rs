@@ -48,6 +48,7 @@ pub fn run(mut app: App, shelf: Arc<dyn Shelf>) -> io::Result<()> {
     // Without this a bug of crossterm 0.29 drops bold and reversed text under NO_COLOR; themes heed NO_COLOR.
     crossterm::style::force_color_output(true);
     let mut terminal = ratatui::try_init()?;
+    give_mouse_back_on_panics();
     if app.has_mouse {
         execute!(io::stdout(), EnableMouseCapture)?;
     }
@@ -55,6 +56,15 @@ pub fn run(mut app: App, shelf: Arc<dyn Shelf>) -> io::Result<()> {
     let _ = execute!(io::stdout(), DisableMouseCapture);
     ratatui::restore();
     result
+}
+
+/// A panic restores the rest of the terminal by what ratatui has put in its way.
+fn give_mouse_back_on_panics() {
+    let before = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let _ = execute!(io::stdout(), DisableMouseCapture);
+        before(panic);
+    }));
 }
 
 /// SIGTERM and SIGHUP ask the program to end. If it does not hear that, because crossterm 0.29 never returns from

@@ -349,16 +349,14 @@ impl Stage {
         !self.play.is_playing && self.recording().is_whole()
     }
 
-    /// So much time has passed.
-    pub fn tick(&mut self, elapsed_ns: u64, look: &Look) -> Ticked {
+    /// So much time has passed; none: it stands still.
+    pub fn tick(&mut self, elapsed_ns: Option<u64>, look: &Look) -> Ticked {
         let mut ticked = Ticked::default();
         if !self.recording().is_whole() {
             self.session.recording_mut().record(RECORDED_A_TICK);
             ticked.has_changed = true;
         }
-        if !self.play.is_playing {
-            return ticked;
-        }
+        let Some(elapsed_ns) = elapsed_ns.filter(|_| self.play.is_playing) else { return ticked };
         ticked.has_changed = true;
         let from = self.now();
         let passed = u128::from(elapsed_ns) * u128::from(self.play.speed()) / 1_000_000_000;

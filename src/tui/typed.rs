@@ -30,8 +30,12 @@ pub(super) fn key(app: &mut App, chord: Chord) {
                 menu.narrow();
             }
         }
-        (Some(Overlay::Prompt { input, mistake, .. }), ..) => {
+        (Some(Overlay::Prompt { question, input, mistake }), ..) => {
             if let Some(event) = event(chord) {
+                // What is typed over a value as it stands there takes its place.
+                if matches!(chord, Chord::Char(_)) && question.is_answered_by(input.value()) {
+                    input.reset();
+                }
                 input.handle_event(&event);
                 *mistake = None;
             }

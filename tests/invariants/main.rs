@@ -9,6 +9,7 @@ mod case;
 mod consumers;
 mod determinism;
 mod last_replica;
+mod mirrors;
 mod old_versions;
 mod play;
 mod rabbitmq;

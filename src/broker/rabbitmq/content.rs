@@ -180,8 +180,8 @@ impl Content {
         deaths.insert(0, entry);
         self.deaths.push(deaths.into());
         let death = self.deaths.len() as u32 - 1;
-        let is_expiring = before.is_expiring && reason != Reason::Expired;
-        self.add(Envelope { exchange: to.0, key: to.1, death, is_expiring, ..before })
+        // `expiration` is taken away, so that it does not expire once more where it goes.
+        self.add(Envelope { exchange: to.0, key: to.1, death, is_expiring: false, ..before })
     }
 
     /// Whether dead-lettering from one queue into another would close a cycle that no rejection takes part in: the

@@ -408,9 +408,11 @@ fn delayed(engine: &World, subscription: SubscriptionId) -> Vec<MessageId> {
     tables.filter(leads_here).map(|envelope| shared.content.message(envelope)).collect()
 }
 
-/// Whether nothing is under way but signs of life.
+/// Whether nothing is under way but signs of life. That a node is gone is news for the others.
 fn is_quiet(engine: &World) -> bool {
+    let is_broker = |node: NodeId| node.0 < engine.model.shared.topology.brokers;
     engine.under_way().iter().all(|one| match one.what {
+        OnWire::End => !(is_broker(one.from) && is_broker(one.to)),
         OnWire::Packet(Packet::Dist(letter)) => letter.msg.is_sign_of_life(),
         OnWire::Packet(packet) => matches!(packet, Packet::Tick | Packet::Amqp(Frame::Heartbeat)),
         _ => true,

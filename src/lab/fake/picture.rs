@@ -108,6 +108,7 @@ impl FakeWorld {
                 start: 0,
                 end,
                 durable: end / 2,
+                held: None,
                 marks: vec![OffsetMark { name: "safe", at: end.min(self.copied as u64) }],
             }
         };

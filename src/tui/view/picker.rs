@@ -1,5 +1,7 @@
 //! The list of scenarios: on the left their names, on the right what the selected one teaches and what it loses.
 
+use std::cell::Cell;
+
 use ratatui::layout::{Constraint, Layout, Rect};
 
 use super::bars;
@@ -71,21 +73,21 @@ fn about(picker: &Picker, look: &Look, area: Rect, out: &mut Out) {
     let inside = out.frame(area, look.word("picker.about"), look, Role::Border);
     let Some(entry) = picker.entry() else { return };
     let inside = Rect { x: inside.x + 1, width: inside.width.saturating_sub(2), ..inside };
-    let mut row = 0;
+    let row = Cell::new(0);
     // What begins with a blank or a pointer hangs under it.
-    let mut put = |text: &str, role: Role, out: &mut Out| {
+    let put = |text: &str, role: Role, out: &mut Out| {
         if text.is_empty() {
-            row += 1;
+            row.set(row.get() + 1);
         }
         let mark = text.chars().next().filter(|&c| c == ' ' || c == look.glyphs.pointer);
         let hang = if mark.is_some() { 2 } else { 0 };
         if let Some(mark) = mark {
-            out.glyph(inside, 0, row, mark, look.style(role));
+            out.glyph(inside, 0, row.get(), mark, look.style(role));
         }
         let body = text.trim_start_matches([' ', look.glyphs.pointer]);
         for line in wrap(body, inside.width.saturating_sub(hang)) {
-            out.text(inside, hang, row, &line, look.style(role));
-            row += 1;
+            out.text(inside, hang, row.get(), &line, look.style(role));
+            row.set(row.get() + 1);
         }
     };
     put(&entry.title, Role::Title, out);
@@ -111,9 +113,15 @@ fn about(picker: &Picker, look: &Look, area: Rect, out: &mut Out) {
         put(look.word("picker.outcomes"), Role::Title, out);
     }
     let chosen = picker.variant();
+    // Where there is no room for all variants, the chosen one is among those that are seen.
+    let rows = usize::from(inside.height.saturating_sub(row.get()));
+    let first = |count: usize| {
+        let at = entry.variants.iter().position(|variant| chosen == Some(variant)).unwrap_or(0);
+        if count > rows { first_row(at, count, rows) } else { 0 }
+    };
     match picker.losses.get(&entry.name) {
         None => {
-            for variant in &entry.variants {
+            for variant in entry.variants.iter().skip(first(entry.variants.len())) {
                 let mark = if chosen == Some(variant) { look.glyphs.pointer } else { ' ' };
                 put(&format!("{mark} {variant}"), Role::Text, out);
             }
@@ -121,7 +129,7 @@ fn about(picker: &Picker, look: &Look, area: Rect, out: &mut Out) {
         }
         Some(Err(mistake)) => put(mistake, Role::Bad, out),
         Some(Ok(losses)) => {
-            for loss in losses {
+            for loss in losses.iter().skip(first(losses.len())) {
                 let is_chosen = chosen.is_some_and(|chosen| chosen == loss.variant);
                 let mark = if is_chosen { look.glyphs.pointer } else { ' ' };
                 let role = if loss.harm.is_empty() && loss.reordered == 0 { Role::Good } else { Role::Warn };

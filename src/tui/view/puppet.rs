@@ -77,6 +77,7 @@ pub(crate) fn lane(number: u16, name: &str, role: &str, ends: [u64; 3]) -> LaneP
         start,
         end,
         durable,
+        held: None,
         marks: vec![
             OffsetMark { name: "HW", at: start + (end - start) * 9 / 10 },
             OffsetMark { name: "LEO", at: end },

@@ -65,7 +65,8 @@ fn ended(scene: &Scene<'_>, outcome: &Outcome, page: &mut Page<'_>) {
             page.say("  ", look.word("verdict.audit"), Role::Dim);
         }
         for guarantee in Guarantee::ALL {
-            promise(look, guarantee, guarantee.broken_by(judged), page);
+            let set_aside = guarantee.set_aside(judged);
+            promise(look, guarantee, (guarantee.broken_by(judged), set_aside), page);
         }
         store(look, judged.store, page);
     }
@@ -141,14 +142,19 @@ fn tallied(scene: &Scene<'_>, name: &str, tally: &[(Standing, u64)], page: &mut 
     page.flow(0, &seen.iter().map(entry).collect::<Vec<_>>());
 }
 
-/// Whether a guarantee was kept; if not, by how many messages it was broken.
-fn promise(look: &Look, guarantee: Guarantee, broken: u64, page: &mut Page<'_>) {
+/// Whether a guarantee was kept; if not, by how many messages it was broken, and of how many it was not asked, as they
+/// were set aside.
+fn promise(look: &Look, guarantee: Guarantee, (broken, set_aside): (u64, u64), page: &mut Page<'_>) {
     let widest = Guarantee::ALL.into_iter().map(|one| width(look.word(words(one).0))).max().unwrap_or(0);
     let (name, how) = words(guarantee);
     let name = look.word(name);
     let pad = " ".repeat(usize::from(widest - width(name).min(widest) + 2));
     let (glyph, role, text) = if broken == 0 {
-        (look.glyphs.tick, Role::Good, look.word("verdict.yes").to_owned())
+        let yes = match set_aside {
+            0 => look.word("verdict.yes").to_owned(),
+            count => look.with("verdict.set_aside", &[("messages", &messages(look, count))]),
+        };
+        (look.glyphs.tick, Role::Good, yes)
     } else {
         let number = look.with(how, &[("messages", &messages(look, broken))]);
         (look.glyphs.cross, Role::Bad, look.with("verdict.no", &[("number", &number)]))

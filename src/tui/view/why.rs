@@ -306,7 +306,12 @@ pub(super) fn proof(scene: &Scene<'_>, group: &Group, page: &mut Page<'_>) {
     for trial in &group.trials {
         match &trial.result {
             TrialResult::Confirmed(others) => {
-                tried(look, 0, Role::Good, &trial.remedy, page);
+                if group.spared(trial) == Some(0) {
+                    let text = look.with("why.otherwise", &[("remedy", &trial.remedy)]);
+                    tried(look, 1, Role::Warn, &text, page);
+                } else {
+                    tried(look, 0, Role::Good, &trial.remedy, page);
+                }
                 for (links, count) in others {
                     let count = messages(look, *count as u64);
                     let others =

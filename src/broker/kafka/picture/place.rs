@@ -199,6 +199,7 @@ fn lane(engine: &World, partition: u32, broker: u16, known: &Replica) -> LanePic
         start: 0,
         end,
         durable: known.log.end_within(on_disk, &engine.model.shared.content),
+        held: None,
         marks,
     }
 }

@@ -166,6 +166,13 @@ fn lane(engine: &World, node: NodeId, queue: QueueId, process: &QueueProc) -> La
     };
     let (start, end) = process.span();
     let on_device = engine.disk(node).durable(engine.now(), index_file(queue));
+    let durable = process.durable_to(on_device);
+    let held = (!matches!(process, QueueProc::Stream(_))).then(|| {
+        let (mut count, mut safe) = (0, 0);
+        process
+            .each_numbered(&mut |number, _| (count, safe) = (count + 1, safe + u64::from(number < durable)));
+        (count, safe)
+    });
     LanePicture {
         node,
         name: String::new(),
@@ -173,7 +180,8 @@ fn lane(engine: &World, node: NodeId, queue: QueueId, process: &QueueProc) -> La
         is_live: is_up(engine, node),
         start,
         end,
-        durable: process.durable_to(on_device),
+        durable,
+        held,
         marks: mark.into_iter().collect(),
     }
 }

@@ -98,6 +98,14 @@ impl Lanes<'_> {
         let (texts, role) = if let Some(from) = read.differs_from {
             let text = look.with("logs.differs_from", &[("offset", &from)]);
             ([text, look.word("logs.differs").to_owned()], Role::Fault)
+        } else if let Some((count, durable)) = lane.held {
+            let values: [(&str, &dyn std::fmt::Display); 2] = [("durable", &durable), ("count", &count)];
+            if durable < count {
+                let keys = ["logs.holds_partly", "logs.holds_partly_short"];
+                (keys.map(|key| look.with(key, &values)), Role::Warn)
+            } else {
+                ([look.with("logs.holds", &values), count.to_string()], Role::Dim)
+            }
         } else if durable < end {
             let values: [(&str, &dyn std::fmt::Display); 2] = [("durable", &durable), ("end", &end)];
             ([look.with("logs.partly", &values), look.with("logs.partly_short", &values)], Role::Warn)

@@ -240,7 +240,7 @@ impl Channel {
         for (seq, one) in (first..).zip(&mut self.confirms.pending) {
             let Some(one) = one.several() else { continue };
             let before = one.waits.len();
-            one.waits.retain(|wait| *wait != (queue, node) && !(is_deleted && *wait == (queue, ALL_NODES)));
+            one.waits.retain(|wait| *wait != (queue, node) && !(is_deleted && wait.0 == queue));
             if one.waits.len() == before {
                 continue;
             }

@@ -34,7 +34,7 @@ impl Classic {
         self.hand_over(at, entry, env);
         if no_ack {
             self.forget(entry, env);
-            self.ring_acked(&[entry.id], env);
+            self.ring_dropped(&[entry.id], env);
         } else {
             self.backing.hold(Held { entry, channel, tag: Some(tag) });
         }
@@ -55,6 +55,7 @@ impl Classic {
 
     /// `basic.get`: the first message, whatever the prefetch.
     pub(super) fn get(&mut self, channel: Pid, no_ack: bool, env: &mut Env<'_, '_>) {
+        self.was_used(env);
         self.drop_expired(env);
         let Some(entry) = self.backing.pop(env) else {
             return env.send(channel, Msg::Got(None));
@@ -65,7 +66,7 @@ impl Classic {
         self.ring_fetched(&[id], env);
         if no_ack {
             self.forget(entry, env);
-            self.ring_acked(&[id], env);
+            self.ring_dropped(&[id], env);
         } else {
             self.backing.hold(Held { entry, channel, tag: None });
         }

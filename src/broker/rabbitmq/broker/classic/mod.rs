@@ -163,8 +163,8 @@ impl Classic {
             }
         }
         self.requeue(returned, env);
-        if how == Settled::Acked {
-            self.ring_acked(ids, env);
+        if matches!(how, Settled::Acked | Settled::Discarded) {
+            self.ring_dropped(ids, env);
         }
         self.run(env);
     }
@@ -250,6 +250,13 @@ impl Classic {
         if !self.is_expires_armed && self.unused_since != Time::NEVER {
             self.is_expires_armed = true;
             env.remind(self.unused_since + expires, self.id, QueueAlarm::Expires);
+        }
+    }
+
+    /// Somebody asked for a message: the time for which it was unused begins anew.
+    pub(super) fn was_used(&mut self, env: &Env<'_, '_>) {
+        if self.unused_since != Time::NEVER {
+            self.unused_since = env.ctx.now();
         }
     }
 

@@ -34,8 +34,9 @@ impl Classic {
             let (to, tag, no_ack) = (consumer.channel, consumer.tag, consumer.no_ack);
             self.ring_published(channel, publish, entry, true, env);
             if no_ack {
-                // Handed over and forgotten: it never was in the queue.
+                // Handed over and forgotten: it never was in the queue, nor in those of mirrors.
                 self.hand_over(at, entry, env);
+                self.ring_dropped(&[entry.id], env);
                 confirm_now(waits, env);
                 return;
             }

@@ -37,7 +37,7 @@ pub(in super::super) enum MirrorMsg {
     /// The leader took a message from a channel: it is ready, or with a consumer.
     Published { channel: Pid, publish: Publish, entry: Entry, to: Option<Pid> },
     /// It did not take it.
-    Refused { channel: Pid, seq: u64 },
+    Refused { channel: Pid, publish: Publish },
     /// These were delivered.
     Fetched(SmallVec<[u64; 4]>),
     /// These are not needed any more.
@@ -103,7 +103,7 @@ impl MirrorMsg {
         let first = |ids: &SmallVec<[u64; 4]>| ids.first().copied().unwrap_or(0);
         match self {
             Self::Published { entry, .. } => entry.id << 3,
-            Self::Refused { seq, .. } => seq << 3 | 1,
+            Self::Refused { publish, .. } => publish.seq << 3 | 1,
             Self::Fetched(ids) => first(ids) << 3 | 2,
             Self::Gone(ids) => first(ids) << 3 | 3,
             Self::Requeued(ids) => first(ids) << 3 | 4,
@@ -162,11 +162,7 @@ impl Mirror {
     /// A channel sent a message; the leader may have told of it before.
     fn published(&mut self, channel: Pid, publish: Publish, env: &mut Env<'_, '_>) {
         self.grant(channel, env);
-        let key = (channel, publish.seq);
-        if publish.seq == 0 {
-            // Dead letters carry no number: what the leader tells is all there is.
-            return;
-        }
+        let key = key(channel, publish);
         match self.pending.remove(&key) {
             Some(Half::FromLeader) => {
                 if publish.is_confirmed {
@@ -196,8 +192,8 @@ impl Mirror {
             MirrorMsg::Published { channel, publish, entry, to } => {
                 self.follow(channel, publish, entry, to, env);
             }
-            MirrorMsg::Refused { channel, seq } => {
-                self.pending.remove(&(channel, seq));
+            MirrorMsg::Refused { channel, publish } => {
+                self.pending.remove(&key(channel, publish));
             }
             MirrorMsg::Fetched(ids) => {
                 for id in ids {
@@ -250,8 +246,8 @@ impl Mirror {
         to: Option<Pid>,
         env: &mut Env<'_, '_>,
     ) {
-        let key = (channel, publish.seq);
-        let came = publish.seq == 0 || self.pending.remove(&key).is_some();
+        let key = key(channel, publish);
+        let came = self.pending.remove(&key).is_some();
         if !came {
             self.pending.insert(key, Half::FromLeader);
         }
@@ -304,4 +300,10 @@ impl Mirror {
         self.backing.id_next = id_next;
         let _ = leader;
     }
+}
+
+/// What a publish is known by, whether its sender or the leader tells of it. Dead letters and what was delayed carry no
+/// number: of those each copy is one of its own.
+fn key(sender: Pid, publish: Publish) -> (Pid, u64) {
+    (sender, if publish.seq == 0 { 1 << 63 | u64::from(publish.envelope.0) } else { publish.seq })
 }

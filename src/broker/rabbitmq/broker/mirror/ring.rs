@@ -103,7 +103,7 @@ impl Classic {
 
     pub(in super::super) fn ring_refused(&mut self, channel: Pid, publish: Publish, env: &mut Env<'_, '_>) {
         if self.ring.is_some() {
-            self.tell_ring(&MirrorMsg::Refused { channel, seq: publish.seq }, env);
+            self.tell_ring(&MirrorMsg::Refused { channel, publish }, env);
         }
     }
 
@@ -111,10 +111,6 @@ impl Classic {
         if self.ring.is_some() && !ids.is_empty() {
             self.tell_ring(&MirrorMsg::Fetched(SmallVec::from_slice(ids)), env);
         }
-    }
-
-    pub(in super::super) fn ring_acked(&mut self, ids: &[u64], env: &mut Env<'_, '_>) {
-        self.ring_dropped(ids, env);
     }
 
     /// These are not in the queue any more. A mirror that lacks only such is up to date.

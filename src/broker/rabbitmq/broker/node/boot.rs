@@ -366,7 +366,8 @@ impl Broker {
         let (incarnation, standing) = (self.node.incarnation, self.node.standing);
         let is_booting = standing == Standing::Booting;
         let records = if is_booting { self.core.meta.queues.clone() } else { Vec::new() };
-        let sees_you = self.core.meta.runs(peer);
-        self.tell_node(peer, NodeMsg::Hello { incarnation, standing, sees_you, records }, shared, ctx);
+        let (sees_you, knows_you) = (self.core.meta.runs(peer), self.node.known[peer as usize]);
+        let hello = NodeMsg::Hello { incarnation, standing, sees_you, knows_you, records };
+        self.tell_node(peer, hello, shared, ctx);
     }
 }

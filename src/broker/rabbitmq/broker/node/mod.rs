@@ -92,6 +92,8 @@ pub(in super::super) enum NodeMsg {
         standing: Standing,
         /// Whether it takes the other for running.
         sees_you: bool,
+        /// Of the other: how often it had started, as far as it heard.
+        knows_you: Option<u32>,
         /// Of a node that starts: what it knew.
         records: Vec<QueueRecord>,
     },
@@ -227,8 +229,9 @@ impl Broker {
         let peer = from.node;
         match *msg {
             NodeMsg::Beat => self.beat_heard(peer, shared, ctx),
-            NodeMsg::Hello { incarnation, standing, sees_you, records } => {
-                self.hello(peer, (incarnation, standing, sees_you), records, shared, ctx);
+            NodeMsg::Hello { incarnation, standing, sees_you, knows_you, records } => {
+                let is_of_me = knows_you == Some(self.node.incarnation);
+                self.hello(peer, (incarnation, standing), (sees_you, is_of_me), records, shared, ctx);
             }
             NodeMsg::Welcome { records, exchanges, running } => {
                 self.welcomed(peer, (records, exchanges), &running, shared, ctx);
@@ -266,7 +269,8 @@ impl Broker {
                 self.come_up_if_ready(shared, ctx);
             }
             Alarm::Boot => self.boot_overdue(shared, ctx),
-            Alarm::Restart => self.boot(shared, ctx),
+            Alarm::Restart if self.node.standing == Standing::Paused => self.boot(shared, ctx),
+            Alarm::Restart => {}
             Alarm::Delayed => self.release_delayed(shared, ctx),
             Alarm::Beat => self.beat(shared, ctx),
             Alarm::Declare(queue) => self.declare_now(queue, shared, ctx),

@@ -72,11 +72,13 @@ impl Broker {
         }
     }
 
-    /// What a peer says first.
+    /// What a peer says first; whether it takes this node for running, and whether it says that of the process that
+    /// runs now.
     pub(super) fn hello(
         &mut self,
         peer: u16,
-        (incarnation, standing, sees_me): (u32, Standing, bool),
+        (incarnation, standing): (u32, Standing),
+        (sees_me, is_of_me): (bool, bool),
         records: Vec<QueueRecord>,
         shared: &mut Shared,
         ctx: &mut RabbitCtx<'_>,
@@ -112,7 +114,8 @@ impl Broker {
             }
             (Standing::Running, Standing::Running) => {
                 let runs = self.core.meta.runs(peer);
-                if sees_me && runs {
+                if runs && (sees_me || !is_of_me) {
+                    // If it has not heard of this node's last start, it will: it is told by whoever is up.
                     return;
                 }
                 if before != Some(incarnation) && (sees_me || runs) {

@@ -42,7 +42,9 @@ impl Broker {
     /// Pauses a node that sees too few others, and starts it again when it sees enough.
     pub(super) fn look_at_majority(&mut self, shared: &mut Shared, ctx: &mut RabbitCtx<'_>) {
         let standing = self.node.standing;
-        if !matches!(standing, Standing::Running | Standing::Paused) {
+        // Who lost to the others comes back to them when its application starts again, whomever it sees.
+        let has_lost = !self.node.joins_only.is_empty();
+        if !matches!(standing, Standing::Running | Standing::Paused) || has_lost {
             return;
         }
         let id = self.core.id;

@@ -20,6 +20,8 @@ pub(super) struct Ready {
     /// By level, the lowest first; grows as they are used.
     levels: Vec<Line<Item>>,
     count: usize,
+    /// What its release knows of priorities; none: nothing was ever ready.
+    priorities: Option<QuorumPriorities>,
     /// High ones served since the last normal one.
     high_served: u8,
 }
@@ -31,6 +33,7 @@ impl Ready {
     }
 
     pub(super) fn push(&mut self, item: Item, priorities: QuorumPriorities) {
+        self.priorities = Some(priorities);
         let level = match priorities {
             QuorumPriorities::None => 0,
             QuorumPriorities::TwoLevels => usize::from(item.priority > super::commands::NORMAL),
@@ -64,17 +67,27 @@ impl Ready {
         Some(item)
     }
 
-    /// Takes a head for which this holds, of any level.
+    /// Takes a head for which this holds.
     pub(super) fn take_head(&mut self, is_meant: impl Fn(&Item) -> bool) -> Option<Item> {
-        let level = self.levels.iter_mut().rev().find(|level| level.front().is_some_and(&is_meant))?;
-        let item = level.pop()?;
+        let level =
+            self.lines_with_heads().find(|&level| self.levels[level].front().is_some_and(&is_meant))?;
+        let item = self.levels[level].pop()?;
         self.count -= 1;
         Some(item)
     }
 
-    /// The heads of all levels.
+    /// The heads: what may expire.
     pub(super) fn heads(&self) -> impl Iterator<Item = &Item> {
-        self.levels.iter().filter_map(Line::front)
+        self.lines_with_heads().filter_map(|level| self.levels[level].front())
+    }
+
+    /// The levels whose first message may expire: with two of them, only the one that is served next.
+    fn lines_with_heads(&self) -> impl Iterator<Item = usize> + use<> {
+        let next = match self.priorities {
+            Some(QuorumPriorities::TwoLevels) => self.next_level(QuorumPriorities::TwoLevels),
+            _ => None,
+        };
+        (0..self.levels.len()).rev().filter(move |&level| next.is_none_or(|next| next == level))
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Item> {

@@ -67,7 +67,11 @@ impl Clients {
         env: &mut Env<'_, '_>,
     ) {
         let client = self.client(queue, env);
-        client.leader = client.leader.or_else(|| env.leader_of(queue));
+        if client.leader.is_none() {
+            // A leader takes what comes after a number for all that there is: what waits goes first.
+            client.leader = env.leader_of(queue);
+            client.resend(env);
+        }
         client.pending.extend(seq.map(|seq| (seq, envelope)));
         if let Some(leader) = client.leader {
             send(queue, leader, seq, envelope, env);
