@@ -279,3 +279,40 @@ kill = "broker-1""#
         assert_eq!(play.count_of("dead.ready"), 200, "seed {seed}");
     }
 }
+
+#[test]
+fn a_queue_that_is_declared_again_is_in_use() {
+    for kind in ["classic", "quorum"] {
+        // The client comes back at the seventh second, and declares the queue as it did at the beginning.
+        let play = played(&format!(
+            r#"family = "rabbitmq"
+version = "3.12"
+seed = 1
+run_for = "14s"
+drain_for = "1s"
+[cluster]
+brokers = 1
+[queue.orders]
+durable = true
+declared = false
+arguments = {{ x-expires = 8000, x-queue-type = "{kind}" }}
+[producer.shop]
+send_to = "orders"
+starts = "1s"
+messages = 1
+rate = "1/s"
+config = {{ confirm = true, delivery_mode = 2 }}
+[consumer.billing]
+read_from = "orders"
+by_hand = true
+[fault.away]
+at = "2s"
+disconnect = "billing"
+[[step]]
+at = "12s"
+get = 1
+by = "billing""#
+        ));
+        assert_eq!(play.processed.len(), 1, "{kind}");
+    }
+}

@@ -55,6 +55,8 @@ pub(super) enum Msg {
     ChannelDown,
     /// `queue.delete`.
     Delete,
+    /// `queue.declare`, though it is there: it is in use.
+    Used,
 
     /// The channel may be handed more: its own prefetch has room.
     Room,
@@ -195,6 +197,7 @@ impl Msg {
             Self::Stream(msg) => msg.fingerprint() << 8 | 22,
             Self::Reply(envelope) => u64::from(envelope.0) << 8 | 21,
             Self::Room => 22,
+            Self::Used => 23,
             Self::Node(msg) => msg.fingerprint() << 8 | 20,
         }
     }
@@ -228,6 +231,7 @@ impl Msg {
             Self::Unsubscribe { .. } | Self::ConsumerGone { .. } => "cancel",
             Self::Get { .. } => "get",
             Self::Delete | Self::Deleted => "delete",
+            Self::Used => "declare",
             Self::ChannelDown | Self::QueueDown { .. } => "down",
             Self::Answer => "answer",
             Self::Reply(_) => "reply",

@@ -20,7 +20,7 @@ use smallvec::SmallVec;
 
 use super::{BrokerTimer, Env, node, quorum, stream};
 use crate::broker::rabbitmq::error::Error;
-use crate::broker::rabbitmq::message::{Msg, Pid};
+use crate::broker::rabbitmq::message::{Msg, Pid, Proc};
 use crate::broker::rabbitmq::model::Timer;
 use crate::broker::rabbitmq::packet::{ConsumerTag, Frame, Packet};
 use crate::broker::rabbitmq::topology::{QueueId, QueueKind};
@@ -430,6 +430,9 @@ impl Channel {
                 // Mirrored, and nobody may lead it: the call hangs.
                 self.awaited = Some(Awaited::Declared(queue));
                 return;
+            }
+            if env.shared.topology.queue(queue).args.expires.is_some() {
+                env.send(Pid { node: record.leader, proc: Proc::Queue(queue) }, Msg::Used);
             }
         } else if is_passive {
             return self.fail(Error::NotFound, env);

@@ -103,6 +103,7 @@ impl Classic {
             Msg::ChannelDown => self.channel_down(from, env),
             Msg::Room => self.run(env),
             Msg::Delete => self.delete(Some(from), env),
+            Msg::Used => self.was_used(env),
             Msg::Mirror(msg) => self.mirror_says(from, msg, env),
             _ => {}
         }
@@ -253,7 +254,7 @@ impl Classic {
         }
     }
 
-    /// Somebody asked for a message: the time for which it was unused begins anew.
+    /// Somebody asked for a message, or declared it again: the time for which it was unused begins anew.
     pub(super) fn was_used(&mut self, env: &Env<'_, '_>) {
         if self.unused_since != Time::NEVER {
             self.unused_since = env.ctx.now();

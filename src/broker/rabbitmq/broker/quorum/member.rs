@@ -275,6 +275,7 @@ impl Quorum {
             Msg::Confirm { seqs } => self.target_confirms(from, seqs, env),
             Msg::Stream(msg) => self.target_wrote(from, msg, env),
             Msg::Delete => self.delete(Some(from), env),
+            Msg::Used => self.used_at = env.ctx.now(),
             _ => {}
         }
     }
